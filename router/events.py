@@ -1,0 +1,198 @@
+"""One frozen dataclass per fact, past tense. Events carry the values that decided, never content and never a secret.
+
+`at_s` is wall-clock Unix seconds. Logs, metrics, traces, `explain` and tests read this one stream.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from router.values import Kind, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    request_id: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestStarted(Event):
+    policy: str
+    tenant: str | None
+    user: str | None
+    plan_digest: str
+    prices_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleUnknown(Event):
+    """A rule could not be decided: the request lacks `field`. Unknown does not match."""
+
+    policy: str
+    rule: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleMatched(Event):
+    policy: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateDropped(Event):
+    target: str
+    policy: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed(Event):
+    """The flat list, in the order in which it will be tried."""
+
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheHit(Event):
+    key: str
+    age_s: float
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheMissed(Event):
+    key: str
+    why: str  # "absent" | "expired" | "forbidden"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStored(Event):
+    key: str
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSkipped(Event):
+    """The answer was not stored; `why` is a stable word: sampled, content_filter, truncated, tool_calls, store_error."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted(Event):
+    limits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRefused(Event):
+    limit: str
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved(Event):
+    attempt: str
+    target: str
+    input_tokens: int
+    output_tokens: int
+    worst_nusd: int
+    budgets: tuple[str, ...]
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveRefused(Event):
+    """Nothing was reserved. One entry for every budget or token limit that did not fit."""
+
+    target: str
+    worst_nusd: int
+    shortfalls: tuple[str, ...]
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptSent(Event):
+    attempt: str
+    target: str
+    key: str | None
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRenewed(Event):
+    attempt: str
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed(Event):
+    attempt: str
+    target: str
+    key: str | None
+    kind: Kind
+    status: int | None
+    retry_after_s: float | None
+    duration_s: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptAnswered(Event):
+    attempt: str
+    target: str
+    key: str | None
+    usage: Usage
+    finish_reason: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled(Event):
+    """`cost_nusd` None: the model has no known price. `bound_exceeded`: the provider billed above the reservation."""
+
+    attempt: str
+    cost_nusd: int | None
+    worst_nusd: int
+    how: str  # "reported" | "nothing" | "worst_case" | "counted"
+    bound_exceeded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryScheduled(Event):
+    target: str
+    delay_s: float
+    kind: Kind
+    why: str  # "backoff" | "retry_after"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FellBack(Event):
+    from_target: str
+    to_target: str
+    kind: Kind
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAnswered(Event):
+    target: str
+    cached: bool
+    cost_nusd: int | None
+    attempts: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFailed(Event):
+    error: str  # the class name of the error
+    message: str
+    attempts: int
+    duration_s: float
+
+
+class Sink(Protocol):
+    """Receives every event, in order, on the caller's thread. It must not block and must not raise."""
+
+    def __call__(self, event: Event) -> None: ...

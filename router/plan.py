@@ -1,0 +1,331 @@
+"""What the policies compile to: frozen data, printable, diffable, hashable by `digest`.
+
+A Plan holds no closures, no clients and no secrets, so it can be explained, simulated and compared. Money is integer
+nano-USD (`_nusd`); a price per token is integer atto-USD (`_ausd`, 1e-18 USD: the finest price known is whole in it);
+durations are seconds (`_s`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+from router.values import Kind, Place, SecretRef
+
+AUSD_PER_NUSD = 1_000_000_000
+
+Window = Literal["request", "hour", "day", "week", "month", "total"]
+Unit = Literal["nusd", "tokens", "requests"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """Prices per token in atto-USD, for requests whose whole input is more than `above_tokens`."""
+
+    above_tokens: int = 0
+    input_ausd: int
+    output_ausd: int
+    cached_input_ausd: int
+    cache_write_ausd: int
+    audio_input_ausd: int
+    image_input_ausd: int
+    reasoning_ausd: int
+    audio_output_ausd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceTable:
+    """The price of a model: tiers by rising `above_tokens` (the first is 0), and a fee a request."""
+
+    tiers: tuple[Price, ...]
+    per_request_nusd: int = 0
+    source: str = ""  # "policy" | "price file" | "free"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenClass:
+    """How the input of a model is bounded.
+
+    `exact`: `encoding` is the model's own tokenizer. `margin`: its count times (100 + margin_percent) / 100, plus
+    `overhead_tokens` once and `per_message_tokens` for each message. `window`: the whole context window, for what can't be counted.
+    """
+
+    method: Literal["exact", "margin", "window"]
+    encoding: str = "o200k_base"
+    margin_percent: int = 0
+    overhead_tokens: int = 0
+    per_message_tokens: int = 4
+    family: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What the price file knows of a model. None: not stated there."""
+
+    name: str
+    prices: PriceTable | None = None
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    supports: frozenset[str] = frozenset()  # tools, json, vision, audio, reasoning, ...: the words of `supports:`
+    deprecated_on: date | None = None
+    tokens: TokenClass = TokenClass(method="margin", margin_percent=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """An amount per window that spending may not exceed. Counters are keyed by (owner, unit, window, start)."""
+
+    owner: str  # "tenant:acme/search", "user:acme:alice", "child:acme:search", "policy:cheap-fast", "provider:openai"
+    unit: Unit
+    window: Window
+    amount: int
+    place: Place
+    text: str  # the rule as its author wrote it, e.g. "budget: {per_day: $25}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A sliding-window or concurrency limit. `window_s` is 0 for concurrent_requests."""
+
+    owner: str
+    unit: Literal["requests", "tokens", "input_tokens", "output_tokens", "concurrent_requests"]
+    window_s: float
+    at_most: int
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One API key of a provider. `name` is safe to print: the variable or file it comes from."""
+
+    name: str
+    secret: SecretRef | None  # None: this kind needs no key (a local server)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    name: str
+    kind: str  # litellm's provider name
+    base_url: str | SecretRef | None
+    keys: tuple[Key, ...]
+    budgets: tuple[Budget, ...]
+    wire: Mapping[str, str] = field(default_factory=dict)  # further wire settings of the kind, e.g. api_version
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A model at a provider, with all that is known of it."""
+
+    provider: str
+    model: str  # as written in policies
+    kind: str
+    wire_model: str  # what the provider is asked for (the deployment where one is set)
+    prices: PriceTable | None
+    context_tokens: int | None
+    max_output_tokens: int | None
+    supports: frozenset[str] | None  # None: unknown, nothing is refused for it
+    tokens: TokenClass
+    place: Place
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRule:
+    """`attempts` counts sends to one target, the first included. Delays are drawn within [0, max_s]."""
+
+    attempts: int = 2
+    backoff: Literal["constant", "linear", "exponential", "fibonacci"] = "exponential"
+    base_s: float = 0.2
+    max_s: float = 2.0
+    on: frozenset[Kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheRule:
+    """`scope` is the partition an answer may be served in; `sampled` says that a sampled answer may be stored."""
+
+    ttl_s: float
+    scope: Literal["tenant", "user", "shared"] = "tenant"
+    sampled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """None: no ceiling of this scope."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    attempts: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lexical:
+    """Settings that come from the policy in which a target is written."""
+
+    retry: RetryRule
+    attempt_s: float | None
+    fall_back_on: frozenset[Kind]
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetEntry:
+    """A target of a policy, with what was set on it alone."""
+
+    target: str  # key into Plan.targets
+    params: Mapping[str, Any] = field(default_factory=dict)
+    attempt_s: float | None = None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyEntry:
+    """`{policy: name}` among targets: that policy's list, spliced in with its own settings and ceilings."""
+
+    policy: str
+    place: Place
+
+
+Entry = TargetEntry | PolicyEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalTime:
+    """Half-open [from, to) in minutes of the local day; wraps over midnight and belongs to the day it starts on."""
+
+    from_min: int
+    to_min: int
+    days: frozenset[int]  # 0 = Monday; empty: every day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetUse:
+    """`budget_used`: used share of a budget of `of` for `window`, in thousandths of a percent (80% is 80_000)."""
+
+    of: Literal["tenant", "user", "policy", "provider"]
+    name: str | None  # the provider's name where of == "provider"
+    window: Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One field of a `when`. Exactly one test is set: `any_of`, `is_true`, `local_time`, or `over` / `up_to`."""
+
+    field: str
+    any_of: tuple[str, ...] = ()
+    is_true: bool | None = None
+    over: int | None = None
+    up_to: int | None = None
+    local_time: LocalTime | None = None
+    budget: BudgetUse | None = None
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """The first rule whose conditions all hold takes the place of the targets. Exactly one of entries, reject."""
+
+    name: str
+    when: tuple[Condition, ...]
+    entries: tuple[Entry, ...] = ()
+    reject: str | None = None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    name: str
+    description: str
+    entries: tuple[Entry, ...]
+    rules: tuple[Rule, ...]
+    lexical: Lexical
+    total_s: float
+    ceiling: Ceiling
+    budgets: tuple[Budget, ...]
+    cache: CacheRule | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Each:
+    """Budgets and limits of every user, session or direct child below a tenant: one bucket per value.
+
+    The owner of each is a template ending in `*`; the value takes its place.
+    """
+
+    of: Literal["user", "session", "child"]
+    budgets: tuple[Budget, ...]
+    limits: tuple[Limit, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """One declared tenant path. `policies` None: all, or the parent's. Ceilings of every ancestor hold as well."""
+
+    path: str
+    policies: frozenset[str] | None
+    budgets: tuple[Budget, ...]
+    limits: tuple[Limit, ...]
+    each: tuple[Each, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    time_zone: str = "UTC"
+    state: str | None = None
+    cache: str | None = None
+    default_policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything a call needs, by name. `digest` is SHA-256 over the meaning: places, comments and order are not in it."""
+
+    digest: str
+    prices_digest: str
+    providers: Mapping[str, Provider]
+    targets: Mapping[str, Target]
+    policies: Mapping[str, Policy]
+    tenants: Mapping[str, Tenant]
+    settings: Settings
+    folder: str  # the folder of the policies, "" where there is none; relative state and cache paths start here
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One element of the flat list of a request: a target with the settings and ceilings of its path.
+
+    `output_tokens` is the bound of one choice; None only where neither a ceiling nor the model states one.
+    `per_request` lists (policy, nusd): what each policy on the path allows for the whole request.
+    """
+
+    target: Target
+    policy: str
+    lexical: Lexical
+    total_s: float
+    input_ceiling: int | None
+    output_tokens: int | None
+    attempts_ceiling: int | None
+    budgets: tuple[Budget, ...]
+    per_request: tuple[Budget, ...]
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """The flat, finite, duplicate-free list for one request. `rule` names the rule that chose it, None: the targets."""
+
+    policy: str
+    rule: str | None
+    candidates: tuple[Candidate, ...]
+    limits: tuple[Limit, ...]
+    cache: CacheRule | None
+    total_s: float
+    reject: str | None = None
