@@ -1,0 +1,1 @@
+"""Declarative LLM routing: policies in YAML, checked, compiled, and run."""
