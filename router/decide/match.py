@@ -1,0 +1,254 @@
+"""From a plan and a request to the flat list of candidates, each dropped one with its reason."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from router.decide.conditions import Snapshot, Verdict, first_match
+from router.decide.params import output_request
+from router.decide.scopes import Caller
+from router.errors import Dropped, RequestError
+from router.plan import (
+    Budget,
+    BudgetUse,
+    Candidate,
+    Ceiling,
+    Entry,
+    Plan,
+    Policy,
+    PolicyEntry,
+    Route,
+    Target,
+    TargetEntry,
+)
+from router.values import Request, SecretRef
+
+MissingKey = Callable[[str], SecretRef | None]
+"""Given a provider's name: the reference that could not be resolved, or None where it can be called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """The route, what was dropped on the way, and how each policy's rules came out (policy, verdict)."""
+
+    route: Route
+    dropped: tuple[Dropped, ...]
+    verdicts: tuple[tuple[str, Verdict], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Path:
+    """What has accumulated on the way down to a policy: ceilings as minima, budgets as a union."""
+
+    policies: tuple[str, ...] = ()
+    total_s: float = float("inf")
+    ceiling: Ceiling = field(default_factory=Ceiling)
+    budgets: tuple[Budget, ...] = ()
+
+    def into(self, policy: Policy) -> "_Path":
+        return _Path(
+            policies=(*self.policies, policy.name),
+            total_s=min(self.total_s, policy.total_s),
+            ceiling=_tighter(self.ceiling, policy.ceiling),
+            budgets=(*self.budgets, *policy.budgets),
+        )
+
+
+def match(plan: Plan, policy: Policy, caller: Caller, snapshot: Snapshot, missing_key: MissingKey) -> Matched:
+    """Flatten the winning branch of `policy`. Raises RequestError where the call asks for what no ceiling allows."""
+    verdicts: list[tuple[str, Verdict]] = []
+    rejects: dict[str, str] = {}
+    flat = _flatten(plan, policy, _Path().into(policy), snapshot, verdicts, rejects)
+    candidates, dropped = _filtered(plan, _preferred(plan, flat, snapshot.request), snapshot, missing_key)
+    total_s = min(policy.total_s, snapshot.request.timeout_s or float("inf"))
+    top = verdicts[0][1].rule if verdicts else None
+    route = Route(
+        policy=policy.name,
+        rule=top.name if top else None,
+        candidates=candidates,
+        limits=caller.limits,
+        cache=policy.cache,
+        total_s=total_s,
+        reject=rejects.get(policy.name),
+    )
+    nested = tuple(
+        Dropped(target=f"{{policy: {name}}}", policy=name, reason="rejected", detail=why)
+        for name, why in rejects.items()
+        if name != policy.name
+    )
+    return Matched(route=route, dropped=(*dropped, *nested), verdicts=tuple(verdicts))
+
+
+def budget_uses(plan: Plan, policy: Policy) -> tuple[BudgetUse, ...]:
+    """Every `budget_used` that the rules of this policy, or one reachable from it, may ask about."""
+    uses: dict[BudgetUse, None] = {}
+    for reached in _reachable(plan, policy, set()):
+        for rule in reached.rules:
+            uses.update({condition.budget: None for condition in rule.when if condition.budget})
+    return tuple(uses)
+
+
+def used_budget(use: BudgetUse, plan: Plan, policy: Policy, caller: Caller) -> Budget | None:
+    """The budget that a `budget_used` speaks of, for this caller; None: it has none, and the condition is unknown."""
+    match use.of:
+        case "tenant":
+            owned: Sequence[Budget] = caller.tenants[-1].budgets if caller.tenants else ()
+        case "user":
+            owned = [budget for budget in caller.budgets if budget.owner.startswith("user:")]
+        case "policy":
+            owned = policy.budgets
+        case "provider":
+            owned = plan.providers[use.name].budgets if use.name in plan.providers else ()
+    return next((budget for budget in owned if budget.window == use.window and budget.unit == "nusd"), None)
+
+
+def _reachable(plan: Plan, policy: Policy, seen: set[str]) -> list[Policy]:
+    if policy.name in seen:
+        return []
+    seen.add(policy.name)
+    entries = [*policy.entries, *(entry for rule in policy.rules for entry in rule.entries)]
+    nested = [plan.policies[entry.policy] for entry in entries if isinstance(entry, PolicyEntry)]
+    return [policy, *(reached for below in nested for reached in _reachable(plan, below, seen))]
+
+
+_Flat = tuple[TargetEntry, Policy, _Path]
+
+
+def _flatten(
+    plan: Plan,
+    policy: Policy,
+    path: _Path,
+    snapshot: Snapshot,
+    verdicts: list[tuple[str, Verdict]],
+    rejects: dict[str, str],
+) -> list[_Flat]:
+    """The winning branch of `policy`, nested policies spliced in; their rules are read on the same snapshot."""
+    verdict = first_match(policy.rules, snapshot)
+    if policy.rules:
+        verdicts.append((policy.name, verdict))
+    if verdict.rule and verdict.rule.reject is not None:
+        rejects[policy.name] = verdict.rule.reject
+        return []
+    entries: tuple[Entry, ...] = verdict.rule.entries if verdict.rule else policy.entries
+    flat: list[_Flat] = []
+    for entry in entries:
+        if isinstance(entry, TargetEntry):
+            flat.append((entry, policy, path))
+        else:
+            below = plan.policies[entry.policy]
+            flat.extend(_flatten(plan, below, path.into(below), snapshot, verdicts, rejects))
+    return flat
+
+
+def _preferred(plan: Plan, flat: list[_Flat], request: Request) -> list[_Flat]:
+    """The caller's order first, then the policy's. A name that no file knows is the caller's mistake."""
+    for name in (*request.prefer, *request.only):
+        if name not in plan.targets:
+            raise RequestError(
+                f"`{name}` is no target of these policies",
+                help="prefer= and only= take targets as the policies write them: provider/model",
+            )
+    rank = {name: position for position, name in enumerate(request.prefer)}
+    return sorted(flat, key=lambda item: rank.get(item[0].target, len(rank)))
+
+
+def _filtered(
+    plan: Plan, flat: list[_Flat], snapshot: Snapshot, missing_key: MissingKey
+) -> tuple[tuple[Candidate, ...], tuple[Dropped, ...]]:
+    kept: dict[str, Candidate] = {}
+    dropped: list[Dropped] = []
+    for entry, policy, path in flat:
+        target = plan.targets[entry.target]
+        candidate = _candidate(entry, policy, path, target, snapshot.request)
+        reason = _why_not(candidate, kept, snapshot, missing_key)
+        if reason is None:
+            kept[target.name] = candidate
+        else:
+            dropped.append(
+                Dropped(target=target.name, policy=policy.name, reason=reason[0], detail=reason[1])
+            )
+    return tuple(kept.values()), tuple(dropped)
+
+
+def _candidate(
+    entry: TargetEntry, policy: Policy, path: _Path, target: Target, request: Request
+) -> Candidate:
+    params = _effective_params(policy.lexical.params, entry.params, request.params)
+    lexical = policy.lexical
+    if entry.attempt_s is not None:
+        lexical = replace(lexical, attempt_s=entry.attempt_s)
+    bounds = (path.ceiling.output_tokens, target.max_output_tokens, output_request(params))
+    return Candidate(
+        target=target,
+        policy=policy.name,
+        lexical=lexical,
+        total_s=path.total_s,
+        input_ceiling=path.ceiling.input_tokens,
+        output_tokens=min((bound for bound in bounds if bound is not None), default=None),
+        attempts_ceiling=path.ceiling.attempts,
+        budgets=tuple(budget for budget in path.budgets if budget.window != "request"),
+        per_request=tuple(budget for budget in path.budgets if budget.window == "request"),
+        params=_with_allowance(params, path.ceiling.output_tokens),
+    )
+
+
+def _effective_params(
+    lexical: Mapping[str, Any], own: Mapping[str, Any], asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Target over policy, the caller's over both; but `n` multiplies cost, so the caller may only lower it."""
+    written = {**lexical, **own}
+    choices = written.get("n", 1)
+    if asked.get("n", 1) > choices:
+        raise RequestError(
+            f"`n={asked['n']}` asks for more choices than the policy allows (`{choices}`)",
+            help="set `params: {n: ...}` in the policy: each choice costs, and a caller can't raise a ceiling",
+        )
+    return {**written, **asked}
+
+
+def _with_allowance(params: Mapping[str, Any], ceiling: int | None) -> dict[str, Any]:
+    """The parameters as sent: one `max_tokens`, present where the ceiling or the caller set one."""
+    sent = {
+        name: value for name, value in params.items() if name not in ("max_tokens", "max_completion_tokens")
+    }
+    bounds = [bound for bound in (ceiling, output_request(params)) if bound is not None]
+    return {**sent, "max_tokens": min(bounds)} if bounds else sent
+
+
+def _why_not(
+    candidate: Candidate, kept: Mapping[str, Candidate], snapshot: Snapshot, missing_key: MissingKey
+) -> tuple[str, str] | None:
+    """None: it may be tried; else (reason, detail)."""
+    target, only = candidate.target, snapshot.request.only
+    if target.name in kept:
+        return "duplicate", "it occurs earlier in the list"
+    if only and target.name not in only:
+        return "not_in_only", f"the caller asked for only {', '.join(only)}"
+    lacking = snapshot.needs - target.supports if target.supports is not None else frozenset()
+    if lacking:
+        return "capability", f"it has no {', '.join(sorted(lacking))}, which this request needs"
+    missing = missing_key(target.provider)
+    if missing is not None:
+        return "missing_key", _missing_detail(missing)
+    return None
+
+
+def _missing_detail(ref: SecretRef) -> str:
+    what = (
+        f"variable `{ref.name}` is not set"
+        if ref.source == "env"
+        else f"file `{ref.name}` can't be read or is empty"
+    )
+    return f"{what} (asked for at {ref.place})"
+
+
+def _tighter(a: Ceiling, b: Ceiling) -> Ceiling:
+    return Ceiling(
+        input_tokens=_least(a.input_tokens, b.input_tokens),
+        output_tokens=_least(a.output_tokens, b.output_tokens),
+        attempts=_least(a.attempts, b.attempts),
+    )
+
+
+def _least(a: int | None, b: int | None) -> int | None:
+    return b if a is None else a if b is None else min(a, b)

@@ -1,0 +1,63 @@
+"""The parameters a call may carry: OpenAI's names, each with what it must be. Anything else is refused by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+NUMBER = (int, float)
+
+CHAT_PARAMS: Mapping[str, tuple[type, ...]] = {
+    "frequency_penalty": NUMBER,
+    "logit_bias": (Mapping,),
+    "logprobs": (bool,),
+    "max_completion_tokens": (int,),
+    "max_tokens": (int,),
+    "n": (int,),
+    "parallel_tool_calls": (bool,),
+    "presence_penalty": NUMBER,
+    "reasoning_effort": (str,),
+    "response_format": (Mapping,),
+    "seed": (int,),
+    "stop": (str, list, tuple),
+    "temperature": NUMBER,
+    "tool_choice": (str, Mapping),
+    "tools": (list, tuple),
+    "top_logprobs": (int,),
+    "top_p": NUMBER,
+    "verbosity": (str,),
+    "web_search_options": (Mapping,),
+}
+"""Name -> accepted types. `n`, `max_tokens` and `max_completion_tokens` are also bounded by the policy's ceilings."""
+
+NOT_YET: Mapping[str, str] = {
+    "stream": "streamed answers",
+    "stream_options": "streamed answers",
+    "response_model": "typed answers",
+    "raise_errors": "errors as replies",
+    "modalities": "audio answers",
+    "audio": "audio answers",
+    "service_tier": "service tiers (they change prices)",
+    "prediction": "predicted outputs (they change prices)",
+}
+"""Known, refused by name: this version does not support what they ask for."""
+
+
+def param_fault(name: str, value: Any) -> str | None:
+    """None where `name=value` may be sent, else one line of why not."""
+    if name in NOT_YET and not (name == "stream" and value is False):
+        return f"`{name}` is not supported by this version: {NOT_YET[name]} come later"
+    accepted = CHAT_PARAMS.get(name)
+    if accepted is None:
+        return f"unknown parameter `{name}`"
+    wrong_bool = isinstance(value, bool) and bool not in accepted
+    if wrong_bool or not isinstance(value, accepted):
+        wanted = " or ".join(kind.__name__.lower() for kind in accepted)
+        return f"`{name}` must be {wanted}, not `{type(value).__name__}`"
+    if name in ("n", "max_tokens", "max_completion_tokens") and value < 1:
+        return f"`{name}` must be at least 1, not `{value}`"
+    return None
+
+
+def output_request(params: Mapping[str, Any]) -> int | None:
+    """The output allowance that these parameters ask for: the smaller of both spellings, None where neither is set."""
+    asked = [params[name] for name in ("max_tokens", "max_completion_tokens") if params.get(name) is not None]
+    return min(asked) if asked else None

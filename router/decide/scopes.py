@@ -1,0 +1,118 @@
+"""Who is calling: the tenant's chain of ancestors, and the budgets and limits that hold for this caller."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from router.errors import NoRoute, RequestError
+from router.plan import Budget, Each, Limit, Plan, Policy, Tenant
+from router.values import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """`tenants` from root to leaf; empty where the files declare no tenants."""
+
+    tenants: tuple[Tenant, ...]
+    budgets: tuple[Budget, ...]
+    limits: tuple[Limit, ...]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` (did you mean `x`?)`, or nothing."""
+    close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return f" (did you mean `{close[0]}`?)" if close else ""
+
+
+def called_policy(plan: Plan, request: Request) -> Policy:
+    """Raises RequestError for a policy that does not exist."""
+    policy = plan.policies.get(request.policy)
+    if policy is None:
+        raise RequestError(
+            f"unknown policy `{request.policy}`{did_you_mean(request.policy, plan.policies)}",
+            help=f"policies here: {', '.join(sorted(plan.policies)) or 'none'}",
+        )
+    return policy
+
+
+def caller(plan: Plan, request: Request) -> Caller:
+    """The scopes of this caller. Raises NoRoute where a tenant, user or session is missing, unknown or not allowed."""
+    if not plan.tenants:
+        return Caller(tenants=(), budgets=(), limits=())
+    if request.tenant is None:
+        raise NoRoute(
+            "this call names no tenant, and the policies declare tenants",
+            help=f"pass tenant=...; declared: {', '.join(sorted(plan.tenants))}",
+        )
+    chain = _chain(plan, request.tenant)
+    _refuse_policy(chain, request)
+    each = [(tenant, each, value) for tenant in chain for each, value in _each_values(tenant, request)]
+    return Caller(
+        tenants=chain,
+        budgets=(
+            *(budget for tenant in chain for budget in tenant.budgets),
+            *(_owned(budget, value) for _, each_, value in each for budget in each_.budgets),
+        ),
+        limits=(
+            *(limit for tenant in chain for limit in tenant.limits),
+            *(_owned_limit(limit, value) for _, each_, value in each for limit in each_.limits),
+        ),
+    )
+
+
+def _chain(plan: Plan, path: str) -> tuple[Tenant, ...]:
+    segments = path.split("/")
+    paths = ["/".join(segments[: depth + 1]) for depth in range(len(segments))]
+    if not all(segments):
+        raise RequestError(
+            f"`{path}` is not a tenant path", help="write segments separated by one `/`: acme/search"
+        )
+    declared = [plan.tenants[known] for known in paths if known in plan.tenants]
+    if len(declared) == len(paths):
+        return tuple(declared)
+    parent = plan.tenants.get("/".join(segments[:-1]))
+    if len(declared) == len(paths) - 1 and parent and any(each.of == "child" for each in parent.each):
+        return tuple(declared)
+    raise NoRoute(
+        f"unknown tenant `{path}`{did_you_mean(path, plan.tenants)}",
+        help="declare it under `tenants:`, or give its parent `each: {child: ...}`",
+    )
+
+
+def _refuse_policy(chain: tuple[Tenant, ...], request: Request) -> None:
+    for tenant in chain:
+        if tenant.policies is not None and request.policy not in tenant.policies:
+            raise NoRoute(
+                f"tenant `{request.tenant}` may not call policy `{request.policy}`",
+                help=f"`{tenant.path}` allows: {', '.join(sorted(tenant.policies)) or 'none'} ({tenant.place})",
+            )
+
+
+def _each_values(tenant: Tenant, request: Request) -> Iterator[tuple[Each, str]]:
+    for each in tenant.each:
+        value = _value_of(each, tenant, request)
+        if value is not None:
+            yield each, value
+
+
+def _value_of(each: Each, tenant: Tenant, request: Request) -> str | None:
+    if each.of == "child":  # the direct child on the way down; the tenant itself is not below itself
+        below = (request.tenant or "")[len(tenant.path) + 1 :]
+        return below.split("/")[0] or None
+    value = request.user if each.of == "user" else request.session
+    if not value:
+        raise NoRoute(
+            f"tenant `{request.tenant}` needs a {each.of} on every call, and this one names none",
+            help=f"pass {each.of}=...; each {each.of} has a bucket of its own ({each.place})",
+        )
+    if "/" in value or not value.isprintable():
+        raise RequestError(f"`{value!a}` can't be a {each.of}: printable text without `/` can")
+    return value
+
+
+def _owned(budget: Budget, value: str) -> Budget:
+    return replace(budget, owner=f"{budget.owner.removesuffix('*')}{value}")
+
+
+def _owned_limit(limit: Limit, value: str) -> Limit:
+    return replace(limit, owner=f"{limit.owner.removesuffix('*')}{value}")

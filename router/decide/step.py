@@ -1,0 +1,133 @@
+"""What comes next in a request: one pure function over the route and what has happened."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from router.decide.backoff import retry_delay_s
+from router.decide.classify import FAILURES
+from router.plan import Candidate, Route
+from router.values import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One thing that did not work at candidate `index`. `sent` counts as a send of that target and of the request."""
+
+    index: int
+    key: str | None
+    kind: Kind
+    retry_after_s: float | None = None
+    sent: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What has happened so far. `waited_after` is the number of failures at the time of the last wait."""
+
+    started_s: float  # monotonic
+    failures: tuple[Failure, ...] = ()
+    waited_after: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    index: int
+    key: str | None
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    delay_s: float
+    why: str  # "backoff" | "retry_after"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    why: str  # "deadline" | "attempts" | "failed" | "exhausted"
+
+
+Keys = Mapping[str, Sequence[str]]
+"""Per provider, the names of its usable keys, best first. A provider that needs none has an empty sequence."""
+
+
+def next_step(
+    route: Route, progress: Progress, keys: Keys, *, now_s: float, draw: float
+) -> Try | Wait | Stop:
+    """The next thing to do. `now_s` is monotonic, on the clock of `progress.started_s`; `draw` is in [0, 1)."""
+    if not progress.failures:
+        return _enter(route, 0, progress, keys, now_s)
+    last = progress.failures[-1]
+    candidate = route.candidates[last.index]
+    left_s = _left_s(route, candidate, progress, now_s)
+    if now_s >= progress.started_s + route.total_s:
+        return Stop(why="deadline")
+    if _sends(progress) >= _attempts_ceiling(candidate):
+        return Stop(why="attempts")
+    again = _again(candidate, progress, keys, left_s, draw)
+    if again is not None:
+        return again
+    if last.kind not in candidate.lexical.fall_back_on:
+        return Stop(why="failed")
+    return _enter(route, last.index + 1, progress, keys, now_s)
+
+
+def _again(
+    candidate: Candidate, progress: Progress, keys: Keys, left_s: float, draw: float
+) -> Try | Wait | None:
+    """Another send to the target that failed last, if its retry rule and the time left allow one."""
+    last = progress.failures[-1]
+    here = [failure for failure in progress.failures if failure.index == last.index and failure.sent]
+    retry = candidate.lexical.retry
+    if not last.sent or len(here) >= retry.attempts or left_s <= 0:
+        return None
+    timeout_s = _timeout_s(candidate, left_s)
+    fresh = _fresh_key(candidate, here, keys)
+    if FAILURES[last.kind].another_key and fresh is not None:
+        return Try(index=last.index, key=fresh, timeout_s=timeout_s)
+    if last.kind not in retry.on:
+        return None
+    if progress.waited_after == len(progress.failures):
+        return Try(index=last.index, key=_same_key(last.key, candidate, keys), timeout_s=timeout_s)
+    delay_s = retry_delay_s(retry, len(here), last.retry_after_s, left_s=left_s, draw=draw)
+    if delay_s is None:
+        return None
+    return Wait(delay_s=delay_s, why="backoff" if last.retry_after_s is None else "retry_after")
+
+
+def _enter(route: Route, index: int, progress: Progress, keys: Keys, now_s: float) -> Try | Stop:
+    """The first candidate from `index` on that there is still time for."""
+    for position, candidate in enumerate(route.candidates[index:], start=index):
+        left_s = _left_s(route, candidate, progress, now_s)
+        if left_s > 0 and _sends(progress) < _attempts_ceiling(candidate):
+            usable = keys.get(candidate.target.provider, ())
+            return Try(index=position, key=next(iter(usable), None), timeout_s=_timeout_s(candidate, left_s))
+    out_of_time = now_s >= progress.started_s + route.total_s
+    return Stop(why="deadline" if out_of_time else "exhausted")
+
+
+def _left_s(route: Route, candidate: Candidate, progress: Progress, now_s: float) -> float:
+    return progress.started_s + min(route.total_s, candidate.total_s) - now_s
+
+
+def _timeout_s(candidate: Candidate, left_s: float) -> float:
+    attempt_s = candidate.lexical.attempt_s
+    return left_s if attempt_s is None else min(attempt_s, left_s)
+
+
+def _sends(progress: Progress) -> int:
+    return sum(failure.sent for failure in progress.failures)
+
+
+def _attempts_ceiling(candidate: Candidate) -> float:
+    return float("inf") if candidate.attempts_ceiling is None else candidate.attempts_ceiling
+
+
+def _fresh_key(candidate: Candidate, here: Sequence[Failure], keys: Keys) -> str | None:
+    tried = {failure.key for failure in here}
+    return next((key for key in keys.get(candidate.target.provider, ()) if key not in tried), None)
+
+
+def _same_key(key: str | None, candidate: Candidate, keys: Keys) -> str | None:
+    usable = keys.get(candidate.target.provider, ())
+    return key if key in usable or not usable else next(iter(usable))
