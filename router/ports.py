@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from router.plan import Budget, Limit, ModelFacts, TokenClass, Unit, Window
-from router.values import Kind, Message, SecretRef, Usage
+from router.values import InputEstimate, Kind, Message, SecretRef, Usage
 
 # --- Transport ----------------------------------------------------------------------------------------------------
 
@@ -444,16 +444,6 @@ class Prices(Protocol):
     def models(self, kind: str) -> Sequence[str]:
         """All chat model names of a kind, sorted, without the kind's prefix: for suggestions and patterns."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputEstimate:
-    """`tokens` is the likely count; `bound` is never below what is billed, for the kinds of input that docs/tokens.md
-    names. `unbounded` names what the bound can't cover (server-side search, fetched files); empty: all covered."""
-
-    tokens: int
-    bound: int
-    unbounded: tuple[str, ...] = ()
 
 
 class Tokens(Protocol):

@@ -87,6 +87,16 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputEstimate:
+    """`tokens` is the likely count; `bound` is never below what is billed, for the kinds of input that docs/tokens.md
+    names. `unbounded` names what the bound can't cover (server-side search, fetched files); empty: all covered."""
+
+    tokens: int
+    bound: int
+    unbounded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One call as its caller made it, checked for form. `tenant` and `user` are what the application says."""
 

@@ -98,7 +98,8 @@ def used_budget(use: BudgetUse, plan: Plan, policy: Policy, caller: Caller) -> B
         case "policy":
             owned = policy.budgets
         case "provider":
-            owned = plan.providers[use.name].budgets if use.name in plan.providers else ()
+            provider = plan.providers.get(use.name or "")
+            owned = provider.budgets if provider else ()
     return next((budget for budget in owned if budget.window == use.window and budget.unit == "nusd"), None)
 
 

@@ -28,6 +28,8 @@ CHAT_PARAMS: Mapping[str, tuple[type, ...]] = {
 }
 """Name -> accepted types. `n`, `max_tokens` and `max_completion_tokens` are also bounded by the policy's ceilings."""
 
+COUNTS = ("n", "max_tokens", "max_completion_tokens")
+
 NOT_YET: Mapping[str, str] = {
     "stream": "streamed answers",
     "stream_options": "streamed answers",
@@ -52,7 +54,7 @@ def param_fault(name: str, value: Any) -> str | None:
     if wrong_bool or not isinstance(value, accepted):
         wanted = " or ".join(kind.__name__.lower() for kind in accepted)
         return f"`{name}` must be {wanted}, not `{type(value).__name__}`"
-    if name in ("n", "max_tokens", "max_completion_tokens") and value < 1:
+    if isinstance(value, int) and name in COUNTS and value < 1:
         return f"`{name}` must be at least 1, not `{value}`"
     return None
 

@@ -1,0 +1,72 @@
+"""Which candidates this request fits, once its input has been counted, and what one attempt at each may cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from router.decide.estimate import worst_nusd
+from router.errors import Dropped
+from router.plan import Budget, Candidate
+from router.values import InputEstimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worst:
+    """The worst case of one attempt. `nusd` None: the price is unknown, so nothing can be promised about money."""
+
+    input_tokens: int
+    output_tokens: int  # over all choices
+    nusd: int | None
+
+
+def input_cap(candidate: Candidate, bound: int) -> int:
+    """What is reserved for the input: a provider takes no more than the context window of its model."""
+    context = candidate.target.context_tokens
+    return bound if context is None else min(bound, context)
+
+
+def worst_of(candidate: Candidate, bound: int) -> Worst:
+    """The worst case of one attempt at `candidate` with an input of at most `bound` tokens."""
+    choices = int(candidate.params.get("n", 1))
+    output, prices = candidate.output_tokens or 0, candidate.target.prices
+    tokens = input_cap(candidate, bound)
+    nusd = None if prices is None else worst_nusd(prices, input_tokens=tokens, output_tokens=output, choices=choices)
+    return Worst(input_tokens=tokens, output_tokens=output * choices, nusd=nusd)
+
+
+def fit(
+    candidates: Sequence[Candidate], estimates: Mapping[str, InputEstimate], budgets: Sequence[Budget]
+) -> tuple[tuple[Candidate, ...], tuple[Dropped, ...]]:
+    """Split into what may be tried and what may not. `estimates` by target name; `budgets` are the caller's."""
+    kept, dropped = [], []
+    for candidate in candidates:
+        guarded = bool(budgets or candidate.budgets or candidate.per_request)
+        reason = _why_not(candidate, estimates[candidate.target.name], guarded=guarded)
+        if reason is None:
+            kept.append(candidate)
+        else:
+            name, policy = candidate.target.name, candidate.policy
+            dropped.append(Dropped(target=name, policy=policy, reason=reason[0], detail=reason[1]))
+    return tuple(kept), tuple(dropped)
+
+
+def _why_not(candidate: Candidate, estimate: InputEstimate, *, guarded: bool) -> tuple[str, str] | None:
+    target, ceiling = candidate.target, candidate.input_ceiling
+    if target.context_tokens is not None and estimate.tokens > target.context_tokens:
+        return "context", f"about {estimate.tokens} input tokens, and its context holds {target.context_tokens}"
+    if ceiling is not None and estimate.bound > ceiling:
+        return "input_ceiling", f"the input may reach {estimate.bound} tokens, and the ceiling is {ceiling}"
+    if not guarded or (target.prices is not None and _is_free(candidate)):
+        return None
+    if target.prices is None:
+        return "unknown_price", "its price is unknown, and a hard budget holds here"
+    if estimate.unbounded:
+        added = ", ".join(estimate.unbounded)
+        return "unbounded_input", f"the provider adds input that can't be bounded ({added}), and a hard budget holds here"
+    if candidate.output_tokens is None:
+        return "unbounded_output", "neither a ceiling nor the model bounds its output, and a hard budget holds here"
+    return None
+
+
+def _is_free(candidate: Candidate) -> bool:
+    prices = candidate.target.prices
+    return prices is not None and worst_nusd(prices, input_tokens=1, output_tokens=1, choices=1) == 0

@@ -1,0 +1,29 @@
+"""What an answer or a failure means: a soft failure, a cost, a thing worth keeping, a rest for a key."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from router.decide.classify import FAILURES
+from router.values import Kind
+
+SOFT: Mapping[str, Kind] = {"length": Kind.TRUNCATED, "content_filter": Kind.CONTENT_FILTER}
+
+REST_S = 30.0
+"""How long a key rests after a failure of its own that named no time."""
+
+
+def soft_kind(finish_reason: str) -> Kind | None:
+    """An answer that a policy may choose to fall back on: cut by a limit, or filtered."""
+    return SOFT.get(finish_reason)
+
+
+def is_sampled(params: Mapping[str, Any]) -> bool:
+    """Whether two sends of this request may differ: any temperature but 0, and no temperature at all."""
+    return params.get("temperature") != 0
+
+
+def cooling_s(kind: Kind | None, retry_after_s: float | None) -> float:
+    """Seconds a key should rest after an outcome; 0 where the failure does not speak about the key."""
+    if kind is None or not FAILURES[kind].another_key:
+        return 0.0
+    return REST_S if retry_after_s is None else max(0.0, retry_after_s)

@@ -1,0 +1,48 @@
+"""What one attempt must reserve: a charge on every budget and a take of every token limit that applies."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
+
+from router.decide.fit import Worst
+from router.decide.windows import window_start
+from router.plan import Budget, Candidate, Limit
+
+Need = tuple[Budget, int, str, float | None]
+"""(budget, needed, start of its window, when it resets)."""
+
+
+def needs_of_budgets(budgets: Iterable[Budget], worst: Worst, now_s: float, zone: tzinfo) -> tuple[Need, ...]:
+    """One need per budget, in the window that `now_s` falls in. An unknown price needs nothing: `fit` saw to hard ones."""
+    return tuple((budget, _amount(budget, worst), *window_start(budget.window, now_s, zone)) for budget in budgets)
+
+
+def _amount(budget: Budget, worst: Worst) -> int:
+    if budget.unit == "tokens":
+        return worst.input_tokens + worst.output_tokens
+    return worst.nusd or 0
+
+
+def token_takes(limits: Sequence[Limit], worst: Worst) -> tuple[tuple[Limit, int], ...]:
+    """(limit, amount) for every token limit."""
+    amounts = {
+        "tokens": worst.input_tokens + worst.output_tokens,
+        "input_tokens": worst.input_tokens,
+        "output_tokens": worst.output_tokens,
+    }
+    return tuple((limit, amounts[limit.unit]) for limit in limits if limit.unit in amounts)
+
+
+def admission_takes(limits: Sequence[Limit]) -> tuple[tuple[Limit, int], ...]:
+    """(limit, 1) for request rates and concurrency, taken once per request."""
+    return tuple((limit, 1) for limit in limits if limit.unit in ("requests", "concurrent_requests"))
+
+
+def request_shortfall(
+    candidate: Candidate, worst: Worst, spent: Mapping[str, int]
+) -> tuple[Budget, int] | None:
+    """The first `per_request` budget that this attempt does not fit, with what is left of it. `spent` by owner."""
+    for budget in candidate.per_request:
+        left = budget.amount - spent.get(budget.owner, 0)
+        if (worst.nusd or 0) > max(left, 0):
+            return budget, max(left, 0)
+    return None
