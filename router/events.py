@@ -160,6 +160,21 @@ class Settled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettleFailed(Event):
+    """The ledger could not take a settlement; the row's lease will end it at worst case."""
+
+    attempt: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthFailed(Event):
+    """Health could not be noted; the request goes on."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetryScheduled(Event):
     target: str
     delay_s: float
@@ -172,7 +187,6 @@ class FellBack(Event):
     from_target: str
     to_target: str
     kind: Kind
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,10 @@ def _why_not(candidate: Candidate, estimate: InputEstimate, *, guarded: bool) ->
         return "unknown_price", "its price is unknown, and a hard budget holds here"
     if estimate.unbounded:
         added = ", ".join(estimate.unbounded)
-        return "unbounded_input", f"the provider adds input that can't be bounded ({added}), and a hard budget holds here"
+        return (
+            "unbounded_input",
+            f"the provider adds input that can't be bounded ({added}), and a hard budget holds here",
+        )
     if candidate.output_tokens is None:
         return "unbounded_output", "neither a ceiling nor the model bounds its output, and a hard budget holds here"
     return None

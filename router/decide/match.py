@@ -90,17 +90,14 @@ def budget_uses(plan: Plan, policy: Policy) -> tuple[BudgetUse, ...]:
 
 def used_budget(use: BudgetUse, plan: Plan, policy: Policy, caller: Caller) -> Budget | None:
     """The budget that a `budget_used` speaks of, for this caller; None: it has none, and the condition is unknown."""
-    match use.of:
-        case "tenant":
-            owned: Sequence[Budget] = caller.tenants[-1].budgets if caller.tenants else ()
-        case "user":
-            owned = [budget for budget in caller.budgets if budget.owner.startswith("user:")]
-        case "policy":
-            owned = policy.budgets
-        case "provider":
-            provider = plan.providers.get(use.name or "")
-            owned = provider.budgets if provider else ()
-    return next((budget for budget in owned if budget.window == use.window and budget.unit == "nusd"), None)
+    provider = plan.providers.get(use.name or "")
+    owned: Mapping[str, Sequence[Budget]] = {
+        "tenant": [budget for tenant in reversed(caller.tenants) for budget in tenant.budgets],  # the nearest first
+        "user": [budget for budget in caller.budgets if budget.owner.startswith("user:")],
+        "policy": policy.budgets,
+        "provider": provider.budgets if provider else (),
+    }
+    return next((each for each in owned[use.of] if each.window == use.window and each.unit == "nusd"), None)
 
 
 def _reachable(plan: Plan, policy: Policy, seen: set[str]) -> list[Policy]:
@@ -165,15 +162,11 @@ def _filtered(
         if reason is None:
             kept[target.name] = candidate
         else:
-            dropped.append(
-                Dropped(target=target.name, policy=policy.name, reason=reason[0], detail=reason[1])
-            )
+            dropped.append(Dropped(target=target.name, policy=policy.name, reason=reason[0], detail=reason[1]))
     return tuple(kept.values()), tuple(dropped)
 
 
-def _candidate(
-    entry: TargetEntry, policy: Policy, path: _Path, target: Target, request: Request
-) -> Candidate:
+def _candidate(entry: TargetEntry, policy: Policy, path: _Path, target: Target, request: Request) -> Candidate:
     params = _effective_params(policy.lexical.params, entry.params, request.params)
     lexical = policy.lexical
     if entry.attempt_s is not None:
@@ -193,9 +186,7 @@ def _candidate(
     )
 
 
-def _effective_params(
-    lexical: Mapping[str, Any], own: Mapping[str, Any], asked: Mapping[str, Any]
-) -> dict[str, Any]:
+def _effective_params(lexical: Mapping[str, Any], own: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """Target over policy, the caller's over both; but `n` multiplies cost, so the caller may only lower it."""
     written = {**lexical, **own}
     choices = written.get("n", 1)
@@ -209,9 +200,7 @@ def _effective_params(
 
 def _with_allowance(params: Mapping[str, Any], ceiling: int | None) -> dict[str, Any]:
     """The parameters as sent: one `max_tokens`, present where the ceiling or the caller set one."""
-    sent = {
-        name: value for name, value in params.items() if name not in ("max_tokens", "max_completion_tokens")
-    }
+    sent = {name: value for name, value in params.items() if name not in ("max_tokens", "max_completion_tokens")}
     bounds = [bound for bound in (ceiling, output_request(params)) if bound is not None]
     return {**sent, "max_tokens": min(bounds)} if bounds else sent
 
@@ -236,9 +225,7 @@ def _why_not(
 
 def _missing_detail(ref: SecretRef) -> str:
     what = (
-        f"variable `{ref.name}` is not set"
-        if ref.source == "env"
-        else f"file `{ref.name}` can't be read or is empty"
+        f"variable `{ref.name}` is not set" if ref.source == "env" else f"file `{ref.name}` can't be read or is empty"
     )
     return f"{what} (asked for at {ref.place})"
 

@@ -37,9 +37,7 @@ def admission_takes(limits: Sequence[Limit]) -> tuple[tuple[Limit, int], ...]:
     return tuple((limit, 1) for limit in limits if limit.unit in ("requests", "concurrent_requests"))
 
 
-def request_shortfall(
-    candidate: Candidate, worst: Worst, spent: Mapping[str, int]
-) -> tuple[Budget, int] | None:
+def request_shortfall(candidate: Candidate, worst: Worst, spent: Mapping[str, int]) -> tuple[Budget, int] | None:
     """The first `per_request` budget that this attempt does not fit, with what is left of it. `spent` by owner."""
     for budget in candidate.per_request:
         left = budget.amount - spent.get(budget.owner, 0)

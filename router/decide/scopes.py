@@ -18,6 +18,10 @@ class Caller:
     limits: tuple[Limit, ...]
 
 
+NOBODY = Caller(tenants=(), budgets=(), limits=())
+"""The caller where the files declare no tenants."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` (did you mean `x`?)`, or nothing."""
     close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
@@ -38,7 +42,7 @@ def called_policy(plan: Plan, request: Request) -> Policy:
 def caller(plan: Plan, request: Request) -> Caller:
     """The scopes of this caller. Raises NoRoute where a tenant, user or session is missing, unknown or not allowed."""
     if not plan.tenants:
-        return Caller(tenants=(), budgets=(), limits=())
+        return NOBODY
     if request.tenant is None:
         raise NoRoute(
             "this call names no tenant, and the policies declare tenants",
@@ -64,9 +68,7 @@ def _chain(plan: Plan, path: str) -> tuple[Tenant, ...]:
     segments = path.split("/")
     paths = ["/".join(segments[: depth + 1]) for depth in range(len(segments))]
     if not all(segments):
-        raise RequestError(
-            f"`{path}` is not a tenant path", help="write segments separated by one `/`: acme/search"
-        )
+        raise RequestError(f"`{path}` is not a tenant path", help="write segments separated by one `/`: acme/search")
     declared = [plan.tenants[known] for known in paths if known in plan.tenants]
     if len(declared) == len(paths):
         return tuple(declared)

@@ -1,0 +1,156 @@
+"""From policies and choices to a plan and its ports. Every heavy adapter is imported here, when it is chosen."""
+
+import logging
+import os
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from router.engine import Ports
+from router.errors import PolicyError, Problem, RequestError
+from router.events import Sink
+from router.plan import Plan
+from router.ports import Cache, Clock, Transport
+
+STATE_FOLDER = ".router"
+MEMORY = "memory"
+
+
+def load_plan(policies: str | PathLike[str] | Mapping[str, Any]) -> tuple[Plan, tuple[Problem, ...]]:
+    """The plan and its warnings, which are also logged. Raises PolicyError with every problem where there is an error."""
+    from router.adapters.price_file import PriceFile
+    from router.policy.load import load
+
+    loaded = load(policies, PriceFile.load())
+    if loaded.plan is None:
+        raise PolicyError(loaded.problems)
+    for problem in loaded.problems:
+        logging.getLogger("router").warning("%s", problem)
+    return loaded.plan, tuple(loaded.problems)
+
+
+def build_ports(
+    plan: Plan,
+    *,
+    suspends: bool,
+    state: str | None,
+    cache: str | PathLike[str] | None,
+    transport: Transport | str | None,
+    clock: Clock | None,
+    sinks: tuple[Sink, ...],
+) -> Ports:
+    """The ports of one router; `suspends` says whether it runs on an event loop. Nothing is opened or imported yet
+    that a first call would not need. Raises TypeError for a port that does not fit the mode."""
+    from router.adapters.draws import SystemDraw
+    from router.adapters.secrets import EnvSecrets
+    from router.adapters.tiktoken_tokens import TiktokenTokens
+
+    clock = clock or _system_clock(suspends=suspends)
+    store = _state(state_place(plan, state), clock)
+    ports = Ports(
+        transport=_transport(transport, suspends=suspends, clock=clock),
+        ledger=store.ledger,
+        limiter=store.limiter,
+        health=store.health,
+        cache=_cache(cache_place(plan, cache)),
+        clock=clock,
+        draw=SystemDraw(),
+        tokens=TiktokenTokens(),
+        secrets=EnvSecrets(folder=plan.folder),
+        sinks=sinks,
+    )
+    _refuse_unfit(ports, suspends=suspends)
+    return ports
+
+
+def state_place(plan: Plan, state: str | None) -> str:
+    """`memory`, or the path of the SQLite file: the argument, the setting, ROUTER_STATE, else beside the policies."""
+    chosen = state or plan.settings.state or os.environ.get("ROUTER_STATE")
+    if chosen is None:
+        return str(_state_folder(plan) / "state.db") if plan.folder else MEMORY
+    if chosen == MEMORY:
+        return MEMORY
+    scheme, separator, path = chosen.partition(":///")
+    if scheme != "sqlite" or not separator or not path:
+        raise RequestError(f"`{chosen}` is no state store", help="write `memory` or `sqlite:///FILE`")
+    return str(_beside(plan, path, from_plan=state is None and plan.settings.state is not None))
+
+
+def cache_place(plan: Plan, cache: str | PathLike[str] | None) -> str:
+    """`memory`, or the folder of the cache."""
+    if cache is not None:
+        return os.fspath(cache)
+    if plan.settings.cache is not None:
+        chosen = plan.settings.cache
+        return chosen if chosen == MEMORY else str(_beside(plan, chosen, from_plan=True))
+    return str(_state_folder(plan) / "cache") if plan.folder else MEMORY
+
+
+def _state_folder(plan: Plan) -> Path:
+    """`.router/` beside the policies folder, so that every process meets the same rows."""
+    return Path(plan.folder).resolve().parent / STATE_FOLDER
+
+
+def _beside(plan: Plan, path: str, *, from_plan: bool) -> Path:
+    """A relative path in the files starts at their folder; one from elsewhere at the working directory."""
+    return (Path(plan.folder or ".") / path).resolve() if from_plan else Path(path).resolve()
+
+
+def _system_clock(*, suspends: bool) -> Clock:
+    from router.adapters.clocks import AsyncClock, SystemClock
+
+    return AsyncClock() if suspends else SystemClock()
+
+
+def _state(place: str, clock: Clock) -> Any:
+    if place == MEMORY:
+        from router.adapters.memory_state import MemoryState
+
+        return MemoryState()
+    from router.adapters.sqlite_state import SqliteState
+
+    return SqliteState(place, clock)
+
+
+def _cache(place: str) -> Cache:
+    if place == MEMORY:
+        from router.adapters.memory_cache import MemoryCache
+
+        return MemoryCache()
+    from router.adapters.disk_cache import DiskCache
+
+    return DiskCache(place)
+
+
+def _transport(chosen: Transport | str | None, *, suspends: bool, clock: Clock) -> Transport:
+    chosen = chosen or os.environ.get("ROUTER_TRANSPORT") or "litellm"
+    if not isinstance(chosen, str):
+        return chosen
+    name, _, path = chosen.partition(":")
+    if name == "litellm" and not path:
+        from router.adapters.litellm_transport import LitellmTransport
+
+        return LitellmTransport(suspends=suspends)
+    if name == "fake" and not path:
+        from router.adapters.scripted_transport import ScriptedTransport
+
+        return ScriptedTransport(clock=clock)
+    if name == "cassette" and path:
+        from router.adapters.cassette_transport import CassetteTransport
+
+        return CassetteTransport.replay(path, suspends=suspends)
+    raise RequestError(f"`{chosen}` is no transport", help="ROUTER_TRANSPORT is `litellm`, `fake`, or `cassette:PATH`")
+
+
+def _refuse_unfit(ports: Ports, *, suspends: bool) -> None:
+    """A suspending port would hang the sync engine; a blocking transport or clock would freeze a whole event loop."""
+    names = ("transport", "ledger", "limiter", "health", "cache", "clock")
+    states = {name: getattr(ports, name).suspends for name in names}
+    if suspends:
+        unfit = [name for name in ("transport", "clock") if not states[name]]
+    else:
+        unfit = [name for name in names if states[name]]
+    if unfit:
+        mode, verb = ("AsyncRouter", "blocks") if suspends else ("Router", "suspends")
+        raise TypeError(f"the {unfit[0]} of this {mode} {verb}: give it one made for {mode}")

@@ -1,0 +1,122 @@
+"""From the arguments of a call to a frozen Request: form is checked here, once, and nothing is ignored."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from router.decide.params import CHAT_PARAMS, NOT_YET, param_fault
+from router.decide.scopes import did_you_mean
+from router.errors import RequestError
+from router.plan import Plan
+from router.values import Message, Request
+
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+ARGUMENTS = ("policy", "messages", "tenant", "team", "user", "session", "tags", "prefer", "only", "timeout")
+
+
+def build_request(
+    plan: Plan,
+    id: str,
+    messages: str | Sequence[Message],
+    *,
+    policy: str | None = None,
+    tenant: str | None = None,
+    team: str | None = None,
+    user: str | None = None,
+    session: str | None = None,
+    tags: Sequence[str] = (),
+    prefer: Sequence[str] = (),
+    only: Sequence[str] = (),
+    timeout: float | None = None,
+    params: Mapping[str, Any],
+) -> Request:
+    """Raises RequestError, naming the argument, for whatever is not of the form of a call."""
+    return Request(
+        id=id,
+        policy=_policy(plan, policy),
+        messages=_messages(messages),
+        tenant=_one_of("tenant", tenant, "team", team),
+        user=_text("user", user),
+        session=_text("session", session),
+        tags=_names("tags", tags),
+        prefer=_names("prefer", prefer),
+        only=_names("only", only),
+        timeout_s=_seconds(timeout),
+        params=_params(params),
+    )
+
+
+def _policy(plan: Plan, policy: str | None) -> str:
+    if policy is None:
+        policy = plan.settings.default_policy
+    if policy is None:
+        raise RequestError(
+            "this call names no policy, and the files set no `settings.default_policy`",
+            help=f"pass policy=...; policies here: {', '.join(sorted(plan.policies)) or 'none'}",
+        )
+    if not isinstance(policy, str):
+        raise RequestError(f"`policy` must be text, not `{type(policy).__name__}`")
+    return policy
+
+
+def _messages(messages: str | Sequence[Message]) -> tuple[Message, ...]:
+    if isinstance(messages, str):
+        return ({"role": "user", "content": messages},)
+    if not isinstance(messages, Sequence) or not messages:
+        raise RequestError(
+            "`messages` must be a text or a list of at least one message",
+            help='for example messages=[{"role": "user", "content": "Hello"}]',
+        )
+    for position, message in enumerate(messages):
+        _check_message(position, message)
+    return tuple(dict(message) for message in messages)
+
+
+def _check_message(position: int, message: object) -> None:
+    if not isinstance(message, Mapping):
+        raise RequestError(f"`messages[{position}]` must be a mapping, not `{type(message).__name__}`")
+    role = message.get("role")
+    if role not in ROLES:
+        raise RequestError(f"`messages[{position}]` has role `{role}`; roles are {', '.join(ROLES)}")
+    if not isinstance(message.get("content"), str | list | tuple | None):
+        raise RequestError(f"`messages[{position}].content` must be text or a list of parts")
+
+
+def _one_of(name: str, value: str | None, alias: str, aliased: str | None) -> str | None:
+    if value is not None and aliased is not None and value != aliased:
+        raise RequestError(f"`{name}` and `{alias}` are one argument, and this call gives it two values")
+    return _text(name, value if value is not None else aliased)
+
+
+def _text(name: str, value: str | None) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise RequestError(f"`{name}` must be printable text, not empty: `{value!a}` is not")
+    return value
+
+
+def _names(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise RequestError(f"`{name}` must be a list of texts, not `{type(values).__name__}`")
+    for value in values:
+        _text(name, value)
+    return tuple(values)
+
+
+def _seconds(timeout: float | None) -> float | None:
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
+        raise RequestError(f"`timeout` must be a number of seconds above 0, not `{timeout!a}`")
+    return float(timeout)
+
+
+def _params(params: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in params.items() if value is not None and (name, value) != ("stream", False)}
+    for name, value in kept.items():
+        fault = param_fault(name, value)
+        if fault is not None:
+            known = (*CHAT_PARAMS, *ARGUMENTS)
+            hint = "" if name in known or name in NOT_YET else did_you_mean(name, known)
+            raise RequestError(fault + hint, help="parameters have OpenAI's names" if hint == "" else "")
+    return kept

@@ -1,0 +1,78 @@
+"""The default router: what `router.complete` and `router.acomplete` use. The one module global of the package.
+
+A process has one, a forked child makes its own, and each event loop has one: what connections and threads a router
+holds never cross either border.
+"""
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from router.client.routers import AsyncRouter, Router
+from router.errors import RequestError
+from router.values import Message, Reply
+
+
+class _Defaults:
+    """The default routers of this process."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.lock = threading.Lock()
+        self.sync: Router | None = None
+        self.by_loop: WeakKeyDictionary[Any, AsyncRouter] = WeakKeyDictionary()
+
+
+_defaults = _Defaults()
+
+
+def _of_this_process() -> _Defaults:
+    global _defaults
+    if _defaults.pid != os.getpid():  # a child must not close, lock or reuse what its parent holds
+        _defaults = _Defaults()
+    return _defaults
+
+
+def policies_folder() -> Path:
+    """ROUTER_POLICIES, else `./policies`. Raises RequestError where there is nothing."""
+    folder = Path(os.environ.get("ROUTER_POLICIES") or "policies")
+    if not folder.exists():
+        raise RequestError(
+            f"there are no policies at `{folder}`",
+            help="set ROUTER_POLICIES to the folder, run from the folder that holds `policies/`, or `router init`",
+        )
+    return folder
+
+
+def default_router() -> Router:
+    """The sync default router of this process, opened on first use."""
+    defaults = _of_this_process()
+    with defaults.lock:
+        if defaults.sync is None:
+            defaults.sync = Router.open(policies_folder())
+        return defaults.sync
+
+
+def default_async_router() -> AsyncRouter:
+    """The default router of the running event loop, opened on first use."""
+    import asyncio
+
+    loop, defaults = asyncio.get_running_loop(), _of_this_process()
+    with defaults.lock:
+        router = defaults.by_loop.get(loop)
+        if router is None:
+            router = defaults.by_loop[loop] = AsyncRouter.open(policies_folder())
+        return router
+
+
+def complete(messages: str | Sequence[Message], **arguments: Any) -> Reply:
+    """`Router.complete` on the default router: policies from ROUTER_POLICIES or `./policies`."""
+    return default_router().complete(messages, **arguments)
+
+
+async def acomplete(messages: str | Sequence[Message], **arguments: Any) -> Reply:
+    """`AsyncRouter.complete` on the default router of the running event loop."""
+    return await default_async_router().complete(messages, **arguments)

@@ -1,0 +1,181 @@
+"""`Router` and `AsyncRouter`.
+
+Both run the same engine. `Router` drives it inline over ports that never suspend, so it needs no event loop of its own
+and works inside a running one (a notebook); `AsyncRouter` awaits it. Either may be shared: by threads, by tasks.
+"""
+
+from collections.abc import Coroutine, Mapping, Sequence
+from os import PathLike
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from router.client.assembly import build_ports, load_plan
+from router.client.calls import build_request
+from router.engine import Ports, execute
+from router.errors import Problem
+from router.events import Sink
+from router.plan import Plan
+from router.ports import Clock, Transport
+from router.values import Message, Reply
+
+Policies = str | PathLike[str] | Mapping[str, Any]
+"""A folder of YAML files, one file, or the same content as a mapping."""
+
+_T = TypeVar("_T")
+
+
+def run_inline(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine that never really suspends, without an event loop. Raises RuntimeError if it does suspend."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    coroutine.close()
+    raise RuntimeError("a port suspended under the sync router; use AsyncRouter with it")
+
+
+class _Opened:
+    """What both routers are: a plan, its warnings, and the ports it runs over."""
+
+    def __init__(self, plan: Plan, warnings: tuple[Problem, ...], ports: Ports) -> None:
+        self.plan = plan
+        self.warnings = warnings
+        self.ports = ports
+
+    @classmethod
+    def _open(cls, policies: Policies, *, suspends: bool, sinks: Sequence[Sink], **choices: Any) -> Self:
+        plan, warnings = load_plan(policies)
+        return cls(plan, warnings, build_ports(plan, suspends=suspends, sinks=tuple(sinks), **choices))
+
+    def _execute(self, messages: str | Sequence[Message], arguments: Mapping[str, Any]) -> Coroutine[Any, Any, Reply]:
+        request = build_request(self.plan, self.ports.draw.id(), messages, **arguments)
+        return execute(self.plan, self.ports, request)
+
+    async def _free(self) -> None:
+        await self.ports.transport.aclose()
+        await self.ports.ledger.aclose()
+        await self.ports.limiter.aclose()
+        await self.ports.health.aclose()
+        await self.ports.cache.aclose()
+
+
+class Router(_Opened):
+    """The sync router.
+
+    >>> with Router.open("policies", transport="fake") as router:
+    ...     reply = router.complete(policy="cheap-fast", tenant="acme/search", user="ann", messages="Hello")
+    """
+
+    @classmethod
+    def open(
+        cls,
+        policies: Policies,
+        *,
+        state: str | None = None,
+        cache: str | PathLike[str] | None = None,
+        transport: Transport | str | None = None,
+        clock: Clock | None = None,
+        sinks: Sequence[Sink] = (),
+    ) -> "Router":
+        """Check and compile `policies`, and make a router of them. Raises PolicyError with every problem.
+
+        `state`: `memory` or `sqlite:///FILE`; default: `settings.state`, then ROUTER_STATE, then `.router/state.db`
+        beside the policies folder (memory where `policies` is a mapping). `cache`: a folder, or `memory`; default
+        `settings.cache`, then `.router/cache`. `transport`: `litellm`, `fake`, `cassette:PATH`, or a Transport; default
+        ROUTER_TRANSPORT, then litellm. `clock` is for tests.
+        """
+        return cls._open(
+            policies, suspends=False, state=state, cache=cache, transport=transport, clock=clock, sinks=sinks
+        )
+
+    def complete(
+        self,
+        messages: str | Sequence[Message],
+        *,
+        policy: str | None = None,
+        tenant: str | None = None,
+        team: str | None = None,
+        user: str | None = None,
+        session: str | None = None,
+        tags: Sequence[str] = (),
+        prefer: Sequence[str] = (),
+        only: Sequence[str] = (),
+        timeout: float | None = None,
+        **params: Any,
+    ) -> Reply:
+        """Answer `messages` by `policy`. `team` is another name of `tenant`; `timeout` is in seconds over everything and
+        can only shorten the policy's; `params` have OpenAI's names. Raises a RouterError (see `router.errors`)."""
+        arguments = _arguments(locals())
+        return run_inline(self._execute(messages, arguments))
+
+    def close(self) -> None:
+        """Free connections, threads and files. Idempotent."""
+        run_inline(self._free())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncRouter(_Opened):
+    """The async router: the same methods as `Router`, awaited.
+
+    >>> async with AsyncRouter.open("policies") as router:
+    ...     reply = await router.complete(policy="cheap-fast", tenant="acme/search", user="ann", messages="Hello")
+    """
+
+    @classmethod
+    def open(
+        cls,
+        policies: Policies,
+        *,
+        state: str | None = None,
+        cache: str | PathLike[str] | None = None,
+        transport: Transport | str | None = None,
+        clock: Clock | None = None,
+        sinks: Sequence[Sink] = (),
+    ) -> "AsyncRouter":
+        """As `Router.open`. It does not wait for anything, so it is not awaited."""
+        return cls._open(
+            policies, suspends=True, state=state, cache=cache, transport=transport, clock=clock, sinks=sinks
+        )
+
+    async def complete(
+        self,
+        messages: str | Sequence[Message],
+        *,
+        policy: str | None = None,
+        tenant: str | None = None,
+        team: str | None = None,
+        user: str | None = None,
+        session: str | None = None,
+        tags: Sequence[str] = (),
+        prefer: Sequence[str] = (),
+        only: Sequence[str] = (),
+        timeout: float | None = None,  # noqa: ASYNC109 - a policy's ceiling, not a cancel scope
+        **params: Any,
+    ) -> Reply:
+        """As `Router.complete`."""
+        arguments = _arguments(locals())
+        return await self._execute(messages, arguments)
+
+    async def close(self) -> None:
+        """As `Router.close`."""
+        await self._free()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a `complete`, without the router and the messages."""
+    return {name: value for name, value in given.items() if name not in ("self", "messages")}

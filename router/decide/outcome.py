@@ -1,0 +1,113 @@
+"""The error a request ends in, from what happened to it. Every failure is kept."""
+
+from collections.abc import Sequence
+
+from router.decide.step import Stop
+from router.errors import (
+    Attempt,
+    BudgetExceeded,
+    DeadlineExceeded,
+    Dropped,
+    LimitExceeded,
+    NoRoute,
+    RouterError,
+    TargetsExhausted,
+)
+from router.plan import Budget, Limit, Route
+from router.values import NUSD_PER_USD, Kind
+
+FAKE_SWITCH = "or set ROUTER_TRANSPORT=fake to answer without any key"
+
+
+def dollars(nusd: int) -> str:
+    """`$0.0042`: exact, without trailing zeros beyond cents."""
+    whole, fraction = divmod(abs(nusd), NUSD_PER_USD)
+    digits = f"{fraction:09d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if nusd < 0 else ''}${whole}.{digits}"
+
+
+def no_route(route: Route, dropped: Sequence[Dropped]) -> NoRoute:
+    """Nothing is left to try, or a rule rejects the request."""
+    if route.reject is not None:
+        return NoRoute(f"policy `{route.policy}` rejects this request: {route.reject}", dropped=dropped)
+    reasons = "; ".join(f"{drop.target}: {drop.detail or drop.reason}" for drop in dropped) or "its list is empty"
+    keys = any(drop.reason == "missing_key" for drop in dropped)
+    return NoRoute(
+        f"policy `{route.policy}` has no target left for this request: {reasons}",
+        dropped=dropped,
+        help=f"set the key, {FAKE_SWITCH}" if keys else f"`router explain {route.policy}` shows every candidate",
+    )
+
+
+Refusal = BudgetExceeded | LimitExceeded
+"""Why one attempt did not fit: kept until it is known whether another target answers."""
+
+
+def budget_exceeded(
+    target: str, budget: Budget, needed: int, available: int, resets_at_s: float | None
+) -> BudgetExceeded:
+    money = budget.unit == "nusd"
+    shown = (dollars(needed), dollars(available)) if money else (f"{needed} tokens", f"{available} tokens")
+    return BudgetExceeded(
+        f"over budget: `{budget.owner}` has {shown[1]} left of `{budget.text}` ({budget.place}), "
+        f"and one attempt at `{target}` may need {shown[0]}",
+        budget=budget.owner,
+        needed=needed,
+        available=available,
+        resets_at_s=resets_at_s,
+        help="raise the budget, lower `ceiling.output_tokens`, or add a cheaper target",
+    )
+
+
+def limit_exceeded(limit: Limit, retry_after_s: float) -> LimitExceeded:
+    return LimitExceeded(
+        f"over limit: `{limit.owner}` is at its `{limit.text}` ({limit.place}); try again in {retry_after_s:.1f} s",
+        limit=limit.owner,
+        retry_after_s=retry_after_s,
+    )
+
+
+def token_limit_exceeded(target: str, limit: Limit, needed: int, available: int, after_s: float) -> LimitExceeded:
+    never = " (one attempt is more than the whole limit)" if needed > limit.at_most else ""
+    return LimitExceeded(
+        f"over limit: `{limit.owner}` has {available} left of `{limit.text}` ({limit.place}), "
+        f"and one attempt at `{target}` may need {needed}{never}",
+        limit=limit.owner,
+        retry_after_s=after_s,
+    )
+
+
+def kind_of(refusals: Sequence[Refusal]) -> Kind:
+    """A request that lacks money lacks it for longer than one that lacks room in a window."""
+    return Kind.OVER_BUDGET if any(isinstance(each, BudgetExceeded) for each in refusals) else Kind.OVER_LIMIT
+
+
+def _nearest(refusals: Sequence[Refusal]) -> Refusal:
+    """The refusal to tell: of budgets the one that asked for least, else the limit that frees first."""
+    budgets = [each for each in refusals if isinstance(each, BudgetExceeded)]
+    if budgets:
+        return min(budgets, key=lambda each: each.needed - each.available)
+    return min((each for each in refusals if isinstance(each, LimitExceeded)), key=lambda each: each.retry_after_s)
+
+
+def stopped(
+    stop: Stop,
+    route: Route,
+    attempts: Sequence[Attempt],
+    refusals: Sequence[Refusal],
+    dropped: Sequence[Dropped],
+) -> RouterError:
+    """The error of a request that ended without an answer. `refusals`: what did not fit a budget or limit, in order."""
+    sent = [attempt for attempt in attempts if attempt.kind not in (Kind.OVER_BUDGET, Kind.OVER_LIMIT)]
+    if not sent and refusals and stop.why != "deadline":
+        return _nearest(refusals)
+    tried = "; ".join(str(attempt) for attempt in attempts) or "nothing had been tried"
+    if stop.why == "deadline":
+        message = f"policy `{route.policy}` ran out of its {route.total_s:g} s: {tried}"
+        return DeadlineExceeded(message, attempts=attempts, dropped=dropped)
+    why = {
+        "attempts": "reached its `ceiling.attempts`",
+        "failed": "failed in a way it does not fall back on",
+        "exhausted": "has no target left",
+    }[stop.why]
+    return TargetsExhausted(f"policy `{route.policy}` {why}: {tried}", attempts=attempts, dropped=dropped)

@@ -1,0 +1,55 @@
+"""How an attempt ends in the ledger: its cost, and where that figure comes from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from router.decide.classify import Charge, charge_for
+from router.decide.estimate import cost_nusd
+from router.errors import ProviderError
+from router.plan import PriceTable
+from router.values import Kind, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What is charged in the end, and how that is known."""
+
+    cost_nusd: int
+    usage: Usage | None
+    how: Literal["reported", "counted", "nothing", "worst_case"]
+    kind: Kind | None
+
+
+def answered(prices: PriceTable | None, usage: Usage) -> Ending:
+    """An answer costs what its usage costs, above the reservation too."""
+    cost = 0 if prices is None else cost_nusd(prices, usage)
+    return Ending(cost_nusd=cost, usage=usage, how="reported" if usage.reported else "counted", kind=None)
+
+
+def failed(error: ProviderError, prices: PriceTable | None, worst_nusd: int) -> Ending:
+    """What the failure table says of this failure."""
+    charge = charge_for(error.kind, sent=error.sent, answered=error.status is not None and error.status >= 300)
+    if error.usage is not None and charge is not Charge.NOTHING:
+        cost = 0 if prices is None else cost_nusd(prices, error.usage)
+        return Ending(cost_nusd=cost, usage=error.usage, how="reported", kind=error.kind)
+    if charge is Charge.WORST_CASE:
+        return Ending(cost_nusd=worst_nusd, usage=None, how="worst_case", kind=error.kind)
+    return Ending(cost_nusd=0, usage=None, how="nothing", kind=error.kind)
+
+
+def interrupted(worst_nusd: int) -> Ending:
+    """Given up by the caller after sending: the provider may have done the work."""
+    return Ending(cost_nusd=worst_nusd, usage=None, how="worst_case", kind=None)
+
+
+def texts_of(choices: Sequence[Mapping[str, Any]]) -> str:
+    """All that the choices say, to be counted where a provider reported no usage."""
+    parts: list[str] = []
+    for choice in choices:
+        message = choice.get("message") or {}
+        parts += [str(message.get(name) or "") for name in ("content", "reasoning_content", "refusal")]
+        for call in message.get("tool_calls") or ():
+            function = call.get("function") or {}
+            parts += [str(function.get("name") or ""), str(function.get("arguments") or "")]
+    return "\n".join(part for part in parts if part)

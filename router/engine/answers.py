@@ -1,0 +1,65 @@
+"""Stored answers: whether a request may be served from the cache, and whether its answer may be kept."""
+
+from router import events as ev
+from router.decide import stored
+from router.decide.cachekey import cache_key, partition
+from router.decide.judge import is_sampled, soft_kind
+from router.engine.run import Run
+from router.errors import StoreError
+from router.plan import Route
+from router.ports import CacheEntry
+from router.values import Reply
+
+
+def key_of(run: Run, route: Route) -> str | None:
+    """None: this request is neither served from the cache nor stored."""
+    rule, request = route.cache, run.request
+    if rule is None:
+        return None
+    if not rule.sampled and any(is_sampled(candidate.params) for candidate in route.candidates):
+        run.emit(ev.CacheSkipped, why="sampled")
+        return None
+    part = partition(rule, request.tenant, request.user)
+    if part is None:
+        run.emit(ev.CacheSkipped, why="no_user")
+        return None
+    return cache_key(
+        policy=route.policy,
+        candidates=route.candidates,
+        providers=run.plan.providers,
+        messages=request.messages,
+        params=request.params,
+        partition=part,
+    )
+
+
+async def stored_reply(run: Run, route: Route, key: str | None) -> Reply | None:
+    if key is None or route.cache is None:
+        return None
+    try:
+        entry = await run.ports.cache.get(key)
+    except StoreError:  # a cache that can't answer never fails a request; the event says so
+        run.emit(ev.CacheMissed, key=key, why="store_error")
+        return None
+    reply = entry and stored.from_bytes(entry.body, request_id=run.request.id, policy=route.policy)
+    age_s = run.ports.clock.now_s() - entry.stored_at_s if entry else 0.0
+    if not reply or not 0 <= age_s < route.cache.ttl_s:
+        run.emit(ev.CacheMissed, key=key, why="expired" if reply else "absent")
+        return None
+    run.emit(ev.CacheHit, key=key, age_s=age_s, target=reply.target)
+    return reply
+
+
+async def keep(run: Run, route: Route, key: str | None, reply: Reply) -> None:
+    if key is None or route.cache is None:
+        return
+    if reply.finish_reason not in stored.KEPT:
+        run.emit(ev.CacheSkipped, why=str(soft_kind(reply.finish_reason) or reply.finish_reason))
+        return
+    entry = CacheEntry(body=stored.to_bytes(reply), stored_at_s=run.ports.clock.now_s())
+    try:
+        await run.ports.cache.put(key, entry, ttl_s=route.cache.ttl_s)
+    except StoreError:
+        run.emit(ev.CacheSkipped, why="store_error")
+        return
+    run.emit(ev.CacheStored, key=key, ttl_s=route.cache.ttl_s)

@@ -1,0 +1,167 @@
+"""One request, from plan to reply. `decide` decides, ports do, events tell.
+
+Nothing here knows asyncio or threads; waiting is the ports' business, so one body runs sync and async.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from router import events as ev
+from router.decide import outcome
+from router.decide.judge import soft_kind
+from router.decide.reserve import admission_takes
+from router.decide.scopes import NOBODY, called_policy, caller
+from router.decide.step import Failure, Progress, Stop, Try, Wait, next_step
+from router.engine import answers, routing
+from router.engine.attempt import attempt
+from router.engine.run import LEASE_S, Ports, Run
+from router.errors import RouterError, StoreError
+from router.plan import Plan, Route
+from router.ports import Take
+from router.values import Reply, Request
+
+
+async def execute(plan: Plan, ports: Ports, request: Request) -> Reply:
+    """Answer `request`. Raises a RouterError that says why not; every reservation made on the way has ended."""
+    run = _begin(plan, ports, request)
+    try:
+        policy = called_policy(plan, request)
+        run.caller = caller(plan, request)
+        route = await routing.route(run, policy)
+        key = answers.key_of(run, route)
+        reply = await answers.stored_reply(run, route, key) or await _from_targets(run, route, key)
+    except RouterError as error:
+        _tell_failed(run, error)
+        raise
+    _tell_answered(run, reply)
+    return replace(reply, trace=tuple(run.trace))
+
+
+def _begin(plan: Plan, ports: Ports, request: Request) -> Run:
+    zone = ZoneInfo(plan.settings.time_zone)
+    run = Run(plan=plan, ports=ports, request=request, caller=NOBODY, zone=zone, started_s=ports.clock.mono_s())
+    run.emit(
+        ev.RequestStarted,
+        policy=request.policy,
+        tenant=request.tenant,
+        user=request.user,
+        plan_digest=plan.digest,
+        prices_digest=plan.prices_digest,
+    )
+    return run
+
+
+def _tell_answered(run: Run, reply: Reply) -> None:
+    run.emit(
+        ev.RequestAnswered,
+        target=reply.target,
+        cached=reply.cached,
+        cost_nusd=reply.cost_nusd,
+        attempts=run.sends,
+        duration_s=run.elapsed_s(),
+    )
+
+
+def _tell_failed(run: Run, error: RouterError) -> None:
+    run.emit(
+        ev.RequestFailed,
+        error=type(error).__name__,
+        message=error.message,
+        attempts=run.sends,
+        duration_s=run.elapsed_s(),
+    )
+
+
+async def _from_targets(run: Run, route: Route, key: str | None) -> Reply:
+    route = routing.fitted(run, route)
+    admitted = await _admit(run, route)
+    try:
+        reply = await _loop(run, route)
+    finally:
+        if admitted:
+            await run.ports.limiter.release(run.request.id)
+    await answers.keep(run, route, key, reply)
+    return reply
+
+
+async def _admit(run: Run, route: Route) -> bool:
+    """Take the request rate and concurrency of the caller, all or none, once per request."""
+    takes = [Take(limit=limit, amount=amount) for limit, amount in admission_takes(route.limits)]
+    if not takes:
+        return False
+    now_s = run.ports.clock.now_s()
+    full = await run.ports.limiter.admit(run.request.id, takes, now_s=now_s, lease_s=LEASE_S)
+    if full is not None:
+        run.emit(ev.LimitRefused, limit=full.limit.text, retry_after_s=full.retry_after_s)
+        raise outcome.limit_exceeded(full.limit, full.retry_after_s)
+    run.emit(ev.Admitted, limits=tuple(take.limit.text for take in takes))
+    run.permit = True
+    return True
+
+
+async def _loop(run: Run, route: Route) -> Reply:
+    """Ask what comes next until there is an answer, or nothing comes next."""
+    progress, spare = Progress(started_s=run.started_s), None
+    keys = {name: await _keys(run, name) for name in {each.target.provider for each in route.candidates}}
+    clock, draw = run.ports.clock, run.ports.draw
+    while True:
+        step = next_step(route, progress, keys, now_s=clock.mono_s(), draw=draw.fraction())
+        match step:
+            case Stop():
+                if spare is not None:
+                    return spare
+                raise outcome.stopped(step, route, run.attempts, run.refusals, run.dropped)
+            case Wait():
+                _tell_wait(run, route, progress, step)
+                await clock.sleep(step.delay_s)
+                progress = replace(progress, waited_after=len(progress.failures))
+            case Try():
+                _tell_fallback(run, route, progress, step)
+                result = await attempt(run, route, step)
+                if isinstance(result, Reply):
+                    soft = _worth_another(route, step, result)
+                    if soft is None:
+                        return result
+                    spare, result = spare or result, soft
+                progress = replace(progress, failures=(*progress.failures, result))
+
+
+def _worth_another(route: Route, step: Try, reply: Reply) -> Failure | None:
+    """A cut or filtered answer counts as a failure only where the policy falls back on that."""
+    kind = soft_kind(reply.finish_reason)
+    if kind is None or kind not in route.candidates[step.index].lexical.fall_back_on:
+        return None
+    return Failure(index=step.index, key=step.key, kind=kind)
+
+
+async def _keys(run: Run, provider: str) -> Sequence[str]:
+    """Names of the usable keys of a provider, those that are not cooling first, each group in the order written."""
+    keys = [key for key in run.plan.providers[provider].keys if run.has_key(key)]
+    if len(keys) < 2:
+        return [key.name for key in keys]
+    try:
+        health = await run.ports.health.read([(provider, key.name) for key in keys])
+    except StoreError:  # without health every key is as good as another
+        return [key.name for key in keys]
+    now_s = run.ports.clock.now_s()
+    until = {name: state.cooling_until_s for (_, name), state in health.items()}
+    return sorted((key.name for key in keys), key=lambda name: max(0.0, until.get(name, 0.0) - now_s) > 0)
+
+
+def _tell_wait(run: Run, route: Route, progress: Progress, step: Wait) -> None:
+    last = progress.failures[-1]
+    target = route.candidates[last.index].target.name
+    run.emit(ev.RetryScheduled, target=target, delay_s=step.delay_s, kind=last.kind, why=step.why)
+
+
+def _tell_fallback(run: Run, route: Route, progress: Progress, step: Try) -> None:
+    if not progress.failures or progress.failures[-1].index == step.index:
+        return
+    last = progress.failures[-1]
+    run.emit(
+        ev.FellBack,
+        from_target=route.candidates[last.index].target.name,
+        to_target=route.candidates[step.index].target.name,
+        kind=last.kind,
+    )

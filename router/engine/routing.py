@@ -1,0 +1,86 @@
+"""The first stages: rules on one snapshot, then the flat list, then what this request fits."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from router import events as ev
+from router.decide import outcome
+from router.decide.conditions import Snapshot
+from router.decide.fit import fit
+from router.decide.match import Matched, budget_uses, match, used_budget
+from router.decide.needs import needs_of
+from router.decide.params import output_request
+from router.decide.windows import window_start
+from router.engine.run import Run
+from router.plan import Budget, BudgetUse, Policy, Route, TokenClass
+from router.ports import Counter
+from router.values import SecretRef
+
+RULES_COUNT_BY = TokenClass(method="exact", encoding="o200k_base", family="openai")
+"""Rules look at one count of the input, whatever target follows."""
+
+
+async def route(run: Run, policy: Policy) -> Route:
+    matched = match(run.plan, policy, run.caller, await _snapshot(run, policy), lambda name: _missing_key(run, name))
+    _tell_rules(run, matched)
+    run.drop(matched.dropped)
+    if not matched.route.candidates:
+        raise outcome.no_route(matched.route, run.dropped)
+    return matched.route
+
+
+def _tell_rules(run: Run, matched: Matched) -> None:
+    for policy, verdict in matched.verdicts:
+        for rule, lacking in verdict.unknown:
+            run.emit(ev.RuleUnknown, policy=policy, rule=rule, field=lacking)
+        if verdict.rule is not None:
+            run.emit(ev.RuleMatched, policy=policy, rule=verdict.rule.name)
+
+
+async def _snapshot(run: Run, policy: Policy) -> Snapshot:
+    request, now_s = run.request, run.ports.clock.now_s()
+    counted = run.ports.tokens.estimate(request.messages, request.params, RULES_COUNT_BY, context_tokens=None)
+    return Snapshot(
+        request=request,
+        needs=needs_of(request.messages, {**policy.lexical.params, **request.params}),
+        input_tokens=counted.tokens,
+        output_tokens=output_request(request.params),
+        local=datetime.fromtimestamp(now_s, run.zone),
+        used=await _used(run, policy, now_s),
+    )
+
+
+async def _used(run: Run, policy: Policy, now_s: float) -> Mapping[BudgetUse, tuple[int, int]]:
+    """What the rules ask of budgets: one consistent read, none where no rule asks."""
+    uses = {use: used_budget(use, run.plan, policy, run.caller) for use in budget_uses(run.plan, policy)}
+    found = {use: (budget, _counter(budget, run, now_s)) for use, budget in uses.items() if budget is not None}
+    if not found:
+        return {}
+    balances = await run.ports.ledger.balances([counter for _, counter in found.values()])
+    return {
+        use: (balances[counter].settled + balances[counter].reserved, budget.amount)
+        for use, (budget, counter) in found.items()
+    }
+
+
+def _counter(budget: Budget, run: Run, now_s: float) -> Counter:
+    start, _ = window_start(budget.window, now_s, run.zone)
+    return Counter(owner=budget.owner, unit=budget.unit, window=budget.window, start=start)
+
+
+def _missing_key(run: Run, provider: str) -> SecretRef | None:
+    """The reference to ask the user for, where no key of this provider can be had."""
+    keys = run.plan.providers[provider].keys
+    return None if not keys or any(run.has_key(key) for key in keys) else keys[0].secret
+
+
+def fitted(run: Run, route: Route) -> Route:
+    """The candidates that this request fits, by their own count of its input. Raises NoRoute where none is left."""
+    estimates = {candidate.target.name: run.estimate(candidate) for candidate in route.candidates}
+    candidates, dropped = fit(route.candidates, estimates, run.caller.budgets)
+    run.drop(dropped)
+    if not candidates:
+        raise outcome.no_route(route, run.dropped)
+    run.emit(ev.Routed, targets=tuple(candidate.target.name for candidate in candidates))
+    return replace(route, candidates=candidates)

@@ -1,0 +1,91 @@
+"""What one request carries through its stages: the ports it may touch, and what it has gathered so far."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from router import events as ev
+from router.decide.outcome import Refusal
+from router.decide.scopes import Caller
+from router.errors import Attempt, Dropped
+from router.plan import Budget, Candidate, Key, Plan, TokenClass
+from router.ports import Cache, Clock, Draw, Health, Ledger, Limiter, Secrets, Tokens, Transport
+from router.values import InputEstimate, Request
+
+LEASE_S = 30.0
+RENEW_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything the engine may touch."""
+
+    transport: Transport
+    ledger: Ledger
+    limiter: Limiter
+    health: Health
+    cache: Cache
+    clock: Clock
+    draw: Draw
+    tokens: Tokens
+    secrets: Secrets
+    sinks: tuple[ev.Sink, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """What one request gathers on its way. It belongs to this request alone and ends with it."""
+
+    plan: Plan
+    ports: Ports
+    request: Request
+    caller: Caller
+    started_s: float
+    zone: ZoneInfo
+    trace: list[ev.Event] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    estimates: dict[TokenClass, InputEstimate] = field(default_factory=dict)
+    spent: dict[str, int] = field(default_factory=dict)  # by owner of a per_request budget
+    sends: int = 0
+    permit: bool = False  # whether the limiter holds concurrency for this request
+
+    def emit(self, fact: type[ev.Event], /, **fields: object) -> None:
+        event = fact(request_id=self.request.id, at_s=self.ports.clock.now_s(), **fields)
+        self.trace.append(event)
+        for sink in self.ports.sinks:
+            try:
+                sink(event)
+            except Exception:  # a sink never fails a call; its own mistake is logged where its author will look
+                logging.getLogger("router").exception("sink %r failed on %s", sink, fact.__name__)
+
+    def elapsed_s(self) -> float:
+        return self.ports.clock.mono_s() - self.started_s
+
+    def estimate(self, candidate: Candidate) -> InputEstimate:
+        """The input of this request by the candidate's token class, counted once per class."""
+        tokens, context = candidate.target.tokens, candidate.target.context_tokens
+        if tokens not in self.estimates or tokens.method == "window":
+            estimate = self.ports.tokens.estimate(
+                self.request.messages, candidate.params, tokens, context_tokens=context
+            )
+            self.estimates[tokens] = estimate
+        return self.estimates[tokens]
+
+    def drop(self, dropped: Sequence[Dropped]) -> None:
+        for drop in dropped:
+            self.dropped.append(drop)
+            self.emit(
+                ev.CandidateDropped, target=drop.target, policy=drop.policy, reason=drop.reason, detail=drop.detail
+            )
+
+    def budgets(self, provider: str) -> tuple[Budget, ...]:
+        """The budgets of the caller and of the provider; those of policies stand in the candidate."""
+        return (*self.caller.budgets, *self.plan.providers[provider].budgets)
+
+    def has_key(self, key: Key) -> bool:
+        """Whether this key can be used now; a transport that reaches no provider needs none."""
+        needed = self.ports.transport.needs_keys and key.secret is not None
+        return not needed or self.ports.secrets.get(key.secret) is not None  # type: ignore[arg-type]
