@@ -88,14 +88,19 @@ def _write(value: Any, put: Callable[[str], None]) -> None:
 def _write_map(value: dict[Any, Any], put: Callable[[str], None]) -> None:
     put(f"d{len(value)}:")
     for key in sorted(value):
-        if type(key) is not str:
-            raise TypeError("a key is not text")
         item = value[key]
+        text = key if type(key) is str else _key_text(key)
         if type(item) is str:  # nearly always: saves a call
-            put(f"{len(key)}:{key}s{len(item)}:{item}")
+            put(f"{len(text)}:{text}s{len(item)}:{item}")
         else:
-            put(f"{len(key)}:{key}")
+            put(f"{len(text)}:{text}")
             _write(item, put)
+
+
+def _key_text(key: object) -> str:
+    if isinstance(key, str):
+        return str.__str__(key)  # members of an enum format themselves as they please
+    raise TypeError("a key is not text")
 
 
 def _plain(value: object) -> object:
@@ -128,9 +133,9 @@ def _named(error: Exception, messages: Sequence[Message], params: Mapping[str, A
 
 def _fault(value: object, path: str) -> str | None:
     if isinstance(value, Mapping):
-        odd = next((key for key in value if not isinstance(key, str)), None)
-        if odd is not None:
-            return f"`{path}` has a key of type `{type(odd).__name__}`, and JSON keys are text"
+        odd = [type(key).__name__ for key in value if not isinstance(key, str)]
+        if odd:
+            return f"`{path}` has a key of type `{odd[0]}`, and JSON keys are text"
         return _first(_fault(inner, f"{path}.{key}") for key, inner in value.items())
     if isinstance(value, (list, tuple)):
         return _first(_fault(inner, f"{path}[{index}]") for index, inner in enumerate(value))
