@@ -7,38 +7,32 @@ from pathlib import Path, PurePosixPath
 
 from router.errors import RouterError
 
+FOLDERS = ("cassettes", "policies", "schemas")
 _PACKAGE = Path(__file__).resolve().parent
-_BESIDE = _PACKAGE.parent
-_INSIDE = _PACKAGE / "_data"
-_FOLDERS = frozenset({"policies", "schemas", "cassettes"})
 
 
 class ResourceMissing(RouterError, LookupError):
-    """A file that ships with the package is in neither of its two places: a broken install."""
+    """A file that ships with the package is in neither of its two places: the install is broken."""
 
 
-def resource(name: str) -> Path:
+def resource(name: str, *, package: Path = _PACKAGE) -> Path:
     """The file or folder that ships as `name`, such as `policies` or `schemas/router.schema.json`.
 
-    Raises ResourceMissing naming both places that were looked at.
+    Raises ResourceMissing naming both places where it could be, ValueError for a name outside the shipped folders.
     """
     _refuse_outside(name)
-    for root in _roots():
-        if (found := root / name).exists():
-            return found
+    beside, inside = package.parent, package / "_data"
+    # What is beside an installed package (`site-packages/policies`) is somebody else's.
+    found = (inside if inside.is_dir() else beside) / name
+    if found.exists():
+        return found
     raise ResourceMissing(
-        f"`{name}` is neither at `{_BESIDE / name}` nor at `{_INSIDE / name}`",
-        help="install the package again: its wheel carries policies, schemas and cassettes",
+        f"`{name}` is neither at `{beside / name}` (a checkout) nor at `{inside / name}` (an installed wheel)",
+        help="install the package again, or restore the file in the checkout",
     )
-
-
-def _roots() -> tuple[Path, ...]:
-    """The checkout first, but only when it is one: a `policies` folder in site-packages is somebody else's."""
-    return (_BESIDE, _INSIDE) if (_BESIDE / "pyproject.toml").is_file() else (_INSIDE,)
 
 
 def _refuse_outside(name: str) -> None:
     parts = PurePosixPath(name).parts
-    if not parts or parts[0] not in _FOLDERS or ".." in parts:
-        known = ", ".join(sorted(_FOLDERS))
-        raise ValueError(f"`{name}` is no resource: it must be one of {known}, or a path inside one")
+    if not parts or parts[0] not in FOLDERS or ".." in parts:
+        raise ValueError(f"`{name}` does not ship with the package: start it with one of {', '.join(FOLDERS)}")

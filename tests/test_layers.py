@@ -1,0 +1,84 @@
+"""Imports only go down the house, and heavy libraries have one door each."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PACKAGE = CHECKOUT / "router"
+
+
+def imported(source: Path) -> set[str]:
+    """The top names that a module imports anywhere in it, `TYPE_CHECKING` blocks included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def importers(library: str) -> set[str]:
+    return {
+        source.relative_to(PACKAGE).as_posix()
+        for source in PACKAGE.rglob("*.py")
+        if "_data" not in source.parts and library in imported(source)
+    }
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command as lint; lint()",
+            "--no-cache",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_imports_only_go_down() -> None:
+    ran = lint(CHECKOUT)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "imports only go down KEPT" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "statement"),
+    [
+        ("router/values.py", "import router.plan"),
+        ("router/ports.py", "import router.adapters"),
+        ("router/adapters/clocks_of_a_test.py", "import router.engine"),
+        ("router/nowhere_in_the_house.py", ""),
+    ],
+    ids=["up", "port-to-adapter", "across", "unplaced-module"],
+)
+def test_the_contract_bites(tmp_path: Path, module: str, statement: str) -> None:
+    """A small house of our own shape, broken once."""
+    for name in _modules_of(tmp_path):
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.touch()
+    (tmp_path / "pyproject.toml").write_text((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert lint(tmp_path).returncode == 0
+    (tmp_path / module).write_text(statement + "\n", encoding="utf-8")
+    ran = lint(tmp_path)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "imports only go down BROKEN" in ran.stdout or "nowhere_in_the_house" in ran.stdout + ran.stderr
+
+
+def _modules_of(root: Path) -> list[Path]:
+    return [root / source.relative_to(CHECKOUT) for source in PACKAGE.rglob("*.py")]
+
+
+def test_litellm_has_one_door() -> None:
+    strangers = {name for name in importers("litellm") if not name.startswith("adapters/litellm_")}
+    assert strangers == set()
