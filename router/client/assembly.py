@@ -140,7 +140,9 @@ def _transport(chosen: Transport | str | None, *, suspends: bool, clock: Clock) 
         from router.adapters.cassette_transport import CassetteTransport
 
         return CassetteTransport.replay(path, suspends=suspends)
-    raise RequestError(f"`{chosen}` is no transport", help="ROUTER_TRANSPORT is `litellm`, `fake`, or `cassette:PATH`")
+    raise RequestError(
+        f"`{chosen}` is no transport", help="ROUTER_TRANSPORT is `litellm`, `fake`, or `cassette:PATH`"
+    )
 
 
 def _refuse_unfit(ports: Ports, *, suspends: bool) -> None:

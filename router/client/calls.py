@@ -1,4 +1,7 @@
-"""From the arguments of a call to a frozen Request: form is checked here, once, and nothing is ignored."""
+"""From the arguments of a call to a frozen Request: form is checked here, once, and nothing is ignored.
+
+Arguments are Any below `build_request`: callers need not have checked their types.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,7 +48,7 @@ def build_request(
     )
 
 
-def _policy(plan: Plan, policy: str | None) -> str:
+def _policy(plan: Plan, policy: Any) -> str:
     if policy is None:
         policy = plan.settings.default_policy
     if policy is None:
@@ -58,7 +61,7 @@ def _policy(plan: Plan, policy: str | None) -> str:
     return policy
 
 
-def _messages(messages: str | Sequence[Message]) -> tuple[Message, ...]:
+def _messages(messages: Any) -> tuple[Message, ...]:
     if isinstance(messages, str):
         return ({"role": "user", "content": messages},)
     if not isinstance(messages, Sequence) or not messages:
@@ -87,7 +90,7 @@ def _one_of(name: str, value: str | None, alias: str, aliased: str | None) -> st
     return _text(name, value if value is not None else aliased)
 
 
-def _text(name: str, value: str | None) -> str | None:
+def _text(name: str, value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value or not value.isprintable():
@@ -95,7 +98,7 @@ def _text(name: str, value: str | None) -> str | None:
     return value
 
 
-def _names(name: str, values: Sequence[str]) -> tuple[str, ...]:
+def _names(name: str, values: Any) -> tuple[str, ...]:
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise RequestError(f"`{name}` must be a list of texts, not `{type(values).__name__}`")
     for value in values:
@@ -103,7 +106,7 @@ def _names(name: str, values: Sequence[str]) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _seconds(timeout: float | None) -> float | None:
+def _seconds(timeout: Any) -> float | None:
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
@@ -112,7 +115,11 @@ def _seconds(timeout: float | None) -> float | None:
 
 
 def _params(params: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in params.items() if value is not None and (name, value) != ("stream", False)}
+    kept = {
+        name: value
+        for name, value in params.items()
+        if value is not None and (name, value) != ("stream", False)
+    }
     for name, value in kept.items():
         fault = param_fault(name, value)
         if fault is not None:

@@ -47,7 +47,9 @@ class _Opened:
         plan, warnings = load_plan(policies)
         return cls(plan, warnings, build_ports(plan, suspends=suspends, sinks=tuple(sinks), **choices))
 
-    def _execute(self, messages: str | Sequence[Message], arguments: Mapping[str, Any]) -> Coroutine[Any, Any, Reply]:
+    def _execute(
+        self, messages: str | Sequence[Message], arguments: Mapping[str, Any]
+    ) -> Coroutine[Any, Any, Reply]:
         request = build_request(self.plan, self.ports.draw.id(), messages, **arguments)
         return execute(self.plan, self.ports, request)
 
@@ -125,7 +127,9 @@ class AsyncRouter(_Opened):
     """The async router: the same methods as `Router`, awaited.
 
     >>> async with AsyncRouter.open("policies") as router:
-    ...     reply = await router.complete(policy="cheap-fast", tenant="acme/search", user="ann", messages="Hello")
+    ...     reply = await router.complete(
+    ...         policy="cheap-fast", tenant="acme/search", user="ann", messages="Hello"
+    ...     )
     """
 
     @classmethod
@@ -156,7 +160,7 @@ class AsyncRouter(_Opened):
         tags: Sequence[str] = (),
         prefer: Sequence[str] = (),
         only: Sequence[str] = (),
-        timeout: float | None = None,  # noqa: ASYNC109 - a policy's ceiling, not a cancel scope
+        timeout: float | None = None,
         **params: Any,
     ) -> Reply:
         """As `Router.complete`."""

@@ -69,7 +69,9 @@ def _number(field: str, snapshot: Snapshot) -> int | None:
 def _between(value: int | None, condition: Condition) -> bool | None:
     if value is None:
         return None
-    return (condition.over is None or value > condition.over) and (condition.up_to is None or value <= condition.up_to)
+    return (condition.over is None or value > condition.over) and (
+        condition.up_to is None or value <= condition.up_to
+    )
 
 
 def _share_holds(condition: Condition, used: int, amount: int) -> bool:

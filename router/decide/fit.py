@@ -29,7 +29,11 @@ def worst_of(candidate: Candidate, bound: int) -> Worst:
     choices = int(candidate.params.get("n", 1))
     output, prices = candidate.output_tokens or 0, candidate.target.prices
     tokens = input_cap(candidate, bound)
-    nusd = None if prices is None else worst_nusd(prices, input_tokens=tokens, output_tokens=output, choices=choices)
+    nusd = (
+        None
+        if prices is None
+        else worst_nusd(prices, input_tokens=tokens, output_tokens=output, choices=choices)
+    )
     return Worst(input_tokens=tokens, output_tokens=output * choices, nusd=nusd)
 
 
@@ -52,10 +56,13 @@ def fit(
 def _why_not(candidate: Candidate, estimate: InputEstimate, *, guarded: bool) -> tuple[str, str] | None:
     target, ceiling = candidate.target, candidate.input_ceiling
     if target.context_tokens is not None and estimate.tokens > target.context_tokens:
-        return "context", f"about {estimate.tokens} input tokens, and its context holds {target.context_tokens}"
+        return (
+            "context",
+            f"about {estimate.tokens} input tokens, and its context holds {target.context_tokens}",
+        )
     if ceiling is not None and estimate.bound > ceiling:
         return "input_ceiling", f"the input may reach {estimate.bound} tokens, and the ceiling is {ceiling}"
-    if not guarded or (target.prices is not None and _is_free(candidate)):
+    if not guarded or (target.prices is not None and is_free(candidate)):
         return None
     if target.prices is None:
         return "unknown_price", "its price is unknown, and a hard budget holds here"
@@ -66,10 +73,13 @@ def _why_not(candidate: Candidate, estimate: InputEstimate, *, guarded: bool) ->
             f"the provider adds input that can't be bounded ({added}), and a hard budget holds here",
         )
     if candidate.output_tokens is None:
-        return "unbounded_output", "neither a ceiling nor the model bounds its output, and a hard budget holds here"
+        return (
+            "unbounded_output",
+            "neither a ceiling nor the model bounds its output, and a hard budget holds here",
+        )
     return None
 
 
-def _is_free(candidate: Candidate) -> bool:
+def is_free(candidate: Candidate) -> bool:
     prices = candidate.target.prices
     return prices is not None and worst_nusd(prices, input_tokens=1, output_tokens=1, choices=1) == 0

@@ -37,7 +37,7 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Path:
+class PathTo:
     """What has accumulated on the way down to a policy: ceilings as minima, budgets as a union."""
 
     policies: tuple[str, ...] = ()
@@ -45,8 +45,8 @@ class _Path:
     ceiling: Ceiling = field(default_factory=Ceiling)
     budgets: tuple[Budget, ...] = ()
 
-    def into(self, policy: Policy) -> "_Path":
-        return _Path(
+    def into(self, policy: Policy) -> "PathTo":
+        return PathTo(
             policies=(*self.policies, policy.name),
             total_s=min(self.total_s, policy.total_s),
             ceiling=_tighter(self.ceiling, policy.ceiling),
@@ -54,11 +54,14 @@ class _Path:
         )
 
 
+ROOT = PathTo()
+
+
 def match(plan: Plan, policy: Policy, caller: Caller, snapshot: Snapshot, missing_key: MissingKey) -> Matched:
     """Flatten the winning branch of `policy`. Raises RequestError where the call asks for what no ceiling allows."""
     verdicts: list[tuple[str, Verdict]] = []
     rejects: dict[str, str] = {}
-    flat = _flatten(plan, policy, _Path().into(policy), snapshot, verdicts, rejects)
+    flat = _flatten(plan, policy, ROOT.into(policy), snapshot, verdicts, rejects)
     candidates, dropped = _filtered(plan, _preferred(plan, flat, snapshot.request), snapshot, missing_key)
     total_s = min(policy.total_s, snapshot.request.timeout_s or float("inf"))
     top = verdicts[0][1].rule if verdicts else None
@@ -92,7 +95,9 @@ def used_budget(use: BudgetUse, plan: Plan, policy: Policy, caller: Caller) -> B
     """The budget that a `budget_used` speaks of, for this caller; None: it has none, and the condition is unknown."""
     provider = plan.providers.get(use.name or "")
     owned: Mapping[str, Sequence[Budget]] = {
-        "tenant": [budget for tenant in reversed(caller.tenants) for budget in tenant.budgets],  # the nearest first
+        "tenant": [
+            budget for tenant in reversed(caller.tenants) for budget in tenant.budgets
+        ],  # the nearest first
         "user": [budget for budget in caller.budgets if budget.owner.startswith("user:")],
         "policy": policy.budgets,
         "provider": provider.budgets if provider else (),
@@ -109,13 +114,13 @@ def _reachable(plan: Plan, policy: Policy, seen: set[str]) -> list[Policy]:
     return [policy, *(reached for below in nested for reached in _reachable(plan, below, seen))]
 
 
-_Flat = tuple[TargetEntry, Policy, _Path]
+_Flat = tuple[TargetEntry, Policy, PathTo]
 
 
 def _flatten(
     plan: Plan,
     policy: Policy,
-    path: _Path,
+    path: PathTo,
     snapshot: Snapshot,
     verdicts: list[tuple[str, Verdict]],
     rejects: dict[str, str],
@@ -157,16 +162,20 @@ def _filtered(
     dropped: list[Dropped] = []
     for entry, policy, path in flat:
         target = plan.targets[entry.target]
-        candidate = _candidate(entry, policy, path, target, snapshot.request)
+        candidate = candidate_of(entry, policy, path, target, snapshot.request)
         reason = _why_not(candidate, kept, snapshot, missing_key)
         if reason is None:
             kept[target.name] = candidate
         else:
-            dropped.append(Dropped(target=target.name, policy=policy.name, reason=reason[0], detail=reason[1]))
+            dropped.append(
+                Dropped(target=target.name, policy=policy.name, reason=reason[0], detail=reason[1])
+            )
     return tuple(kept.values()), tuple(dropped)
 
 
-def _candidate(entry: TargetEntry, policy: Policy, path: _Path, target: Target, request: Request) -> Candidate:
+def candidate_of(
+    entry: TargetEntry, policy: Policy, path: PathTo, target: Target, request: Request
+) -> Candidate:
     params = _effective_params(policy.lexical.params, entry.params, request.params)
     lexical = policy.lexical
     if entry.attempt_s is not None:
@@ -186,7 +195,9 @@ def _candidate(entry: TargetEntry, policy: Policy, path: _Path, target: Target, 
     )
 
 
-def _effective_params(lexical: Mapping[str, Any], own: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+def _effective_params(
+    lexical: Mapping[str, Any], own: Mapping[str, Any], asked: Mapping[str, Any]
+) -> dict[str, Any]:
     """Target over policy, the caller's over both; but `n` multiplies cost, so the caller may only lower it."""
     written = {**lexical, **own}
     choices = written.get("n", 1)
@@ -200,7 +211,9 @@ def _effective_params(lexical: Mapping[str, Any], own: Mapping[str, Any], asked:
 
 def _with_allowance(params: Mapping[str, Any], ceiling: int | None) -> dict[str, Any]:
     """The parameters as sent: one `max_tokens`, present where the ceiling or the caller set one."""
-    sent = {name: value for name, value in params.items() if name not in ("max_tokens", "max_completion_tokens")}
+    sent = {
+        name: value for name, value in params.items() if name not in ("max_tokens", "max_completion_tokens")
+    }
     bounds = [bound for bound in (ceiling, output_request(params)) if bound is not None]
     return {**sent, "max_tokens": min(bounds)} if bounds else sent
 
@@ -225,7 +238,9 @@ def _why_not(
 
 def _missing_detail(ref: SecretRef) -> str:
     what = (
-        f"variable `{ref.name}` is not set" if ref.source == "env" else f"file `{ref.name}` can't be read or is empty"
+        f"variable `{ref.name}` is not set"
+        if ref.source == "env"
+        else f"file `{ref.name}` can't be read or is empty"
     )
     return f"{what} (asked for at {ref.place})"
 

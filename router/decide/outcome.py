@@ -30,12 +30,16 @@ def no_route(route: Route, dropped: Sequence[Dropped]) -> NoRoute:
     """Nothing is left to try, or a rule rejects the request."""
     if route.reject is not None:
         return NoRoute(f"policy `{route.policy}` rejects this request: {route.reject}", dropped=dropped)
-    reasons = "; ".join(f"{drop.target}: {drop.detail or drop.reason}" for drop in dropped) or "its list is empty"
+    reasons = (
+        "; ".join(f"{drop.target}: {drop.detail or drop.reason}" for drop in dropped) or "its list is empty"
+    )
     keys = any(drop.reason == "missing_key" for drop in dropped)
     return NoRoute(
         f"policy `{route.policy}` has no target left for this request: {reasons}",
         dropped=dropped,
-        help=f"set the key, {FAKE_SWITCH}" if keys else f"`router explain {route.policy}` shows every candidate",
+        help=f"set the key, {FAKE_SWITCH}"
+        if keys
+        else f"`router explain {route.policy}` shows every candidate",
     )
 
 
@@ -67,7 +71,9 @@ def limit_exceeded(limit: Limit, retry_after_s: float) -> LimitExceeded:
     )
 
 
-def token_limit_exceeded(target: str, limit: Limit, needed: int, available: int, after_s: float) -> LimitExceeded:
+def token_limit_exceeded(
+    target: str, limit: Limit, needed: int, available: int, after_s: float
+) -> LimitExceeded:
     never = " (one attempt is more than the whole limit)" if needed > limit.at_most else ""
     return LimitExceeded(
         f"over limit: `{limit.owner}` has {available} left of `{limit.text}` ({limit.place}), "
@@ -87,7 +93,9 @@ def _nearest(refusals: Sequence[Refusal]) -> Refusal:
     budgets = [each for each in refusals if isinstance(each, BudgetExceeded)]
     if budgets:
         return min(budgets, key=lambda each: each.needed - each.available)
-    return min((each for each in refusals if isinstance(each, LimitExceeded)), key=lambda each: each.retry_after_s)
+    return min(
+        (each for each in refusals if isinstance(each, LimitExceeded)), key=lambda each: each.retry_after_s
+    )
 
 
 def stopped(

@@ -13,7 +13,9 @@ Need = tuple[Budget, int, str, float | None]
 
 def needs_of_budgets(budgets: Iterable[Budget], worst: Worst, now_s: float, zone: tzinfo) -> tuple[Need, ...]:
     """One need per budget, in the window that `now_s` falls in. An unknown price needs nothing: `fit` saw to hard ones."""
-    return tuple((budget, _amount(budget, worst), *window_start(budget.window, now_s, zone)) for budget in budgets)
+    return tuple(
+        (budget, _amount(budget, worst), *window_start(budget.window, now_s, zone)) for budget in budgets
+    )
 
 
 def _amount(budget: Budget, worst: Worst) -> int:
@@ -37,7 +39,9 @@ def admission_takes(limits: Sequence[Limit]) -> tuple[tuple[Limit, int], ...]:
     return tuple((limit, 1) for limit in limits if limit.unit in ("requests", "concurrent_requests"))
 
 
-def request_shortfall(candidate: Candidate, worst: Worst, spent: Mapping[str, int]) -> tuple[Budget, int] | None:
+def request_shortfall(
+    candidate: Candidate, worst: Worst, spent: Mapping[str, int]
+) -> tuple[Budget, int] | None:
     """The first `per_request` budget that this attempt does not fit, with what is left of it. `spent` by owner."""
     for budget in candidate.per_request:
         left = budget.amount - spent.get(budget.owner, 0)

@@ -68,7 +68,9 @@ def _chain(plan: Plan, path: str) -> tuple[Tenant, ...]:
     segments = path.split("/")
     paths = ["/".join(segments[: depth + 1]) for depth in range(len(segments))]
     if not all(segments):
-        raise RequestError(f"`{path}` is not a tenant path", help="write segments separated by one `/`: acme/search")
+        raise RequestError(
+            f"`{path}` is not a tenant path", help="write segments separated by one `/`: acme/search"
+        )
     declared = [plan.tenants[known] for known in paths if known in plan.tenants]
     if len(declared) == len(paths):
         return tuple(declared)

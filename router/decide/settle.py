@@ -29,7 +29,9 @@ def answered(prices: PriceTable | None, usage: Usage) -> Ending:
 
 def failed(error: ProviderError, prices: PriceTable | None, worst_nusd: int) -> Ending:
     """What the failure table says of this failure."""
-    charge = charge_for(error.kind, sent=error.sent, answered=error.status is not None and error.status >= 300)
+    charge = charge_for(
+        error.kind, sent=error.sent, answered=error.status is not None and error.status >= 300
+    )
     if error.usage is not None and charge is not Charge.NOTHING:
         cost = 0 if prices is None else cost_nusd(prices, error.usage)
         return Ending(cost_nusd=cost, usage=error.usage, how="reported", kind=error.kind)

@@ -51,7 +51,9 @@ Keys = Mapping[str, Sequence[str]]
 """Per provider, the names of its usable keys, best first. A provider that needs none has an empty sequence."""
 
 
-def next_step(route: Route, progress: Progress, keys: Keys, *, now_s: float, draw: float) -> Try | Wait | Stop:
+def next_step(
+    route: Route, progress: Progress, keys: Keys, *, now_s: float, draw: float
+) -> Try | Wait | Stop:
     """The next thing to do. `now_s` is monotonic, on the clock of `progress.started_s`; `draw` is in [0, 1)."""
     if not progress.failures:
         return _enter(route, 0, progress, keys, now_s)
@@ -70,7 +72,9 @@ def next_step(route: Route, progress: Progress, keys: Keys, *, now_s: float, dra
     return _enter(route, last.index + 1, progress, keys, now_s)
 
 
-def _again(candidate: Candidate, progress: Progress, keys: Keys, left_s: float, draw: float) -> Try | Wait | None:
+def _again(
+    candidate: Candidate, progress: Progress, keys: Keys, left_s: float, draw: float
+) -> Try | Wait | None:
     """Another send to the target that failed last, if its retry rule and the time left allow one."""
     last = progress.failures[-1]
     here = [failure for failure in progress.failures if failure.index == last.index and failure.sent]

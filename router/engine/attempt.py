@@ -11,7 +11,18 @@ from router.decide.step import Failure, Try
 from router.engine.run import LEASE_S, RENEW_EVERY_S, Run
 from router.errors import Attempt, ProviderError, StoreError
 from router.plan import Candidate, Route
-from router.ports import Charge, Counter, Hold, Outcome, Refused, Settlement, Shortfall, Take, WireCall, WireReply
+from router.ports import (
+    Charge,
+    Counter,
+    Hold,
+    Outcome,
+    Refused,
+    Settlement,
+    Shortfall,
+    Take,
+    WireCall,
+    WireReply,
+)
 from router.values import Kind, Reply, SecretRef, Usage
 
 
@@ -76,7 +87,9 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold) -> Kind | None:
     short = request_shortfall(candidate, worst, run.spent)
     if short is not None:
         budget, left = short
-        return _refused(run, hold, 0, outcome.budget_exceeded(hold.target, budget, hold.worst_nusd, left, None))
+        return _refused(
+            run, hold, 0, outcome.budget_exceeded(hold.target, budget, hold.worst_nusd, left, None)
+        )
     granted = await run.ports.ledger.reserve(hold)
     if isinstance(granted, Refused):
         return _refused(run, hold, granted.seq, *(_refusal(hold, each) for each in granted.shortfalls))
@@ -103,13 +116,17 @@ def _refused(run: Run, hold: Hold, seq: int, *refusals: outcome.Refusal) -> Kind
     )
     run.refusals.extend(refusals)
     kind = outcome.kind_of(refusals)
-    run.attempts.append(Attempt(target=hold.target, key=None, kind=kind, message=refusals[0].message, sent=False))
+    run.attempts.append(
+        Attempt(target=hold.target, key=None, kind=kind, message=refusals[0].message, sent=False)
+    )
     return kind
 
 
 def _refusal(hold: Hold, short: Shortfall) -> outcome.Refusal:
     if short.budget is not None:
-        return outcome.budget_exceeded(hold.target, short.budget, short.needed, short.available, short.resets_at_s)
+        return outcome.budget_exceeded(
+            hold.target, short.budget, short.needed, short.available, short.resets_at_s
+        )
     assert short.limit is not None  # noqa: S101 - a shortfall is of one or the other
     after_s = max(0.0, (short.resets_at_s or hold.now_s) - hold.now_s)
     return outcome.token_limit_exceeded(hold.target, short.limit, short.needed, short.available, after_s)
@@ -139,7 +156,9 @@ async def _send(run: Run, candidate: Candidate, hold: Hold, step: Try) -> WireRe
             if await ports.transport.wait((pending,), min(left_s, RENEW_EVERY_S)) is not None:
                 return cast(WireReply, ports.transport.result(pending))
             if ports.clock.mono_s() >= ends_s:
-                raise ProviderError(f"no answer within {step.timeout_s:g} s", kind=Kind.TIMEOUT, target=hold.target)
+                raise ProviderError(
+                    f"no answer within {step.timeout_s:g} s", kind=Kind.TIMEOUT, target=hold.target
+                )
             await _renew(run, hold)
     finally:
         await ports.transport.cancel(pending)
@@ -175,7 +194,9 @@ def _wire_call(run: Run, candidate: Candidate, hold: Hold, step: Try) -> WireCal
 # --- Settle -----------------------------------------------------------------------------------------------------------
 
 
-async def _answered(run: Run, route: Route, step: Try, hold: Hold, wire: WireReply, duration_s: float) -> Reply:
+async def _answered(
+    run: Run, route: Route, step: Try, hold: Hold, wire: WireReply, duration_s: float
+) -> Reply:
     candidate = route.candidates[step.index]
     usage = wire.usage or _counted(run, candidate, wire)
     ending = settle.answered(candidate.target.prices, usage)

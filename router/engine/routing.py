@@ -22,7 +22,9 @@ RULES_COUNT_BY = TokenClass(method="exact", encoding="o200k_base", family="opena
 
 
 async def route(run: Run, policy: Policy) -> Route:
-    matched = match(run.plan, policy, run.caller, await _snapshot(run, policy), lambda name: _missing_key(run, name))
+    matched = match(
+        run.plan, policy, run.caller, await _snapshot(run, policy), lambda name: _missing_key(run, name)
+    )
     _tell_rules(run, matched)
     run.drop(matched.dropped)
     if not matched.route.candidates:
@@ -54,7 +56,9 @@ async def _snapshot(run: Run, policy: Policy) -> Snapshot:
 async def _used(run: Run, policy: Policy, now_s: float) -> Mapping[BudgetUse, tuple[int, int]]:
     """What the rules ask of budgets: one consistent read, none where no rule asks."""
     uses = {use: used_budget(use, run.plan, policy, run.caller) for use in budget_uses(run.plan, policy)}
-    found = {use: (budget, _counter(budget, run, now_s)) for use, budget in uses.items() if budget is not None}
+    found = {
+        use: (budget, _counter(budget, run, now_s)) for use, budget in uses.items() if budget is not None
+    }
     if not found:
         return {}
     balances = await run.ports.ledger.balances([counter for _, counter in found.values()])

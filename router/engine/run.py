@@ -58,7 +58,9 @@ class Run:
         for sink in self.ports.sinks:
             try:
                 sink(event)
-            except Exception:  # a sink never fails a call; its own mistake is logged where its author will look
+            except (
+                Exception
+            ):  # a sink never fails a call; its own mistake is logged where its author will look
                 logging.getLogger("router").exception("sink %r failed on %s", sink, fact.__name__)
 
     def elapsed_s(self) -> float:
@@ -78,7 +80,11 @@ class Run:
         for drop in dropped:
             self.dropped.append(drop)
             self.emit(
-                ev.CandidateDropped, target=drop.target, policy=drop.policy, reason=drop.reason, detail=drop.detail
+                ev.CandidateDropped,
+                target=drop.target,
+                policy=drop.policy,
+                reason=drop.reason,
+                detail=drop.detail,
             )
 
     def budgets(self, provider: str) -> tuple[Budget, ...]:
