@@ -3,8 +3,28 @@
 from typing import Any
 
 from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
-from router.plan import Candidate, Lexical, Price, PriceTable, RetryRule, Route, Target, TokenClass
-from router.values import Place
+from router.plan import (
+    Budget,
+    Candidate,
+    Ceiling,
+    Each,
+    Key,
+    Lexical,
+    Plan,
+    Policy,
+    PolicyEntry,
+    Price,
+    PriceTable,
+    Provider,
+    RetryRule,
+    Route,
+    Settings,
+    Target,
+    TargetEntry,
+    Tenant,
+    TokenClass,
+)
+from router.values import Place, SecretRef
 
 PLACE = Place(file="policies/a.yaml", line=1, column=1)
 
@@ -77,3 +97,71 @@ def route(*candidates: Candidate, **fields: Any) -> Route:
         "total_s": 60.0,
     }
     return Route(**{**values, **fields})
+
+
+def budget(owner: str, amount: int, window: Any = "day") -> Budget:
+    return Budget(owner=owner, unit="nusd", window=window, amount=amount, place=PLACE, text=f"per_{window}: {amount}")
+
+
+def entry(name: str, **fields: Any) -> TargetEntry | PolicyEntry:
+    """`provider/model` is a target, a name without `/` a nested policy."""
+    if "/" in name:
+        return TargetEntry(target=name, place=PLACE, **fields)
+    return PolicyEntry(policy=name, place=PLACE)
+
+
+def policy(name: str, *entries: str | TargetEntry | PolicyEntry, **fields: Any) -> Policy:
+    values: dict[str, Any] = {
+        "name": name,
+        "description": "",
+        "entries": tuple(entry(each) if isinstance(each, str) else each for each in entries),
+        "rules": (),
+        "lexical": lexical(),
+        "total_s": 60.0,
+        "ceiling": Ceiling(),
+        "budgets": (),
+        "cache": None,
+        "place": PLACE,
+    }
+    return Policy(**{**values, **fields})
+
+
+def tenant(path: str, *policies: str, each: tuple[Each, ...] = (), **fields: Any) -> Tenant:
+    values: dict[str, Any] = {"budgets": (), "limits": (), "place": PLACE}
+    allowed = frozenset(policies) if policies else None
+    return Tenant(path=path, policies=allowed, each=each, **{**values, **fields})
+
+
+def provider(name: str, **fields: Any) -> Provider:
+    secret = SecretRef(source="env", name=f"{name.upper()}_API_KEY", place=PLACE)
+    values: dict[str, Any] = {
+        "name": name,
+        "kind": name,
+        "base_url": None,
+        "keys": (Key(name=secret.name, secret=secret),),
+        "budgets": (),
+        "place": PLACE,
+    }
+    return Provider(**{**values, **fields})
+
+
+def plan(*policies: Policy, tenants: tuple[Tenant, ...] = (), targets: tuple[Target, ...] = (), **fields: Any) -> Plan:
+    """A plan whose targets and providers are those that the policies name, plain unless given."""
+    names = {
+        each.target
+        for one in policies
+        for each in (*one.entries, *(below for rule in one.rules for below in rule.entries))
+        if isinstance(each, TargetEntry)
+    }
+    known = {each.name: each for each in targets}
+    values: dict[str, Any] = {
+        "digest": "d" * 64,
+        "prices_digest": "p" * 64,
+        "providers": {name.split("/")[0]: provider(name.split("/")[0]) for name in names},
+        "targets": {name: known.get(name) or target(name) for name in names},
+        "policies": {each.name: each for each in policies},
+        "tenants": {each.path: each for each in tenants},
+        "settings": Settings(),
+        "folder": "",
+    }
+    return Plan(**{**values, **fields})
