@@ -1,4 +1,4 @@
-"""What every test stands on: no network beyond this machine, no settings of the user, recordings where there are any.
+"""What every test stands on: no network beyond this machine, no settings or keys of the user, recordings where there are any.
 
 Tests of coroutines call `asyncio.run`; there is no plugin for it.
 """
@@ -23,8 +23,9 @@ class NetworkBlocked(RuntimeError):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[BLOCKED] = []
-    for name in [name for name in os.environ if name.startswith("ROUTER_") and name != "ROUTER_RECORDINGS"]:
-        del os.environ[name]
+    for name in list(os.environ):
+        if name != "ROUTER_RECORDINGS" and (name.startswith("ROUTER_") or name.endswith("_API_KEY")):
+            del os.environ[name]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

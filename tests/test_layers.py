@@ -9,6 +9,16 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGE = CHECKOUT / "router"
+DOORS = {
+    "litellm": "adapters/litellm_",
+    "tiktoken": "adapters/",
+    "diskcache": "adapters/",
+    "vcr": "adapters/",
+    "jsonschema": "policy/",
+    "pydantic": "policy/",
+    "click": "cli/",
+    "rich": "cli/",
+}
 
 
 def imported(source: Path) -> set[str]:
@@ -79,6 +89,15 @@ def _modules_of(root: Path) -> list[Path]:
     return [root / source.relative_to(CHECKOUT) for source in PACKAGE.rglob("*.py")]
 
 
-def test_litellm_has_one_door() -> None:
-    strangers = {name for name in importers("litellm") if not name.startswith("adapters/litellm_")}
-    assert strangers == set()
+@pytest.mark.parametrize(("library", "door"), DOORS.items())
+def test_a_heavy_library_has_one_door(library: str, door: str) -> None:
+    assert {name for name in importers(library) if not name.startswith(door)} == set()
+
+
+def test_the_package_imports_light() -> None:
+    """What an application pays for `import router`: none of the heavy libraries."""
+    program = f"import sys, router; print(*sorted({{*{sorted([*DOORS, 'yaml'])}}} & sys.modules.keys()))"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stdout.split() == []
