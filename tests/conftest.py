@@ -1,4 +1,4 @@
-"""What every test stands on: no network beyond this machine, no settings or keys of the user, recordings where there are any.
+"""What every test stands on: only this machine, no settings or keys of the user, recordings where there are any.
 
 Tests of coroutines call `asyncio.run`; there is no plugin for it.
 """
