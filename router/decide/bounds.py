@@ -87,11 +87,9 @@ def _bound(name: str, candidates: tuple[Candidate, ...], policy: Policy) -> Bran
         for each in candidates
         for _ in range(each.lexical.retry.attempts)
     ]
-    allowed = min(
-        (each.attempts_ceiling for each in candidates if each.attempts_ceiling), default=len(attempts)
-    )
-    if policy.ceiling.attempts is None and any(each.attempts_ceiling is None for each in candidates):
-        allowed = len(attempts)  # a ceiling of a nested policy does not hold outside it
+    ceilings = [each.attempts_ceiling for each in candidates]
+    # a candidate may start only below its own ceiling, so the loosest one bounds the request
+    allowed = len(attempts) if None in ceilings else max((each for each in ceilings if each), default=0)
     worst = sorted(attempts, key=lambda each: (each.nusd is None, each.nusd or 0), reverse=True)[:allowed]
     total = _sum([each.nusd for each in worst])
     cap = min(

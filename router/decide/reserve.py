@@ -12,7 +12,7 @@ Need = tuple[Budget, int, str, float | None]
 
 
 def needs_of_budgets(budgets: Iterable[Budget], worst: Worst, now_s: float, zone: tzinfo) -> tuple[Need, ...]:
-    """One need per budget, in the window that `now_s` falls in. An unknown price needs nothing: `fit` saw to hard ones."""
+    """One need per budget, in the window of `now_s`. An unknown price needs nothing: `fit` saw to hard budgets."""
     return tuple(
         (budget, _amount(budget, worst), *window_start(budget.window, now_s, zone)) for budget in budgets
     )

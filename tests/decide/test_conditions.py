@@ -17,7 +17,9 @@ DAY = BudgetUse(of="tenant", name=None, window="day")
 
 
 def snapshot(**fields: Any) -> Snapshot:
-    request_fields = {name: fields.pop(name) for name in ("tenant", "user", "session", "tags") if name in fields}
+    request_fields = {
+        name: fields.pop(name) for name in ("tenant", "user", "session", "tags") if name in fields
+    }
     request = Request(id="r", policy="p", messages=(), **request_fields)
     values: dict[str, Any] = {
         "request": request,
@@ -54,7 +56,9 @@ def snapshot(**fields: Any) -> Snapshot:
         (Condition(field="budget_used", budget=DAY, over=80_000), {}, None),
     ],
 )
-def test_a_condition_holds_fails_or_is_unknown(condition: Condition, given_: dict[str, Any], expected: bool | None) -> None:
+def test_a_condition_holds_fails_or_is_unknown(
+    condition: Condition, given_: dict[str, Any], expected: bool | None
+) -> None:
     assert holds(condition, snapshot(**given_)) is expected
 
 

@@ -20,7 +20,9 @@ from tests.build import PLACE, budget, entry, lexical, plan, policy, target
 LONG = Condition(field="input_tokens", over=1_000)
 
 
-def matched(whole: Plan, called: str = "main", *, tokens: int = 10, missing: str = "", **fields: Any) -> Matched:
+def matched(
+    whole: Plan, called: str = "main", *, tokens: int = 10, missing: str = "", **fields: Any
+) -> Matched:
     request = Request(id="r", policy=called, messages=({"role": "user", "content": "hi"},), **fields)
     snapshot = Snapshot(
         request=request,
@@ -32,7 +34,11 @@ def matched(whole: Plan, called: str = "main", *, tokens: int = 10, missing: str
     )
     lost = SecretRef(source="env", name="GONE", place=PLACE)
     return match(
-        whole, whole.policies[called], caller(whole, request), snapshot, lambda name: lost if name == missing else None
+        whole,
+        whole.policies[called],
+        caller(whole, request),
+        snapshot,
+        lambda name: lost if name == missing else None,
     )
 
 

@@ -16,7 +16,9 @@ A, B = candidate("openai/a"), candidate("groq/b")
 KEYS = {"openai": ("k1", "k2"), "groq": ("g1",)}
 
 
-def after(*failures: Failure, now_s: float = 1.0, waited_after: int = 0, **fields: object) -> Try | Wait | Stop:
+def after(
+    *failures: Failure, now_s: float = 1.0, waited_after: int = 0, **fields: object
+) -> Try | Wait | Stop:
     progress = Progress(started_s=0.0, failures=failures, waited_after=waited_after)
     return next_step(route(A, B, **fields), progress, KEYS, now_s=now_s, draw=0.5)
 
@@ -38,7 +40,10 @@ def test_a_transient_failure_waits_then_sends_again_then_goes_on() -> None:
 
 
 def test_the_last_targets_failure_ends_the_request() -> None:
-    failures = [Failure(index=0, key="k1", kind=Kind.NOT_FOUND), Failure(index=1, key="g1", kind=Kind.NOT_FOUND)]
+    failures = [
+        Failure(index=0, key="k1", kind=Kind.NOT_FOUND),
+        Failure(index=1, key="g1", kind=Kind.NOT_FOUND),
+    ]
     assert after(*failures) == Stop(why="exhausted")
 
 
@@ -73,7 +78,9 @@ def test_the_ceiling_on_attempts_counts_over_targets() -> None:
 
 
 def test_an_attempt_gets_no_more_than_the_time_left() -> None:
-    assert after(Failure(index=0, key="k1", kind=Kind.NOT_FOUND), now_s=58.0) == Try(index=1, key="g1", timeout_s=2.0)
+    assert after(Failure(index=0, key="k1", kind=Kind.NOT_FOUND), now_s=58.0) == Try(
+        index=1, key="g1", timeout_s=2.0
+    )
     assert after(Failure(index=0, key="k1", kind=Kind.NOT_FOUND), now_s=60.0) == Stop(why="deadline")
 
 
@@ -129,7 +136,9 @@ def test_any_run_ends_within_its_attempts_and_starts_nothing_after_its_deadline(
         assert 0 < step.timeout_s <= total_s - now_s
         sends += 1
         failure = Failure(index=step.index, key=step.key, kind=kind, retry_after_s=retry_after_s)
-        progress = Progress(started_s=0.0, failures=(*progress.failures, failure), waited_after=progress.waited_after)
+        progress = Progress(
+            started_s=0.0, failures=(*progress.failures, failure), waited_after=progress.waited_after
+        )
         now_s += min(took_s, step.timeout_s)
     else:
         pytest.fail("it did not end")

@@ -1,0 +1,73 @@
+"""Calendar windows: under which key an instant counts, and when that window ends.
+
+Instants are wall-clock Unix seconds; a window is of local time in the zone given, whatever its clocks do meanwhile.
+"""
+
+from datetime import date, datetime, timedelta, tzinfo
+from math import floor
+
+from router.plan import Window
+
+
+def window_start(window: Window, now_s: float, zone: tzinfo) -> tuple[str, float | None]:
+    """The key of the window that holds `now_s`, and the first whole second after `now_s` that another one holds.
+
+    Keys: `2026-11-21T14`, `2026-11-21`, `2026-W47` (ISO, from Monday), `2026-11`; `("", None)` for `total`, which
+    never ends. The second run of an hour that clocks repeat carries its offset: `2026-10-25T02+01:00`. Raises
+    ValueError for `request`, which is no calendar window.
+    """
+    if window == "total":
+        return "", None
+    if window == "request":
+        raise ValueError("a request is no calendar window: its budget is bounded within the request")
+    local = datetime.fromtimestamp(now_s, zone)
+    if window == "hour":
+        return _hour_key(local), _hour_end_s(local, floor(now_s), zone)
+    if window == "day":
+        key, ends = local.date().isoformat(), local.date() + timedelta(days=1)
+    elif window == "week":
+        year, week, weekday = local.isocalendar()
+        key, ends = f"{year:04}-W{week:02}", local.date() + timedelta(days=8 - weekday)
+    else:
+        key, ends = f"{local.year:04}-{local.month:02}", _next_month(local)
+    return key, _midnight_s(ends, zone, floor(now_s))
+
+
+def _hour_key(local: datetime) -> str:
+    key = f"{local.date().isoformat()}T{local.hour:02}"
+    return key + local.isoformat()[-6:] if local.fold else key
+
+
+def _hour_end_s(local: datetime, now_s: int, zone: tzinfo) -> float:
+    end_s = now_s + 3600 - local.minute * 60 - local.second
+    if datetime.fromtimestamp(end_s, zone).utcoffset() == local.utcoffset():
+        return float(end_s)
+    change_s = _offset_change_s(now_s, end_s, zone)
+    after = datetime.fromtimestamp(change_s, zone)
+    # A change inside the hour that leaves the hour as it was only moves its end.
+    return float(change_s) if _hour_key(after) != _hour_key(local) else _hour_end_s(after, change_s, zone)
+
+
+def _next_month(local: datetime) -> date:
+    return date(local.year + local.month // 12, local.month % 12 + 1, 1)
+
+
+def _midnight_s(day: date, zone: tzinfo, after_s: int) -> float:
+    """The first instant of `day` after `after_s`; where clocks skip midnight, the instant at which they do."""
+    naive = datetime(day.year, day.month, day.day, tzinfo=zone)
+    first, second = (naive.replace(fold=fold).timestamp() for fold in (0, 1))
+    if second >= first:  # unique, or met twice because clocks go back over it
+        return first if first > after_s else second
+    return float(_offset_change_s(floor(second), floor(first), zone))
+
+
+def _offset_change_s(before_s: int, after_s: int, zone: tzinfo) -> int:
+    """The second in (before_s, after_s] at which the zone leaves the offset it has at `before_s`."""
+    offset = datetime.fromtimestamp(before_s, zone).utcoffset()
+    while after_s - before_s > 1:
+        middle_s = (before_s + after_s) // 2
+        if datetime.fromtimestamp(middle_s, zone).utcoffset() == offset:
+            before_s = middle_s
+        else:
+            after_s = middle_s
+    return after_s
