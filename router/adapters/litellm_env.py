@@ -1,0 +1,96 @@
+"""litellm, imported and made quiet. Importing this module is what imports it: 2 to 5 s and 180 MB, so only a call does.
+
+The environment is as before afterwards. What stays: litellm's help texts are off, and its HTTP transport classes look
+for an Exchange in the context of the caller; where there is none they do what they always did.
+"""
+
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from router.adapters.litellm_exchange import tap
+
+if TYPE_CHECKING:
+    import httpx
+
+_SETTINGS = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches a price file
+    "LITELLM_MODE": "PRODUCTION",  # else it loads the .env of the working directory
+    "LITELLM_RUST": "false",  # a wire in Rust would be seen by neither deadlines nor cassettes
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # else the first Anthropic call fetches a list
+}
+_REWRITTEN = ("TIKTOKEN_CACHE_DIR",)
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in (*_SETTINGS, *_REWRITTEN)}
+    os.environ.update(_SETTINGS)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _import() -> Any:
+    with _environment():
+        import litellm
+        import litellm.litellm_core_utils.default_encoding  # rewrites the environment: better now than at first use
+
+        _load_beta_headers()
+    litellm.suppress_debug_info = True  # it prints to stdout
+    litellm.disable_hf_tokenizer_download = True
+    if hasattr(litellm, "rust"):
+        litellm.rust(False)
+    return litellm
+
+
+def _load_beta_headers() -> None:
+    """Read a list that litellm would fetch at the first call to Anthropic, in a thread that no exchange reaches."""
+    with suppress(ImportError, AttributeError):  # older releases have no such list
+        from litellm.anthropic_beta_headers_manager import _load_beta_headers_config
+
+        _load_beta_headers_config()
+
+
+def _tap() -> None:
+    import httpx
+    from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
+
+    for transport in (LiteLLMAiohttpTransport, httpx.AsyncHTTPTransport):
+        transport.handle_async_request = tap(transport.handle_async_request, asynchronous=True)  # type: ignore[method-assign]
+    httpx.HTTPTransport.handle_request = tap(httpx.HTTPTransport.handle_request, asynchronous=False)  # type: ignore[method-assign]
+
+
+def _internal() -> ContextVar[bool] | None:
+    """litellm's mark for a call that nobody logs: no logging worker, no callback, no thread of its executor."""
+    with suppress(ImportError):  # older releases have no such mark
+        from litellm._internal_context import is_internal_call
+
+        return is_internal_call  # type: ignore[no-any-return]
+    return None
+
+
+def open_wire() -> "httpx.AsyncBaseTransport":
+    """A connection pool as litellm would make it (its TLS and proxy settings hold), for the current event loop."""
+    import httpx
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler, get_ssl_configuration
+
+    tls = get_ssl_configuration()
+    is_switch = isinstance(tls, bool)
+    wire = AsyncHTTPHandler.create_async_transport(
+        ssl_context=None if is_switch else tls, ssl_verify=tls if is_switch else None
+    )
+    return wire or httpx.AsyncHTTPTransport(verify=tls)  # type: ignore[no-any-return]
+
+
+litellm = _import()
+_tap()
+acompletion: Callable[..., Coroutine[Any, Any, Any]] = litellm.acompletion
+INTERNAL_CALL = _internal()

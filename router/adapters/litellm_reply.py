@@ -1,0 +1,183 @@
+"""litellm's ModelResponse and stream chunks -> WireReply and WireChunk: plain JSON values, OpenAI's words, and only the
+usage that the provider reported."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from router.ports import WireChunk, WireReply
+from router.values import Usage
+
+_FINISH: Mapping[str, str] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "function_call",
+    "content_filter": "content_filter",
+    # what litellm lets through as it came
+    "complete": "stop",
+    "end_turn": "stop",
+    "eos": "stop",
+    "finish": "stop",
+    "finish_reason_unspecified": "stop",
+    "guardrail_intervened": "content_filter",
+    "max_tokens": "length",
+    "model_length": "length",
+    "refusal": "content_filter",
+    "safety": "content_filter",
+    "stop_sequence": "stop",
+    "tool_use": "tool_calls",
+}
+
+_NOT_OPENAI = ("provider_specific_fields", "stream_options", "thinking_blocks_index")
+
+_SERVER_SIDE = "srvtoolu_"
+"""Anthropic's mark of a tool that it ran itself: the caller has nothing to answer."""
+
+_HEADERS = frozenset({"retry-after", "retry-after-ms", "x-should-retry", "date"})
+_HEADER_STARTS = ("x-ratelimit-", "anthropic-ratelimit-")
+_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-ms-request-id")
+
+
+def finish_reason(reason: str | None) -> str:
+    """OpenAI's word for why the answer ended; a word that nobody knows is passed on in lower case."""
+    word = (reason or "stop").lower()
+    return _FINISH.get(word, word)
+
+
+def useful_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a response that say something about limits or retries."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return {n: v for n, v in lowered.items() if n in _HEADERS or n.startswith(_HEADER_STARTS)}
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The provider's own id of the request, for its support."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return next((lowered[name] for name in _REQUEST_IDS if lowered.get(name)), None)
+
+
+def reply_of(response: Any, headers: Mapping[str, str]) -> WireReply:
+    """A whole answer. Raises what a response of another shape raises."""
+    choices = tuple(_choice(choice) for choice in response.choices)
+    return WireReply(
+        choices=choices,
+        usage=merged_usage([getattr(response, "usage", None)]),
+        model=response.model or "",
+        finish_reason=choices[0]["finish_reason"] if choices else "stop",
+        headers=useful_headers(headers),
+        provider_request_id=request_id(headers),
+    )
+
+
+def _choice(choice: Any) -> dict[str, Any]:
+    message = _plain(choice.message)
+    message.setdefault("content", None)
+    calls = [call for call in message.pop("tool_calls", None) or () if not _is_server_side(call)]
+    if calls:
+        message["tool_calls"] = calls
+    reason = finish_reason(choice.finish_reason)
+    if reason == "tool_calls" and not calls:  # only tools of the provider's own
+        reason = "stop"
+    whole = {"index": choice.index, "message": message, "finish_reason": reason}
+    logprobs = getattr(choice, "logprobs", None)
+    if logprobs is not None:
+        whole["logprobs"] = logprobs if isinstance(logprobs, dict) else logprobs.model_dump(exclude_none=True)
+    return whole
+
+
+def _plain(part: Any) -> dict[str, Any]:
+    """A pydantic part of a response as JSON values, without what is None or litellm's own."""
+    dumped: dict[str, Any] = part.model_dump(mode="json", exclude_none=True)
+    for name in _NOT_OPENAI:
+        dumped.pop(name, None)
+    return dumped
+
+
+def _is_server_side(call: Mapping[str, Any]) -> bool:
+    return str(call.get("id") or "").startswith(_SERVER_SIDE)
+
+
+# --- Usage ----------------------------------------------------------------------------------------------------------
+
+
+def merged_usage(parts: Iterable[Any]) -> Usage | None:
+    """The usage that one answer reported, perhaps in parts: of each count the last that is not zero; None: none."""
+    counts: dict[str, Any] = {}
+    for part in parts:
+        counts.update({name: count for name, count in _counts(part).items() if count})
+    return Usage(**counts) if counts else None
+
+
+def _counts(usage: Any) -> dict[str, int]:
+    if usage is None:
+        return {}
+    prompt, completion = (
+        _details(usage, "prompt_tokens_details"),
+        _details(usage, "completion_tokens_details"),
+    )
+    read, wrote = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    reasoning = completion.get("reasoning_tokens") or 0
+    if reasoning and _count(usage, "total_tokens") == read + wrote + reasoning:
+        wrote += reasoning  # xAI counts it beside the completion
+    return {
+        "input_tokens": read,
+        "output_tokens": wrote,
+        "cached_input_tokens": prompt.get("cached_tokens") or _count(usage, "cache_read_input_tokens"),
+        "cache_write_tokens": prompt.get("cache_creation_tokens")
+        or _count(usage, "cache_creation_input_tokens"),
+        "audio_input_tokens": prompt.get("audio_tokens") or 0,
+        "image_input_tokens": prompt.get("image_tokens") or 0,
+        "reasoning_tokens": reasoning,
+        "audio_output_tokens": completion.get("audio_tokens") or 0,
+    }
+
+
+def _details(usage: Any, name: str) -> Mapping[str, Any]:
+    details = getattr(usage, name, None)
+    if details is None:
+        return {}
+    return details if isinstance(details, dict) else details.model_dump(exclude_none=True)
+
+
+def _count(usage: Any, name: str) -> int:
+    count = getattr(usage, name, None)
+    return count if isinstance(count, int) else 0
+
+
+# --- Streams --------------------------------------------------------------------------------------------------------
+
+
+class ChunkReader:
+    """Turns the chunks of one stream into WireChunks. Holds which tool calls are the provider's own."""
+
+    __slots__ = ("_called", "_server_side")
+
+    def __init__(self) -> None:
+        self._server_side: set[int] = set()
+        self._called = False
+
+    def read(self, chunk: Any) -> Sequence[WireChunk]:
+        """What `chunk` says, one WireChunk per choice; empty deltas without a finish say nothing."""
+        pieces = (self._piece(choice) for choice in chunk.choices)
+        return [piece for piece in pieces if piece.delta or piece.finish_reason]
+
+    def _piece(self, choice: Any) -> WireChunk:
+        delta = {name: value for name, value in _plain(choice.delta).items() if value not in ("", [])}
+        calls = [call for call in delta.pop("tool_calls", ()) if not self._hidden(call)]
+        if calls:
+            self._called = True
+            delta["tool_calls"] = calls
+        if delta.keys() == {"role"}:
+            delta = {}
+        reason = finish_reason(choice.finish_reason) if choice.finish_reason else None
+        if reason == "tool_calls" and not self._called and self._server_side:
+            reason = "stop"
+        return WireChunk(delta=delta, index=choice.index, finish_reason=reason)
+
+    def _hidden(self, call: Mapping[str, Any]) -> bool:
+        index = int(call.get("index") or 0)
+        if _is_server_side(call):
+            self._server_side.add(index)
+        elif call.get("id"):
+            self._server_side.discard(index)
+        return index in self._server_side
