@@ -1,0 +1,189 @@
+"""What a reservation holds of its counters and windows, state by state: the arithmetic every ledger shares."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from router.decide.sliding import Room
+from router.errors import StoreError
+from router.plan import Limit, Unit, Window
+from router.ports import Charge, Counter, Hold, Settlement, Shortfall, Take
+
+State = Literal["reserved", "sent", "settled", "released", "expired"]
+OPEN: frozenset[State] = frozenset({"reserved", "sent"})
+UNSETTLED: frozenset[State] = frozenset({"reserved", "sent", "expired"})
+LAPSED: Mapping[State, State] = {"reserved": "released", "sent": "expired"}
+"""How a row ends when its lease does: never sent, it costs nothing; sent, the worst is assumed."""
+
+_UNITS: Mapping[str, Unit] = {unit: unit for unit in get_args(Unit)}
+_WINDOWS: Mapping[str, Window] = {window: window for window in get_args(Window)}
+
+LAPSES_A_STEP = 16
+"""Lapsed leases that one `reserve` resolves at most, so that no call pays for a crowd that died."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one reservation needs of one counter (`key` from `counter_key`)."""
+
+    key: str
+    unit: Unit
+    needed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What one reservation took of one sliding window (`key` from `limit_key`), in bucket `at`."""
+
+    key: str
+    unit: str
+    at: int
+    amount: int
+
+
+def counter_key(counter: Counter) -> str:
+    """One text per counter; the owner comes last because only owners may hold spaces."""
+    return f"{counter.unit} {counter.window} {counter.start} {counter.owner}"
+
+
+def counter_of(key: str) -> Counter:
+    unit, window, start, owner = key.split(" ", 3)
+    return Counter(owner=owner, unit=_UNITS[unit], window=_WINDOWS[window], start=start)
+
+
+def limit_key(limit: Limit) -> str:
+    """One text per sliding window: its amount may be edited without losing the count."""
+    return f"{limit.unit} {limit.window_s:g} {limit.owner}"
+
+
+def parts_of(charges: Iterable[Charge]) -> tuple[Part, ...]:
+    """One part per counter: two budgets on one counter (a pool met twice) are the same money, not twice the money."""
+    parts: dict[str, Part] = {}
+    for charge in charges:
+        key = counter_key(charge.counter)
+        known = parts.get(key)
+        if known is None or charge.needed > known.needed:
+            parts[key] = Part(key=key, unit=charge.counter.unit, needed=charge.needed)
+    return tuple(parts.values())
+
+
+def takes_of(takes: Iterable[Take], rooms: Iterable[Room]) -> tuple[Taken, ...]:
+    """One per window; `rooms` in the order of `takes`."""
+    by_key: dict[str, Taken] = {}
+    for take, found in zip(takes, rooms, strict=True):
+        key = limit_key(take.limit)
+        if key not in by_key or take.amount > by_key[key].amount:
+            by_key[key] = Taken(key=key, unit=take.limit.unit, at=found.at, amount=take.amount)
+    return tuple(by_key.values())
+
+
+def shortfalls(hold: Hold, used: Iterable[int], rooms: Iterable[Room]) -> tuple[Shortfall, ...]:
+    """Every budget and token limit that `hold` does not fit. `used` (settled + reserved) and `rooms` are in the order
+    of its charges and takes."""
+    money = (_short_budget(charge, amount) for charge, amount in zip(hold.charges, used, strict=True))
+    tokens = (_short_limit(take, found, hold.now_s) for take, found in zip(hold.takes, rooms, strict=True))
+    return tuple(short for short in (*money, *tokens) if short is not None)
+
+
+def _short_budget(charge: Charge, used: int) -> Shortfall | None:
+    available = charge.budget.amount - used
+    if charge.needed == 0 or charge.needed <= available:
+        return None
+    return Shortfall(
+        needed=charge.needed,
+        available=max(0, available),
+        resets_at_s=charge.resets_at_s,
+        budget=charge.budget,
+    )
+
+
+def _short_limit(take: Take, room: Room, now_s: float) -> Shortfall | None:
+    if room.retry_after_s == 0.0:
+        return None
+    return Shortfall(
+        needed=take.amount,
+        available=max(0, take.limit.at_most - room.held),
+        resets_at_s=None if room.retry_after_s is None else now_s + room.retry_after_s,
+        limit=take.limit,
+    )
+
+
+def held(state: State, unit: str, needed: int, ending: Settlement | None) -> tuple[int, int]:
+    """(settled, reserved) that a row in `state` holds of a counter; `ending` is needed where it is settled."""
+    if state in OPEN:
+        return 0, needed
+    if state == "expired":
+        return needed, 0
+    if state == "released" or ending is None:
+        return 0, 0
+    return settled_amount(unit, needed, ending), 0
+
+
+def settled_amount(unit: str, needed: int, ending: Settlement) -> int:
+    """The truth of a settlement in `unit`; where no usage is known, what was reserved stands in for tokens."""
+    if unit == "nusd":
+        return ending.cost_nusd
+    if unit == "requests":
+        return needed
+    if ending.usage is None:
+        return 0 if ending.how == "nothing" else needed
+    if unit == "input_tokens":
+        return ending.usage.input_tokens
+    if unit == "output_tokens":
+        return ending.usage.output_tokens
+    return ending.usage.total_tokens
+
+
+def in_window(state: State, take: Taken, ending: Settlement | None) -> int:
+    """What a row in `state` holds of a sliding window."""
+    if state == "released":
+        return 0
+    if state == "settled" and ending is not None:
+        return settled_amount(take.unit, take.amount, ending)
+    return take.amount
+
+
+def row_cost_nusd(state: State, worst_nusd: int, ending: Settlement | None) -> int:
+    """What a row counts in money now."""
+    if state == "released":
+        return 0
+    return ending.cost_nusd if state == "settled" and ending is not None else worst_nusd
+
+
+def change(part: Part, before: State, after: State, ending: Settlement | None) -> tuple[int, int]:
+    """By how much (settled, reserved) of a counter change when a row goes from `before`, unsettled, to `after`."""
+    settled, reserved = held(after, part.unit, part.needed, ending)
+    had_settled, had_reserved = held(before, part.unit, part.needed, None)
+    return settled - had_settled, reserved - had_reserved
+
+
+def held_now(
+    parts: Iterable[Part], state: State, ending: Settlement | None
+) -> tuple[tuple[Counter, int], ...]:
+    """What each counter holds for a row, settled or reserved."""
+    return tuple((counter_of(part.key), sum(held(state, part.unit, part.needed, ending))) for part in parts)
+
+
+# --- Errors -----------------------------------------------------------------------------------------------------------
+
+
+def unknown_row(id: str) -> StoreError:
+    return StoreError(
+        f"the ledger has no row `{id}`",
+        port="ledger",
+        help="its store was replaced or emptied while the attempt was under way; what it cost is not recorded",
+    )
+
+
+def known_row(id: str) -> StoreError:
+    return StoreError(
+        f"the ledger has a row `{id}` already", port="ledger", help="give every attempt a fresh id"
+    )
+
+
+def ended_before_sent(id: str, state: str) -> StoreError:
+    return StoreError(
+        f"the reservation `{id}` was {state} before it was sent",
+        port="ledger",
+        help="its process stood still for longer than the lease; nothing was sent, so try again",
+    )

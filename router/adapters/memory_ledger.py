@@ -1,0 +1,217 @@
+"""Reservations in memory."""
+
+import sys
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+
+from router.adapters import accounts
+from router.adapters.accounts import LAPSED, LAPSES_A_STEP, OPEN, UNSETTLED, Part, State, Taken, counter_key
+from router.adapters.memory_store import MemoryStore
+from router.decide.sliding import Room
+from router.ports import Balance, Charge, Counter, Granted, Hold, Refused, Row, Settlement
+
+MAX_ROWS = 100_000
+MAX_ENDED_COUNTERS = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One attempt, with what it still needs to end."""
+
+    hold: Hold
+    seq: int
+    parts: tuple[Part, ...]
+    takes: tuple[Taken, ...]
+    lease_until_s: float
+    state: State = "reserved"
+    ending: Settlement | None = None
+    ended_at_s: float | None = None
+
+
+@dataclass(slots=True)
+class Count:
+    """A counter and when its window ends."""
+
+    settled: int = 0
+    reserved: int = 0
+    resets_at_s: float | None = None
+
+
+class MemoryLedger:
+    """A Ledger in memory. Nothing in it outlives the process."""
+
+    suspends = False
+
+    def __init__(self, store: MemoryStore, *, max_rows: int = MAX_ROWS) -> None:
+        self._store = store
+        self._max_rows = max_rows
+        self._seq = 0
+        self._open: dict[str, Entry] = {}
+        self._ended: OrderedDict[str, Entry] = OrderedDict()
+        self._leases: list[
+            tuple[float, str]
+        ] = []  # a heap; an entry that was renewed or has ended is passed over
+        self._counts: dict[str, Count] = {}
+        self._sweep_at = MAX_ENDED_COUNTERS
+
+    async def reserve(self, hold: Hold) -> Granted | Refused:
+        with self._store.step():
+            self._lapse(hold.now_s, LAPSES_A_STEP)
+            self._seq += 1
+            rooms = [self._store.room(take.limit, take.amount, now_s=hold.now_s) for take in hold.takes]
+            short = accounts.shortfalls(hold, map(self._used, hold.charges), rooms)
+            if short:
+                return Refused(seq=self._seq, shortfalls=short)
+            self._begin(hold, rooms)
+            return Granted(seq=self._seq)
+
+    async def mark_sent(self, id: str, *, now_s: float) -> None:
+        with self._store.step():
+            entry = self._entry(id)
+            if entry.state not in OPEN:
+                raise accounts.ended_before_sent(id, entry.state)
+            self._open[id] = replace(entry, state="sent")
+
+    async def renew(self, id: str, *, lease_until_s: float) -> None:
+        with self._store.step():
+            entry = self._open.get(id)
+            if entry is not None:
+                until_s = max(entry.lease_until_s, lease_until_s)
+                self._open[id] = replace(entry, lease_until_s=until_s)
+                heappush(self._leases, (until_s, id))
+
+    async def settle(self, id: str, settlement: Settlement) -> None:
+        with self._store.step():
+            entry = self._entry(id)
+            if entry.state in UNSETTLED:
+                self._end(entry, "settled", settlement.now_s, settlement)
+
+    async def release(self, id: str, *, now_s: float) -> None:
+        with self._store.step():
+            entry = self._open.get(id)
+            if entry is not None and entry.state == "reserved":
+                self._end(entry, "released", now_s)
+
+    async def reconcile(self, *, now_s: float) -> int:
+        with self._store.step():
+            return self._lapse(now_s, sys.maxsize)
+
+    async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
+        with self._store.step():
+            return {counter: self._balance(counter) for counter in counters}
+
+    async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
+        with self._store.step():
+            entries = [*self._open.values(), *self._ended.values()]
+        wanted = sorted((each for each in entries if each.hold.now_s >= since_s), key=lambda each: each.seq)
+        return [_row(entry) for entry in wanted[:limit]]
+
+    async def aclose(self) -> None:
+        """Nothing to free."""
+
+    # --- Inside a step ------------------------------------------------------------------------------------------------
+
+    def _entry(self, id: str) -> Entry:
+        entry = self._open.get(id) or self._ended.get(id)
+        if entry is None:
+            raise accounts.unknown_row(id)
+        return entry
+
+    def _used(self, charge: Charge) -> int:
+        count = self._counts.get(counter_key(charge.counter))
+        return count.settled + count.reserved if count else 0
+
+    def _balance(self, counter: Counter) -> Balance:
+        count = self._counts.get(counter_key(counter), Count())
+        return Balance(settled=count.settled, reserved=count.reserved)
+
+    def _begin(self, hold: Hold, rooms: Sequence[Room]) -> None:
+        if hold.id in self._open or hold.id in self._ended:
+            raise accounts.known_row(hold.id)
+        parts = accounts.parts_of(hold.charges)
+        entry = Entry(
+            hold=hold,
+            seq=self._seq,
+            parts=parts,
+            takes=accounts.takes_of(hold.takes, rooms),
+            lease_until_s=hold.now_s + hold.lease_s,
+        )
+        self._open[hold.id] = entry
+        heappush(self._leases, (entry.lease_until_s, hold.id))
+        self._sweep(hold.now_s)
+        for charge in hold.charges:
+            self._counts.setdefault(counter_key(charge.counter), Count(resets_at_s=charge.resets_at_s))
+        for part in parts:
+            self._counts[part.key].reserved += part.needed
+        places = {
+            accounts.limit_key(take.limit): (take.limit, found)
+            for take, found in zip(hold.takes, rooms, strict=True)
+        }
+        for taken in entry.takes:
+            limit, found = places[taken.key]
+            self._store.take(limit, found, taken.amount, now_s=hold.now_s)
+
+    def _end(self, entry: Entry, state: State, now_s: float, ending: Settlement | None = None) -> None:
+        after = replace(entry, state=state, ending=ending, ended_at_s=now_s)
+        self._open.pop(entry.hold.id, None)
+        self._ended[entry.hold.id] = after
+        for part in entry.parts:
+            count = self._counts.get(part.key)
+            if count is not None:
+                settled, reserved = accounts.change(part, entry.state, state, ending)
+                count.settled += settled
+                count.reserved += reserved
+        for taken in entry.takes:
+            by = accounts.in_window(state, taken, ending) - accounts.in_window(entry.state, taken, None)
+            self._store.correct(taken.key, taken.at, by)
+        while len(self._ended) > self._max_rows:
+            self._ended.popitem(last=False)
+
+    def _lapse(self, now_s: float, at_most: int) -> int:
+        """Resolve up to `at_most` leases that ended by `now_s`, oldest first. Returns how many."""
+        resolved = 0
+        while resolved < at_most and self._leases and self._leases[0][0] <= now_s:
+            until_s, lapsed = heappop(self._leases)
+            entry = self._open.get(lapsed)
+            if entry is not None and entry.lease_until_s == until_s:
+                self._end(entry, LAPSED[entry.state], now_s)
+                resolved += 1
+        return resolved
+
+    def _sweep(self, now_s: float) -> None:
+        """Forget counters of windows that are over. The next sweep waits for as many again, so it stays cheap."""
+        if len(self._counts) < self._sweep_at:
+            return
+        for key, count in list(self._counts.items()):
+            if count.reserved == 0 and count.resets_at_s is not None and count.resets_at_s <= now_s:
+                del self._counts[key]
+        self._sweep_at = max(MAX_ENDED_COUNTERS, 2 * len(self._counts))
+
+
+def _row(entry: Entry) -> Row:
+    hold, ending = entry.hold, entry.ending
+    return Row(
+        id=hold.id,
+        request_id=hold.request_id,
+        attempt=hold.attempt,
+        policy=hold.policy,
+        tenant=hold.tenant,
+        user=hold.user,
+        target=hold.target,
+        plan_digest=hold.plan_digest,
+        prices_digest=hold.prices_digest,
+        state=entry.state,
+        worst_nusd=hold.worst_nusd,
+        worst_tokens=hold.worst_tokens,
+        cost_nusd=accounts.row_cost_nusd(entry.state, hold.worst_nusd, ending),
+        usage=ending.usage if ending else None,
+        how=ending.how if ending else None,
+        kind=ending.kind if ending else None,
+        counters=accounts.held_now(entry.parts, entry.state, ending),
+        reserved_at_s=hold.now_s,
+        ended_at_s=entry.ended_at_s,
+        lease_until_s=entry.lease_until_s,
+        seq=entry.seq,
+    )

@@ -1,0 +1,94 @@
+"""Request rates and concurrency in memory."""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+
+from router.adapters.accounts import limit_key
+from router.adapters.memory_store import MemoryStore
+from router.decide.sliding import permit_wait_s
+from router.plan import Limit
+from router.ports import LimitFull, Take
+
+Permits = dict[str, tuple[int, float]]
+"""By id: amount, end of the lease."""
+
+
+class MemoryLimiter:
+    """A Limiter in memory."""
+
+    suspends = False
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._permits: dict[str, Permits] = {}  # by limit key
+        self._held: dict[str, tuple[str, ...]] = {}  # limit keys by id
+
+    async def admit(
+        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
+    ) -> LimitFull | None:
+        with self._store.step():
+            self._release(id)
+            full = [each for take in takes if (each := self._full(take, now_s)) is not None]
+            if full:
+                return max(full, key=lambda each: each.retry_after_s)
+            for take in {limit_key(take.limit): take for take in takes}.values():
+                self._take(id, take, now_s, lease_s)
+            return None
+
+    async def renew(self, id: str, *, lease_until_s: float) -> None:
+        with self._store.step():
+            for key in self._held.get(id, ()):
+                permits = self._permits.get(key, {})
+                if id in permits:
+                    permits[id] = permits[id][0], lease_until_s
+
+    async def release(self, id: str) -> None:
+        with self._store.step():
+            self._release(id)
+
+    async def used(self, limits: Sequence[Limit], *, now_s: float) -> Mapping[Limit, int]:
+        with self._store.step():
+            return {limit: self._used(limit, now_s) for limit in limits}
+
+    async def aclose(self) -> None:
+        """Nothing to free."""
+
+    def _used(self, limit: Limit, now_s: float) -> int:
+        if limit.unit != "concurrent_requests":
+            return self._store.room(limit, 0, now_s=now_s).held
+        return sum(amount for amount, _ in self._live(limit_key(limit), now_s).values())
+
+    def _live(self, key: str, now_s: float) -> Permits:
+        permits = self._permits.get(key, {})
+        for lapsed in [holder for holder, (_, until_s) in permits.items() if until_s <= now_s]:
+            self._release(lapsed)
+        return permits
+
+    def _full(self, take: Take, now_s: float) -> LimitFull | None:
+        limit = take.limit
+        if limit.unit == "concurrent_requests":
+            live = self._live(limit_key(limit), now_s)
+            wait_s = permit_wait_s(live.values(), limit.at_most, take.amount, now_s=now_s)
+        else:
+            wait_s = self._store.room(limit, take.amount, now_s=now_s).retry_after_s
+        if wait_s == 0.0:
+            return None
+        return LimitFull(limit=limit, retry_after_s=inf if wait_s is None else wait_s)
+
+    def _take(self, id: str, take: Take, now_s: float, lease_s: float) -> None:
+        limit = take.limit
+        if limit.unit == "concurrent_requests":
+            key = limit_key(limit)
+            self._permits.setdefault(key, {})[id] = take.amount, now_s + lease_s
+            self._held[id] = (*self._held.get(id, ()), key)
+        else:
+            room = self._store.room(limit, take.amount, now_s=now_s)
+            self._store.take(limit, room, take.amount, now_s=now_s)
+
+    def _release(self, id: str) -> None:
+        for key in self._held.pop(id, ()):
+            permits = self._permits.get(key)
+            if permits is not None:
+                permits.pop(id, None)
+                if not permits:
+                    del self._permits[key]

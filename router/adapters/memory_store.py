@@ -1,0 +1,52 @@
+"""What the ports of one memory state share: a lock and the sliding windows."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from router.adapters.accounts import limit_key
+from router.decide.sliding import Room, Slide, is_over, room, taken
+from router.plan import Limit
+
+MAX_IDLE_WINDOWS = 10_000
+"""Above this many windows, those in which nothing can count any more are forgotten, oldest use first."""
+
+
+class MemoryStore:
+    """Sliding windows by limit key, and the lock of everything in this state. Read and write only in `step`."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._pid = os.getpid()
+        self._slides: OrderedDict[str, tuple[float, Slide]] = OrderedDict()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """One atomic step. After a fork the lock is a new one: the old may have been held by a thread left behind."""
+        if self._pid != os.getpid():
+            self._lock, self._pid = Lock(), os.getpid()
+        with self._lock:
+            yield
+
+    def room(self, limit: Limit, amount: int, *, now_s: float) -> Room:
+        kept = self._slides.get(limit_key(limit))
+        return room(kept[1] if kept else None, limit.window_s, limit.at_most, amount, now_s=now_s)
+
+    def take(self, limit: Limit, found: Room, amount: int, *, now_s: float) -> None:
+        """Count `amount` where `room` found place for it, in the same step."""
+        key = limit_key(limit)
+        self._slides[key] = limit.window_s, taken(found.slide, found.at, amount)
+        self._slides.move_to_end(key)
+        while len(self._slides) > MAX_IDLE_WINDOWS:
+            window_s, oldest = next(iter(self._slides.values()))
+            if not is_over(oldest, window_s, now_s=now_s):
+                break
+            self._slides.popitem(last=False)
+
+    def correct(self, key: str, at: int, by: int) -> None:
+        """Change what was counted in bucket `at`; a window that is forgotten stays so."""
+        kept = self._slides.get(key)
+        if kept is not None:
+            self._slides[key] = kept[0], taken(kept[1], at, by)
