@@ -25,7 +25,9 @@ class WireCall:
     model: str  # what the provider is asked for
     messages: Sequence[Message]
     params: Mapping[str, Any]  # OpenAI names; `max_tokens`, `n`, `tools`, ...
-    timeout_s: float  # wall-clock bound of the whole call; the engine enforces it, the wire may use it as well
+    timeout_s: (
+        float  # wall-clock bound of the whole call; the engine enforces it, the wire may use it as well
+    )
     stream: bool = False
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
@@ -80,6 +82,14 @@ class Transport(Protocol):
         """False where no provider is reached (fake, replay): then a missing key is no reason to drop a target."""
         ...
 
+    async def ready(self, timeout_s: float) -> bool:
+        """Load what the first call needs (a wire library takes seconds), so that no attempt's time goes into it.
+
+        True when it is loaded; False when `timeout_s` passed first. Free once loaded. Raises ProviderError(
+        kind=connection, sent=False) where it can't be loaded at all.
+        """
+        ...
+
     def start(self, call: WireCall) -> Pending:
         """Begin `call`; returns at once. With `call.stream` its result is a WireStream, opened (status line read)."""
         ...
@@ -95,8 +105,12 @@ class Transport(Protocol):
         """What a done `pending` brought. Raises ProviderError; RuntimeError when it is not done."""
         ...
 
+    def sent(self, pending: Pending) -> bool:
+        """False only when it is certain that no byte of the request left. To be asked after `cancel`."""
+        ...
+
     async def cancel(self, pending: Pending) -> None:
-        """Stop `pending` and close its socket before returning. Idempotent; on a done pending it frees what it holds."""
+        """Stop `pending` and close its socket before returning. Idempotent; a done one keeps its result."""
         ...
 
     def next(self, stream: WireStream) -> Pending:
@@ -303,13 +317,16 @@ class Limiter(Protocol):
 
     Atomicity: `admit` is one step over all takes, all or none, also between processes. No window of a limit's length
     ever holds more than its `at_most`; a refusal is early by at most 1/60 of the window, and waiting its
-    `retry_after_s` is enough when nobody else comes. Failure mode: StoreError(port="limiter"). Suspends: says the adapter.
+    `retry_after_s` is enough when nobody else comes. Failure mode: StoreError(port="limiter").
+    Suspends: says the adapter.
     """
 
     @property
     def suspends(self) -> bool: ...
 
-    async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> LimitFull | None:
+    async def admit(
+        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
+    ) -> LimitFull | None:
         """None: admitted under `id`. A concurrency take is held until `release` or until `lease_s` lapses."""
         ...
 
@@ -340,8 +357,8 @@ class CacheEntry:
 class Cache(Protocol):
     """Keeps answers. Keys are hex digests.
 
-    Atomicity: one entry is whole or absent. Failure mode: StoreError(port="cache"), which never fails a request; a damaged
-    entry is absent. Suspends: says the adapter.
+    Atomicity: one entry is whole or absent. Failure mode: StoreError(port="cache"), which never fails a request; a
+    damaged entry is absent. Suspends: says the adapter.
     """
 
     @property
@@ -350,7 +367,7 @@ class Cache(Protocol):
     async def get(self, key: str) -> CacheEntry | None: ...
 
     async def put(self, key: str, entry: CacheEntry, *, ttl_s: float) -> None:
-        """`ttl_s` only lets the store forget; an entry may be gone earlier, and is never served by age of the store alone."""
+        """`ttl_s` only lets the store forget; whether an entry is fresh is not the store's to say."""
         ...
 
     async def aclose(self) -> None: ...
@@ -450,7 +467,12 @@ class Tokens(Protocol):
     """Counts the input of a request before it is sent. Never suspends: long texts are bounded from their bytes."""
 
     def estimate(
-        self, messages: Sequence[Message], params: Mapping[str, Any], tokens: TokenClass, *, context_tokens: int | None
+        self,
+        messages: Sequence[Message],
+        params: Mapping[str, Any],
+        tokens: TokenClass,
+        *,
+        context_tokens: int | None,
     ) -> InputEstimate: ...
 
     def count_text(self, text: str, encoding: str) -> int:

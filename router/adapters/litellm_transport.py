@@ -75,6 +75,16 @@ class LitellmTransport:
 
     # --- calls
 
+    async def ready(self, timeout_s: float) -> bool:
+        """Import litellm in a thread, once per process."""
+        if _loaded() is not None:
+            return True
+        loading = asyncio.ensure_future(_environment())
+        done, _ = await asyncio.wait([loading], timeout=max(0.0, timeout_s))
+        if done:
+            loading.result()
+        return bool(done)
+
     def start(self, call: WireCall) -> Flight:
         """Begin `call` on the running loop."""
         exchange = Exchange(self._forward, lookups=self.needs_keys)
@@ -101,6 +111,10 @@ class LitellmTransport:
         if isinstance(brought, ProviderError):
             raise brought
         return brought
+
+    def sent(self, pending: Pending) -> bool:
+        """Whether litellm handed a request to the wire."""
+        return cast(Flight, pending).exchange.sends > 0
 
     async def cancel(self, pending: Pending) -> None:
         """Nothing of the call is on the wire afterwards."""
@@ -219,9 +233,16 @@ class LitellmTransport:
             await stream.exchange.close()
 
 
-async def _environment() -> ModuleType:
+def _loaded() -> ModuleType | None:
     loaded = sys.modules.get(_ENV)
-    if loaded is not None and hasattr(loaded, "INTERNAL_CALL"):  # the last name it binds
+    return (
+        loaded if loaded is not None and hasattr(loaded, "INTERNAL_CALL") else None
+    )  # the last name it binds
+
+
+async def _environment() -> ModuleType:
+    loaded = _loaded()
+    if loaded is not None:
         return loaded
     return await asyncio.get_running_loop().run_in_executor(None, import_module, _ENV)
 

@@ -40,8 +40,10 @@ def failed(error: ProviderError, prices: PriceTable | None, worst_nusd: int) -> 
     return Ending(cost_nusd=0, usage=None, how="nothing", kind=error.kind)
 
 
-def interrupted(worst_nusd: int) -> Ending:
-    """Given up by the caller after sending: the provider may have done the work."""
+def interrupted(worst_nusd: int, *, sent: bool) -> Ending:
+    """Given up by the caller: what has left may have been worked on."""
+    if not sent:
+        return Ending(cost_nusd=0, usage=None, how="nothing", kind=None)
     return Ending(cost_nusd=worst_nusd, usage=None, how="worst_case", kind=None)
 
 

@@ -16,6 +16,7 @@ from router.ports import (
     Counter,
     Hold,
     Outcome,
+    Pending,
     Refused,
     Settlement,
     Shortfall,
@@ -34,14 +35,16 @@ async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
     if refused is not None:
         return Failure(index=step.index, key=step.key, kind=refused, sent=False)
     await _mark_sent(run, hold)
-    started_s = run.ports.clock.mono_s()
+    transport, started_s = run.ports.transport, run.ports.clock.mono_s()
+    run.emit(ev.AttemptSent, attempt=hold.id, target=hold.target, key=step.key, timeout_s=step.timeout_s)
+    pending = transport.start(_wire_call(run, candidate, hold, step))
     try:
-        wire = await _send(run, candidate, hold, step)
+        wire = await _outcome(run, hold, step, pending)
     except ProviderError as error:
         await _failed(run, candidate, hold, step, error, run.ports.clock.mono_s() - started_s)
         return Failure(index=step.index, key=step.key, kind=error.kind, retry_after_s=error.retry_after_s)
-    except BaseException:  # cancelled or interrupted: the provider may have done the work
-        await _settle(run, candidate, hold, settle.interrupted(hold.worst_nusd))
+    except BaseException:  # cancelled or interrupted: what has left may have been worked on, and billed
+        await _settle(run, candidate, hold, settle.interrupted(hold.worst_nusd, sent=transport.sent(pending)))
         raise
     return await _answered(run, route, step, hold, wire, run.ports.clock.mono_s() - started_s)
 
@@ -145,23 +148,28 @@ async def _mark_sent(run: Run, hold: Hold) -> None:
     run.sends += 1
 
 
-async def _send(run: Run, candidate: Candidate, hold: Hold, step: Try) -> WireReply:
-    """Send, and keep the lease and the deadline while the provider works. Raises ProviderError."""
-    ports, ends_s = run.ports, run.ports.clock.mono_s() + step.timeout_s
-    run.emit(ev.AttemptSent, attempt=hold.id, target=hold.target, key=step.key, timeout_s=step.timeout_s)
-    pending = ports.transport.start(_wire_call(run, candidate, hold, step))
+async def _outcome(run: Run, hold: Hold, step: Try, pending: Pending) -> WireReply:
+    """Keep the lease and the deadline while the provider works. Raises ProviderError; leaves nothing on the wire."""
+    transport, clock = run.ports.transport, run.ports.clock
+    ends_s, done = clock.mono_s() + step.timeout_s, None
     try:
-        while True:
-            left_s = max(0.0, ends_s - ports.clock.mono_s())
-            if await ports.transport.wait((pending,), min(left_s, RENEW_EVERY_S)) is not None:
-                return cast(WireReply, ports.transport.result(pending))
-            if ports.clock.mono_s() >= ends_s:
-                raise ProviderError(
-                    f"no answer within {step.timeout_s:g} s", kind=Kind.TIMEOUT, target=hold.target
-                )
-            await _renew(run, hold)
+        while done is None:
+            left_s = ends_s - clock.mono_s()
+            if left_s <= 0:
+                break
+            done = await transport.wait((pending,), min(left_s, RENEW_EVERY_S))
+            if done is None and clock.mono_s() < ends_s:
+                await _renew(run, hold)
     finally:
-        await ports.transport.cancel(pending)
+        await transport.cancel(pending)
+    if done is not None:
+        return cast(WireReply, transport.result(pending))
+    raise ProviderError(
+        f"no answer within {step.timeout_s:g} s",
+        kind=Kind.TIMEOUT,
+        target=hold.target,
+        sent=transport.sent(pending),
+    )
 
 
 async def _renew(run: Run, hold: Hold) -> None:

@@ -104,6 +104,7 @@ async def _admit(run: Run, route: Route) -> bool:
 
 async def _loop(run: Run, route: Route) -> Reply:
     """Ask what comes next until there is an answer, or nothing comes next."""
+    await _ready(run, route)
     progress, spare = Progress(started_s=run.started_s), None
     keys = {name: await _keys(run, name) for name in {each.target.provider for each in route.candidates}}
     clock, draw = run.ports.clock, run.ports.draw
@@ -127,6 +128,14 @@ async def _loop(run: Run, route: Route) -> Reply:
                         return result
                     spare, result = spare or result, soft
                 progress = replace(progress, failures=(*progress.failures, result))
+
+
+async def _ready(run: Run, route: Route) -> None:
+    """What the wire needs once (seconds, for a big library) goes into the request's time, into no attempt's."""
+    left_s = route.total_s - run.elapsed_s()
+    if not await run.ports.transport.ready(left_s):
+        stop = Stop(why="deadline")
+        raise outcome.stopped(stop, route, run.attempts, run.refusals, run.dropped)
 
 
 def _worth_another(route: Route, step: Try, reply: Reply) -> Failure | None:
