@@ -1,0 +1,76 @@
+"""`router check`: every problem of every file, in one run."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from router.cli.failures import PROBLEMS, problems
+from router.cli.figures import count
+from router.cli.options import json_option, policies_at
+from router.cli.out import Out
+from router.errors import Problem
+from router.plan import Plan
+from router.tools.plain import plain
+
+
+@click.command("check")
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option("--policies", type=click.Path(path_type=Path), metavar="PATH", help="The same as the argument.")
+@click.option("--strict", is_flag=True, help="Warnings are problems too.")
+@json_option
+@click.pass_obj
+def command(out: Out, path: Path | None, policies: Path | None, strict: bool) -> int:
+    """Check every policy file, and tell every problem in one run.
+
+    PATH is a folder or one file. Nothing is called, and no key is needed.
+    """
+    from router.adapters.price_file import PriceFile
+    from router.policy.load import load
+
+    loaded = load(policies_at(path or policies), PriceFile.load())
+    found = sorted(loaded.problems, key=lambda each: (each.place.file, each.place.line, each.place.column))
+    counts = Counter(problem.severity for problem in found)
+    fails = loaded.plan is None or bool(strict and counts["warning"])
+    if out.json:
+        out.document(_document(loaded.plan, found, counts, ok=not fails))
+    else:
+        problems(out, found)
+        if found:
+            out.line()
+        out.line(_summary(loaded.plan, counts, strict=strict), bold=True, fg="red" if fails else "green")
+    return PROBLEMS if fails else 0
+
+
+def _summary(plan: Plan | None, counts: Counter[str], *, strict: bool) -> str:
+    told = ", ".join(count(counts[each], each) for each in ("error", "warning", "note") if counts[each])
+    if plan is None:
+        return told
+    if strict and counts["warning"]:
+        return f"{told} (with --strict a warning is a problem)"
+    sizes = (
+        count(len(plan.policies), "policy", "policies"),
+        count(len(plan.targets), "target"),
+        count(len(plan.tenants), "tenant"),
+    )
+    return f"fine: {', '.join(sizes)}{f'; {told}' if told else ''}"
+
+
+def _document(plan: Plan | None, found: Sequence[Problem], counts: Counter[str], *, ok: bool) -> dict[str, Any]:
+    return {
+        "ok": ok,
+        "errors": counts["error"],
+        "warnings": counts["warning"],
+        "notes": counts["note"],
+        "problems": plain(found),
+        "plan": plan
+        and {
+            "digest": plan.digest,
+            "prices_digest": plan.prices_digest,
+            "policies": sorted(plan.policies),
+            "targets": sorted(plan.targets),
+            "tenants": sorted(plan.tenants),
+        },
+    }

@@ -1,0 +1,88 @@
+"""Failures as people read them: what is wrong, what to do, and never a traceback."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from router.cli.figures import about
+from router.cli.out import Out
+from router.errors import BudgetExceeded, PolicyError, Problem, RequestError, RouterError
+from router.tools.plain import plain
+
+PROBLEMS, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+
+COLORS = {"error": "red", "warning": "yellow", "note": "blue"}
+
+
+def tell(out: Out, error: BaseException) -> int:
+    """Say what went wrong, as text or as JSON, and return the exit code."""
+    message, advice, details = described(error)
+    if out.json:
+        document = {"type": type(error).__name__, "message": message, "help": advice, **_fields(error)}
+        out.document({"error": document})
+    else:
+        if isinstance(error, PolicyError):
+            problems(out, error.problems, remark=True)
+        out.remark(f"error: {message}", fg="red")
+        for detail in details:
+            out.remark(f"  {detail}")
+        if advice:
+            out.remark(f"help: {advice}")
+    return USAGE if isinstance(error, RequestError) else PROBLEMS
+
+
+def described(error: BaseException) -> tuple[str, str, Sequence[str]]:
+    """(message, help, details) of any error, each detail on a line of its own."""
+    if isinstance(error, PolicyError):
+        return error.message.partition("\n")[0], "`router check` shows the same", ()
+    if isinstance(error, RouterError):
+        return _split(error)
+    if isinstance(error, OSError):
+        where = f"`{error.filename}`: " if error.filename else ""
+        return f"{where}{(error.strerror or str(error)).lower()}", "", ()
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"this is a bug in router: {what}", "run it again with ROUTER_DEBUG=1 to see where, and report it", ()
+
+
+def problems(out: Out, found: Sequence[Problem], *, remark: bool = False) -> None:
+    """Each problem on a line, its help below it."""
+    write = out.remark if remark else out.line
+    for problem in found:
+        also = f" (also {problem.also})" if problem.also else ""
+        write(
+            f"{problem.place}: {problem.severity}: {problem.message}{also} [{problem.code}]",
+            fg=COLORS.get(problem.severity),
+        )
+        if problem.help:
+            write(f"    help: {problem.help}")
+
+
+def debugging() -> bool:
+    return bool(os.environ.get("ROUTER_DEBUG"))
+
+
+def _split(error: RouterError) -> tuple[str, str, Sequence[str]]:
+    """The message without the list at its end, which is told line by line."""
+    lists = (
+        [str(attempt) for attempt in getattr(error, "attempts", ())],
+        [f"{drop.target}: {drop.detail or drop.reason}" for drop in getattr(error, "dropped", ())],
+    )
+    for lines in lists:
+        tail = f": {'; '.join(lines)}"
+        if lines and error.message.endswith(tail):
+            return error.message.removesuffix(tail), error.help, lines
+    return error.message, error.help, _resets(error)
+
+
+def _resets(error: RouterError) -> Sequence[str]:
+    if not isinstance(error, BudgetExceeded) or error.resets_at_s is None:
+        return ()
+    from time import time
+
+    return (f"it refills in {about(error.resets_at_s - time())}",)
+
+
+def _fields(error: BaseException) -> dict[str, Any]:
+    """What else the error knows: kind, budget, attempts, problems, ..."""
+    known = vars(error) if isinstance(error, RouterError) else {}
+    return {name: plain(value) for name, value in known.items() if name not in ("help", "received")}

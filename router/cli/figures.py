@@ -1,0 +1,56 @@
+"""Numbers as people read them: `8s`, `250ms`, `12.3k`, `$0.0042`. Exact figures are in the JSON documents."""
+
+from router.decide.outcome import dollars
+
+SECONDS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+def money(nusd: int | None, unknown: str = "unknown") -> str:
+    """Dollars, exact; `unknown` where there is no figure."""
+    return unknown if nusd is None else dollars(nusd)
+
+
+def tokens(count: int | None, unknown: str = "unknown") -> str:
+    """`400`, `12.3k`, `1.05M`: three digits or so."""
+    if count is None:
+        return unknown
+    if count < 1_000:
+        return str(count)
+    if count < 999_950:
+        return f"{_short(count / 1_000, 1)}k"
+    return f"{_short(count / 1_000_000, 2)}M"
+
+
+def seconds(length_s: float) -> str:
+    """A length of time: `250ms`, `8s`, `45.05s`."""
+    if length_s < 1:
+        return f"{length_s * 1_000:.0f}ms"
+    return f"{_short(length_s, 2)}s"
+
+
+def about(length_s: float) -> str:
+    """A wait, in its two largest units: `3h 12m`, `9d`, `45s`; never less than it is."""
+    left = max(0, -int(-length_s // 1))
+    parts = []
+    for unit, size in SECONDS:
+        amount, left = divmod(left, size)
+        if amount:
+            parts.append(f"{amount}{unit}")
+    return " ".join(parts[:2]) or "0s"
+
+
+def percent(part: int, whole: int) -> str:
+    """`12%`, `0.4%`; nothing where there is no whole."""
+    if whole <= 0:
+        return ""
+    share = 100 * part / whole
+    return f"{share:.0f}%" if share >= 1 or part == 0 else f"{max(share, 0.1):.1f}%"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _short(number: float, digits: int) -> str:
+    return f"{number:.{digits}f}".rstrip("0").rstrip(".")

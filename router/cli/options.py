@@ -1,0 +1,75 @@
+"""Options that several commands share, and how their texts become values."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from router.cli.out import Out
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """`8s`, `7d`, `250ms` as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        from router.policy.scalars import duration_ms
+
+        milliseconds = duration_ms(str(value))
+        if milliseconds is None:
+            self.fail(f"`{value}` is no duration: write a number and a unit, as in 250ms, 8s, 1.5m, 1h, 7d", param, ctx)
+        return milliseconds / 1_000
+
+
+def _as_json(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        ctx.ensure_object(Out).json = True
+
+
+def json_option(function: F) -> F:
+    """`--json`: sets `out.json`."""
+    return click.option(
+        "--json",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_as_json,
+        help="Print one JSON document.",
+    )(function)
+
+
+def policies_option(function: F) -> F:
+    """`--policies PATH` as `policies: Path | None`; see `policies_at`."""
+    return click.option(
+        "--policies", type=click.Path(path_type=Path), metavar="PATH", help="A folder of policies, or one file."
+    )(function)
+
+
+def caller_options(function: F) -> F:
+    """Who calls and for what: `tenant`, `user`, `session`, `tags`, `prefer`, `only`."""
+    options = (
+        click.option("--tenant", "--team", "tenant", metavar="PATH", help="The tenant, such as acme/search."),
+        click.option("--user", metavar="NAME", help="The user that calls."),
+        click.option("--session", metavar="NAME", help="The session the call belongs to."),
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag of the call; may be repeated."),
+        click.option("--prefer", multiple=True, metavar="TARGET", help="Try this target first; may be repeated."),
+        click.option("--only", multiple=True, metavar="TARGET", help="Try no other target; may be repeated."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def policies_at(chosen: Path | None) -> Path:
+    """--policies, else ROUTER_POLICIES, else ./policies. Raises RequestError where there is nothing."""
+    if chosen is not None:
+        return chosen
+    from router.client.default import policies_folder
+
+    return Path(policies_folder())

@@ -1,0 +1,110 @@
+"""Where a command writes: answers to standard output, remarks to standard error, plain text unless a person looks on.
+
+Colour only on a terminal, never with NO_COLOR; no boxes anywhere; rich is imported when a table is drawn.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+import click
+
+UNBOUNDED = 10_000
+"""Columns of output that nobody's screen limits: a line stays a line, for `grep` and friends."""
+
+INDENT = "  "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """`style` in rich's words (`dim`, `bold`, `green`); `fixed` columns are never wrapped."""
+
+    title: str
+    right: bool = False
+    style: str = ""
+    fixed: bool = True
+
+
+class Out:
+    """The two streams of one command. `json` says that the caller asked for a JSON document instead of text."""
+
+    def __init__(self) -> None:
+        self.json = False
+
+    def line(self, text: str = "", **style: Any) -> None:
+        """One line of the answer. `style` as in `click.style`."""
+        _write(text, sys.stdout, style)
+
+    def remark(self, text: str = "", **style: Any) -> None:
+        """One line beside the answer."""
+        _write(text, sys.stderr, style)
+
+    def heading(self, text: str) -> None:
+        self.line()
+        self.line(text, bold=True)
+
+    def document(self, value: Any) -> None:
+        """The whole answer as JSON: one document, keys in the order given."""
+        self.line(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]], *, indent: str = INDENT) -> None:
+        """Rows under their titles; columns without content are left out. On a terminal those not `fixed` wrap."""
+        kept = [list(map(str, row)) for row in rows]
+        used = [index for index in range(len(columns)) if any(row[index] for row in kept)]
+        if kept:
+            text = _drawn([columns[index] for index in used], [[row[index] for index in used] for row in kept], indent)
+            for each in text.splitlines():
+                self.line(each.rstrip())
+
+
+def colored(stream: IO[str]) -> bool:
+    """Whether a person looks at `stream` who did not ask for plain text."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width_of(stream: IO[str]) -> int:
+    """Columns of the terminal; COLUMNS goes first; UNBOUNDED where there is no terminal."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    if not stream.isatty():
+        return UNBOUNDED
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+def _write(text: str, stream: IO[str], style: dict[str, Any]) -> None:
+    color = colored(stream)
+    click.echo(click.style(text, **style) if color and style else text, file=stream, color=color)
+
+
+def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str) -> str:
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    color = colored(sys.stdout)
+    titled = any(column.title for column in columns)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=titled)
+    for column in columns:
+        table.add_column(
+            Text(column.title),
+            justify="right" if column.right else "left",
+            no_wrap=column.fixed,
+            style=column.style,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console(
+        width=width_of(sys.stdout), force_terminal=color, no_color=not color, color_system="standard" if color else None
+    )
+    with console.capture() as drawn:
+        console.print(Padding(table, (0, 0, 0, len(indent)), expand=False))
+    return drawn.get()
