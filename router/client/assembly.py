@@ -11,14 +11,14 @@ from router.engine import Ports
 from router.errors import PolicyError, Problem, RequestError
 from router.events import Sink
 from router.plan import Plan
-from router.ports import Cache, Clock, Transport
+from router.ports import Cache, Clock, Secrets, Transport
 
 STATE_FOLDER = ".router"
 MEMORY = "memory"
 
 
 def load_plan(policies: str | PathLike[str] | Mapping[str, Any]) -> tuple[Plan, tuple[Problem, ...]]:
-    """The plan and its warnings, which are also logged. Raises PolicyError with every problem where there is an error."""
+    """The plan and its warnings, which are also logged. Raises PolicyError with all problems if one is an error."""
     from router.adapters.price_file import PriceFile
     from router.policy.load import load
 
@@ -38,7 +38,8 @@ def build_ports(
     cache: str | PathLike[str] | None,
     transport: Transport | str | None,
     clock: Clock | None,
-    sinks: tuple[Sink, ...],
+    sinks: tuple[Sink, ...] = (),
+    secrets: Secrets | None = None,
 ) -> Ports:
     """The ports of one router; `suspends` says whether it runs on an event loop. Nothing is opened or imported yet
     that a first call would not need. Raises TypeError for a port that does not fit the mode."""
@@ -57,7 +58,7 @@ def build_ports(
         clock=clock,
         draw=SystemDraw(),
         tokens=TiktokenTokens(),
-        secrets=EnvSecrets(folder=plan.folder),
+        secrets=secrets or EnvSecrets(folder=plan.folder),
         sinks=sinks,
     )
     _refuse_unfit(ports, suspends=suspends)

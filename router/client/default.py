@@ -17,23 +17,20 @@ from router.values import Message, Reply
 
 
 class _Defaults:
-    """The default routers of this process."""
+    """The default routers of one process."""
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
         self.lock = threading.Lock()
         self.sync: Router | None = None
         self.by_loop: WeakKeyDictionary[Any, AsyncRouter] = WeakKeyDictionary()
 
 
-_defaults = _Defaults()
+_BY_PROCESS: dict[int, _Defaults] = {}
 
 
 def _of_this_process() -> _Defaults:
-    global _defaults
-    if _defaults.pid != os.getpid():  # a child must not close, lock or reuse what its parent holds
-        _defaults = _Defaults()
-    return _defaults
+    """A forked child finds none of its own: it must not close, lock or reuse what its parent holds."""
+    return _BY_PROCESS.setdefault(os.getpid(), _Defaults())
 
 
 def policies_folder() -> Path:

@@ -105,8 +105,11 @@ class Router(_Opened):
         timeout: float | None = None,
         **params: Any,
     ) -> Reply:
-        """Answer `messages` by `policy`. `team` is another name of `tenant`; `timeout` is in seconds over everything and
-        can only shorten the policy's; `params` have OpenAI's names. Raises a RouterError (see `router.errors`)."""
+        """Answer `messages` by `policy`.
+
+        `team` is another name of `tenant`; `timeout` is in seconds over everything and can only shorten the policy's;
+        `params` have OpenAI's names. Raises a RouterError (see `router.errors`).
+        """
         arguments = _arguments(locals())
         return run_inline(self._execute(messages, arguments))
 
