@@ -100,7 +100,9 @@ def route(*candidates: Candidate, **fields: Any) -> Route:
 
 
 def budget(owner: str, amount: int, window: Any = "day") -> Budget:
-    return Budget(owner=owner, unit="nusd", window=window, amount=amount, place=PLACE, text=f"per_{window}: {amount}")
+    return Budget(
+        owner=owner, unit="nusd", window=window, amount=amount, place=PLACE, text=f"per_{window}: {amount}"
+    )
 
 
 def entry(name: str, **fields: Any) -> TargetEntry | PolicyEntry:
@@ -145,7 +147,9 @@ def provider(name: str, **fields: Any) -> Provider:
     return Provider(**{**values, **fields})
 
 
-def plan(*policies: Policy, tenants: tuple[Tenant, ...] = (), targets: tuple[Target, ...] = (), **fields: Any) -> Plan:
+def plan(
+    *policies: Policy, tenants: tuple[Tenant, ...] = (), targets: tuple[Target, ...] = (), **fields: Any
+) -> Plan:
     """A plan whose targets and providers are those that the policies name, plain unless given."""
     names = {
         each.target
