@@ -1,0 +1,174 @@
+"""The cache on disk: answers in one folder, shared by the processes of a machine, never pickled."""
+
+import os
+import re
+import sqlite3
+import struct
+import weakref
+from collections.abc import Callable
+from hashlib import sha256
+from math import isfinite
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
+
+from router.errors import StoreError
+from router.ports import CacheEntry
+
+if TYPE_CHECKING:  # brings in diskcache: imported on first use
+    from router.adapters.disk_store import RowStore
+
+T = TypeVar("T")
+
+HEX = re.compile(r"[0-9a-f]{8,64}")
+HEAD = struct.Struct("<4sdQ")  # version, stored_at_s, bytes of body; then a checksum, then the body
+CHECKSUM_BYTES = 16
+VERSION = b"rt\x00\x01"
+LEAST_BYTES = 2**20
+THREAD_WAIT_S = 0.1
+"""How long a thread waits for the others of its process, each of which takes microseconds, or a busy wait."""
+
+# ValueError and TypeError: a table that is not what diskcache made (say, a key in two rows) does not unpack.
+FAULTS = (sqlite3.Error, OSError, ValueError, TypeError)
+
+
+class DiskCache:
+    """A Cache in a folder. Does not suspend; waits for another process at most a few milliseconds, then StoreError.
+
+    Opened on first use, and again after a fork or a fault. Entries leave by age of `ttl_s`, then the oldest first when
+    the folder holds more than `size_limit_bytes`; one larger than an eighth of that is not kept. The folder is made
+    private (0700, its files 0600). Whoever can write into the folder can change answers, but runs no code by it.
+    """
+
+    suspends = False
+
+    def __init__(self, folder: str | os.PathLike[str], *, size_limit_bytes: int = 256 * 2**20) -> None:
+        if size_limit_bytes < LEAST_BYTES:
+            raise ValueError(f"a disk cache needs at least {LEAST_BYTES} bytes, not `{size_limit_bytes}`")
+        self._folder = Path(folder).absolute()
+        self._size_limit_bytes = size_limit_bytes
+        self._lock = Lock()
+        self._store: RowStore | None = None
+        self._pid = os.getpid()
+        self._carried: list[RowStore] = []
+        _close_before_forks(self)
+
+    def __repr__(self) -> str:
+        return f"DiskCache({str(self._folder)!r}, size_limit_bytes={self._size_limit_bytes})"
+
+    async def get(self, key: str) -> CacheEntry | None:
+        _require_hex(key)
+        record = self._ask(lambda store: store.read_row(key))
+        return None if record is None else _unframed(key, record)
+
+    async def put(self, key: str, entry: CacheEntry, *, ttl_s: float) -> None:
+        _require_hex(key)
+        if not ttl_s > 0 or len(entry.body) > self._size_limit_bytes // 8:
+            self._ask(lambda store: store.delete_row(key))
+            return
+        record = _framed(key, entry)
+        expire_s = ttl_s if isfinite(ttl_s) else None
+        self._ask(lambda store: store.write_row(key, record, expire_s=expire_s))
+
+    async def aclose(self) -> None:
+        """Free the file. A later use opens it again."""
+        self._take_lock()
+        try:
+            self._let_go()
+        finally:
+            self._lock.release()
+
+    def _ask(self, ask: Callable[["RowStore"], T]) -> T:
+        self._take_lock()
+        try:
+            # Not `or`: an empty store is false.
+            return ask(self._open() if self._store is None else self._store)
+        except FAULTS as error:
+            if not _is_busy(error):
+                self._let_go()  # the next use begins anew: the folder may have been deleted or repaired
+            raise self._failed(error) from error
+        except BaseException:  # an interrupt in the middle: no lock on the file may stay behind
+            self._let_go()
+            raise
+        finally:
+            self._lock.release()
+
+    def _take_lock(self) -> None:
+        if self._pid != os.getpid():
+            self._begin_again()
+        if not self._lock.acquire(timeout=THREAD_WAIT_S):
+            raise self._failed(TimeoutError("other threads keep it busy"))
+
+    def _begin_again(self) -> None:
+        """In a forked child: the lock may be held by a thread that does not exist here."""
+        if self._store is not None:  # forked by other means than Python's
+            self._carried.append(self._store)  # closing it here could delete files that the parent uses
+        self._lock, self._store, self._pid = Lock(), None, os.getpid()
+
+    def _open(self) -> "RowStore":
+        from router.adapters.disk_store import RowStore
+
+        self._store = RowStore(self._folder, size_limit_bytes=self._size_limit_bytes)
+        return self._store
+
+    def _let_go(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def _failed(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"the cache in `{self._folder}` could not answer: {error}",
+            port="cache",
+            help="answers are neither served nor kept meanwhile; when it stays so, delete the folder or name another",
+        )
+
+
+def _close_before_forks(cache: DiskCache) -> None:
+    """A connection carried over a fork makes SQLite believe that the child holds the parent's file locks, which it
+    does not. So it is closed before, and each side opens its own at its next use."""
+    living = weakref.ref(cache)
+    held: list[Lock] = []
+
+    def before() -> None:
+        if (cache := living()) and cache._pid == os.getpid() and cache._lock.acquire(timeout=1.0):
+            held.append(cache._lock)  # until the fork is done: no thread may open in between
+            cache._let_go()
+
+    def after() -> None:
+        while held:
+            held.pop().release()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+def _require_hex(key: str) -> None:
+    if not HEX.fullmatch(key):
+        raise ValueError("a cache key is a digest in lower-case hex")
+
+
+def _framed(key: str, entry: CacheEntry) -> bytes:
+    head = HEAD.pack(VERSION, entry.stored_at_s, len(entry.body))
+    return head + _checksum(key, head, entry.body) + entry.body
+
+
+def _unframed(key: str, record: bytes) -> CacheEntry | None:
+    """None for what was cut, damaged, moved from another key, or written by another version."""
+    if len(record) < HEAD.size + CHECKSUM_BYTES:
+        return None
+    head, checksum = record[: HEAD.size], record[HEAD.size : HEAD.size + CHECKSUM_BYTES]
+    body = record[HEAD.size + CHECKSUM_BYTES :]
+    version, stored_at_s, size = HEAD.unpack(head)
+    if version != VERSION or size != len(body) or checksum != _checksum(key, head, body):
+        return None
+    return CacheEntry(body=body, stored_at_s=stored_at_s)
+
+
+def _checksum(key: str, head: bytes, body: bytes) -> bytes:
+    # Against damage, not against an author: whoever can write the file can write a checksum.
+    return sha256(b"%b %b%b" % (key.encode(), head, body)).digest()[:CHECKSUM_BYTES]
