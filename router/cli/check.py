@@ -1,9 +1,8 @@
 """`router check`: every problem of every file, in one run."""
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,9 +10,10 @@ from router.cli.failures import PROBLEMS, problems
 from router.cli.figures import count
 from router.cli.options import json_option, policies_at
 from router.cli.out import Out
-from router.errors import Problem
-from router.plan import Plan
 from router.tools.plain import plain
+
+if TYPE_CHECKING:
+    from router.policy.load import Loaded
 
 
 @click.command("check")
@@ -31,23 +31,24 @@ def command(out: Out, path: Path | None, policies: Path | None, strict: bool) ->
     from router.policy.load import load
 
     loaded = load(policies_at(path or policies), PriceFile.load())
-    found = sorted(loaded.problems, key=lambda each: (each.place.file, each.place.line, each.place.column))
+    found = loaded.problems  # sorted by place
     counts = Counter(problem.severity for problem in found)
     fails = loaded.plan is None or bool(strict and counts["warning"])
     if out.json:
-        out.document(_document(loaded.plan, found, counts, ok=not fails))
+        out.document(_document(loaded, counts, ok=not fails))
     else:
         problems(out, found)
         if found:
             out.line()
-        out.line(_summary(loaded.plan, counts, strict=strict), bold=True, fg="red" if fails else "green")
+        out.line(_summary(loaded, counts, strict=strict), bold=True, fg="red" if fails else "green")
     return PROBLEMS if fails else 0
 
 
-def _summary(plan: Plan | None, counts: Counter[str], *, strict: bool) -> str:
+def _summary(loaded: "Loaded", counts: Counter[str], *, strict: bool) -> str:
+    plan, files = loaded.plan, f"in {count(len(loaded.documents), 'file')}"
     told = ", ".join(count(counts[each], each) for each in ("error", "warning", "note") if counts[each])
     if plan is None:
-        return told
+        return f"{told} {files}"
     if strict and counts["warning"]:
         return f"{told} (with --strict a warning is a problem)"
     sizes = (
@@ -55,16 +56,18 @@ def _summary(plan: Plan | None, counts: Counter[str], *, strict: bool) -> str:
         count(len(plan.targets), "target"),
         count(len(plan.tenants), "tenant"),
     )
-    return f"fine: {', '.join(sizes)}{f'; {told}' if told else ''}"
+    return f"fine: {', '.join(sizes)} {files}{f'; {told}' if told else ''}"
 
 
-def _document(plan: Plan | None, found: Sequence[Problem], counts: Counter[str], *, ok: bool) -> dict[str, Any]:
+def _document(loaded: "Loaded", counts: Counter[str], *, ok: bool) -> dict[str, Any]:
+    plan = loaded.plan
     return {
         "ok": ok,
+        "files": [document.file for document in loaded.documents],
         "errors": counts["error"],
         "warnings": counts["warning"],
         "notes": counts["note"],
-        "problems": plain(found),
+        "problems": plain(loaded.problems),
         "plan": plan
         and {
             "digest": plan.digest,

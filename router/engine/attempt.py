@@ -30,7 +30,7 @@ from router.values import Kind, Reply, SecretRef, Usage
 async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
     """Try one candidate with one key. What does not fit a budget or limit is a failure that was never sent."""
     candidate = route.candidates[step.index]
-    hold = hold_of(run, route, candidate)
+    hold = _hold(run, route, candidate)
     refused = await _reserve(run, candidate, hold)
     if refused is not None:
         return Failure(index=step.index, key=step.key, kind=refused, sent=False)
@@ -52,8 +52,7 @@ async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
 # --- Reserve ----------------------------------------------------------------------------------------------------------
 
 
-def hold_of(run: Run, route: Route, candidate: Candidate) -> Hold:
-    """What one attempt at `candidate` asks of every budget and token limit; nothing is reserved yet."""
+def _hold(run: Run, route: Route, candidate: Candidate) -> Hold:
     worst = worst_of(candidate, run.estimate(candidate).bound)
     now_s = run.ports.clock.now_s()
     budgets = (*run.budgets(candidate.target.provider), *candidate.budgets)
