@@ -73,7 +73,8 @@ def _internal() -> ContextVar[bool] | None:
     with suppress(ImportError):  # older releases have no such mark
         from litellm._internal_context import is_internal_call
 
-        return is_internal_call  # type: ignore[no-any-return]
+        mark: ContextVar[bool] = is_internal_call
+        return mark
     return None
 
 
@@ -87,7 +88,7 @@ def open_wire() -> "httpx.AsyncBaseTransport":
     wire = AsyncHTTPHandler.create_async_transport(
         ssl_context=None if is_switch else tls, ssl_verify=tls if is_switch else None
     )
-    return wire or httpx.AsyncHTTPTransport(verify=tls)  # type: ignore[no-any-return]
+    return wire or httpx.AsyncHTTPTransport(verify=tls)
 
 
 litellm = _import()

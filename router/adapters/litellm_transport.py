@@ -1,4 +1,4 @@
-"""The Transport that speaks to every provider litellm knows. Asynchronous; `LoopThreadTransport` makes it blocking.
+"""The Transport that speaks to every provider litellm knows, in an asynchronous and a blocking form.
 
 litellm builds the request and reads the answer. The wire below it, with its sockets, is this transport's own (see
 `litellm_exchange`), so one `start` is one request, a cancelled call has its socket closed, and nothing is shared with
@@ -20,9 +20,10 @@ from router.adapters.litellm_calls import arguments, secrets_of
 from router.adapters.litellm_errors import ended_early, provider_error
 from router.adapters.litellm_exchange import EXCHANGE, Exchange
 from router.adapters.litellm_reply import ChunkReader, merged_usage, reply_of
+from router.adapters.loop_thread import EitherTransport
 from router.errors import ProviderError
 from router.ports import Pending, WireCall, WireChunk, WireReply, WireStream
-from router.values import Usage
+from router.values import Kind, Usage
 
 if TYPE_CHECKING:
     import httpx
@@ -58,14 +59,26 @@ class LitellmStream:
         self.ended = False
 
 
-class LitellmTransport:
-    """One per router. `wire` makes the connection pool of an event loop; None: litellm's own kind of pool."""
+class LitellmTransport(EitherTransport):
+    """One per router; `suspends` False: its wire runs on a private loop thread. Nothing is imported before a call."""
+
+    def __init__(self, *, suspends: bool) -> None:
+        super().__init__(AsyncLitellm, suspends=suspends)
+
+
+class AsyncLitellm:
+    """The asynchronous form. `wire` makes the connection pool of an event loop; None: litellm's own kind of pool."""
 
     suspends = True
-    needs_keys = True
 
-    def __init__(self, *, wire: "Callable[[], httpx.AsyncBaseTransport] | None" = None) -> None:
+    def __init__(
+        self, *, wire: "Callable[[], httpx.AsyncBaseTransport] | None" = None, stand_in_key: str | None = None
+    ) -> None:
         self._open_wire = wire
+        self.stand_in_key = (
+            stand_in_key  # goes where a call brings no key; litellm refuses to build a request without one
+        )
+        self.needs_keys = stand_in_key is None
         self._wires: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport] = (
             WeakKeyDictionary()
         )
@@ -81,8 +94,10 @@ class LitellmTransport:
             return True
         loading = asyncio.ensure_future(_environment())
         done, _ = await asyncio.wait([loading], timeout=max(0.0, timeout_s))
-        if done:
-            loading.result()
+        failed = loading.exception() if done else None
+        if failed is not None:
+            why = f"litellm can't be imported (`{type(failed).__name__}`)"
+            raise ProviderError(why, kind=Kind.CONNECTION, sent=False) from failed
         return bool(done)
 
     def start(self, call: WireCall) -> Flight:
@@ -153,10 +168,6 @@ class LitellmTransport:
         if wire is not None:
             await wire.aclose()
 
-    def warm(self) -> None:
-        """Import litellm now (seconds, blocking), so that the first call does not spend its deadline on it."""
-        import_module(_ENV)
-
     # --- within a task
 
     def _fly(self, work: Any, exchange: Exchange, context: Context) -> Flight:
@@ -183,15 +194,12 @@ class LitellmTransport:
             env = await _environment()
             if env.INTERNAL_CALL is not None:
                 env.INTERNAL_CALL.set(True)
-            response = await env.acompletion(**self._arguments(call))
+            response = await env.acompletion(**arguments(call, stand_in_key=self.stand_in_key))
             if not call.stream:
                 return reply_of(response, exchange.headers)
             return await self._opened(call, response, exchange, context)
         except Exception as error:  # noqa: BLE001 - whatever litellm raises, the port raises ProviderError
             return _failed(error, exchange, call)
-
-    def _arguments(self, call: WireCall) -> dict[str, Any]:
-        return arguments(call)
 
     async def _opened(
         self, call: WireCall, wrapper: Any, exchange: Exchange, context: Context
