@@ -1,0 +1,74 @@
+"""`when` as written, into the plan's conditions: one for each field, those under `not` negated."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from router.plan import BudgetUse, Condition, LocalTime
+from router.policy import scalars
+from router.policy.document import Spot
+from router.policy.table.conditions import NOT
+from router.policy.windows import WINDOWS
+from router.policy.words import WEEKDAYS
+
+
+def conditions(spot: Spot | None) -> tuple[Condition, ...]:
+    """In the order of the table of keys, whatever the order written. What is wrong in form is left out."""
+    if spot is None:
+        return ()
+    negated = (replace(condition, negated=True) for condition in _fields(spot.get("not")))
+    return (*_fields(spot), *negated)
+
+
+def _fields(spot: Spot | None) -> Iterator[Condition]:
+    for key in NOT.keys:
+        field = spot.get(key) if spot else None
+        condition = _condition(key, field) if field else None
+        if condition is not None:
+            yield condition
+
+
+def _condition(key: str, field: Spot) -> Condition | None:
+    match key:
+        case "tenant" | "user" | "session" | "tag" | "needs":
+            names = tuple(sorted(item.value for item in field.items() if isinstance(item.value, str)))
+            return Condition(field=key, any_of=names) if names else None
+        case "input_tokens" | "output_tokens":
+            return Condition(field=key, over=_bound(field, "over"), up_to=_bound(field, "up_to"))
+        case "stream":
+            return Condition(field=key, is_true=field.value is True)
+        case "local_time":
+            span = _span(field)
+            return Condition(field=key, local_time=span) if span else None
+        case "budget_used":
+            use = _use(field)
+            over, up_to = field.get("over"), field.get("up_to")
+            return Condition(
+                field=key,
+                budget=use,
+                over=scalars.share(over.value) if over else None,
+                up_to=scalars.share(up_to.value) if up_to else None,
+            )
+    return None
+
+
+def _bound(field: Spot, key: str) -> int | None:
+    bound = field.get(key)
+    return scalars.count(bound.value) if bound else None
+
+
+def _span(field: Spot) -> LocalTime | None:
+    start, end, days = field.get("from"), field.get("to"), field.get("days")
+    from_min = scalars.clock_min(start.value) if start else None
+    to_min = scalars.clock_min(end.value) if end else None
+    if from_min is None or to_min is None:
+        return None
+    names = [item.value for item in days.items()] if days else []
+    chosen = frozenset(WEEKDAYS.index(name) for name in names if name in WEEKDAYS)
+    return LocalTime(from_min=from_min, to_min=to_min, days=chosen)
+
+
+def _use(field: Spot) -> BudgetUse | None:
+    of, window, name = field.get("of"), field.get("window"), field.get("name")
+    if of is None or window is None or window.value not in WINDOWS:
+        return None
+    return BudgetUse(of=of.value, name=str(name.value) if name else None, window=WINDOWS[window.value])

@@ -1,0 +1,52 @@
+"""The digest: SHA-256 over what the files mean, whatever they look like."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from router.policy.document import Spot
+from router.policy.draft import Draft
+from router.policy.targets import own_facts, own_prices
+
+_LOOKS = frozenset({"place", "text", "description"})
+
+
+def seal(draft: Draft) -> Draft:
+    """Pass: everything else is in the draft by now."""
+    return replace(draft, digest=digest(draft))
+
+
+def digest(draft: Draft) -> str:
+    """Prices, contexts and other facts of the price file are left out: they have a digest of their own."""
+    meaning = {
+        "providers": draft.providers,
+        "models": {name: _models(spot) for name, spot in draft.written.providers.items()},
+        "policies": draft.policies,
+        "tenants": draft.tenants,
+        "settings": draft.settings,
+    }
+    text = json.dumps(canonical(meaning), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical(value: Any) -> Any:
+    """Plain JSON values without places and looks; sets as sorted lists."""
+    if is_dataclass(value):
+        names = [field.name for field in fields(value) if field.name not in _LOOKS]
+        return {name: canonical(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {str(key): canonical(below) for key, below in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(str(item) for item in value)
+    if isinstance(value, tuple | list):
+        return [canonical(item) for item in value]
+    return value
+
+
+def _models(provider: Spot) -> Mapping[str, Any]:
+    """What the files say of models themselves."""
+    models = provider.get("models")
+    named = {name: own_facts(spot) for name, spot in models.fields()} if models else {}
+    return {"price": own_prices(provider.get("price")), "named": named}

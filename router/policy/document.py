@@ -1,0 +1,111 @@
+"""One document as plain values, with the place of every key and value."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from router.values import Place
+
+Path = tuple[str | int, ...]
+"""Keys and list indexes from the root of a document down to a value."""
+
+DICT = "<dict>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """`keys` and `values` hold (line, column), from 1, of a map's key and of a value; both empty for a dict.
+
+    `raw` is the text of plain scalars that are numbers or truth values; `damaged` are the paths of values that were
+    refused while reading, and are not in `value`.
+    """
+
+    file: str
+    value: Any
+    keys: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
+    values: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
+    raw: Mapping[Path, str] = field(default_factory=dict)
+    damaged: frozenset[Path] = frozenset()
+
+    def place(self, path: Path) -> Place:
+        """Where the value at `path` starts, or the nearest thing above it that was written."""
+        return self._nearest(path, self.values)
+
+    def key_place(self, path: Path) -> Place:
+        """Where the key of `path` stands; for an item of a list, the item."""
+        return self._nearest(path, self.keys)
+
+    def _nearest(self, path: Path, places: Mapping[Path, tuple[int, int]]) -> Place:
+        if not self.values:
+            return Place(file=f"{self.file}{dotted(path)}", line=0, column=0)
+        line, column = places.get(path) or self._above(path)
+        return Place(file=self.file, line=line, column=column)
+
+    def _above(self, path: Path) -> tuple[int, int]:
+        while path and path not in self.values:
+            path = path[:-1]
+        return self.values.get(path, (1, 1))
+
+    @property
+    def root(self) -> "Spot":
+        return Spot(document=self, path=(), value=self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A value inside a document: what passes read, so that whatever they find has a place."""
+
+    document: Document
+    path: Path
+    value: Any
+
+    @property
+    def place(self) -> Place:
+        return self.document.place(self.path)
+
+    @property
+    def key_place(self) -> Place:
+        return self.document.key_place(self.path)
+
+    @property
+    def key(self) -> str:
+        return str(self.path[-1]) if self.path else ""
+
+    def get(self, key: str) -> "Spot | None":
+        """The value under `key`; None where this is no map or does not hold it."""
+        if isinstance(self.value, dict) and key in self.value:
+            return self._at(key)
+        return None
+
+    def at(self, *keys: str) -> "Spot | None":
+        """The value under `keys`, one below the other."""
+        spot: Spot | None = self
+        for key in keys:
+            spot = spot.get(key) if spot else None
+        return spot
+
+    def fields(self) -> "Iterator[tuple[str, Spot]]":
+        """The entries of a map, in the order written; nothing for anything else."""
+        if isinstance(self.value, dict):
+            for key in self.value:
+                yield key, self._at(key)
+
+    def items(self) -> "Iterator[Spot]":
+        """The items of a list; nothing for anything else."""
+        if isinstance(self.value, list):
+            for index in range(len(self.value)):
+                yield self._at(index)
+
+    def _at(self, step: str | int) -> "Spot":
+        return Spot(document=self.document, path=(*self.path, step), value=self.value[step])
+
+
+def dotted(path: Path) -> str:
+    """`.policies.fast.targets[0]`; a step that dots would blur is written in brackets."""
+    return "".join(_step(step) for step in path)
+
+
+def _step(step: str | int) -> str:
+    if isinstance(step, int) or not step.replace("-", "").replace("_", "").isalnum():
+        return f"[{step!r}]"
+    return f".{step}"

@@ -1,0 +1,121 @@
+"""From a folder, a file or a dict to a plan, with every problem of every file in one run."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from router.errors import Problem
+from router.plan import Plan
+from router.policy.catalog import Catalog
+from router.policy.compile import compile_draft
+from router.policy.document import Document
+from router.policy.schema import check_form
+from router.policy.source import Read, read_dict, read_text
+from router.values import Place
+
+LARGEST_FILE = 4 * 1024 * 1024
+SUFFIXES = (".yaml", ".yml")
+CASES = (".cases.yaml", ".cases.yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """`plan` is None where any problem is an error. Problems are sorted by place; `documents` still have places."""
+
+    plan: Plan | None
+    problems: tuple[Problem, ...]
+    documents: tuple[Document, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(found for found in self.problems if found.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(found for found in self.problems if found.severity == "warning")
+
+
+def load(source: str | os.PathLike[str] | Mapping[str, Any], prices: Catalog) -> Loaded:
+    """Never raises for what an author wrote: whatever is wrong becomes a problem."""
+    if isinstance(source, Mapping):
+        return _compiled((read_dict(dict(source)),), prices, folder="")
+    path = Path(source)
+    if path.is_dir():
+        return _folder(path, prices)
+    if not path.exists():
+        return _nothing(path, "there is no file or folder here", "`router init` writes a first one")
+    return _compiled((read_file(path),), prices, folder=str(path.parent))
+
+
+def load_text(text: str, prices: Catalog, *, file: str = "<text>") -> Loaded:
+    """One document from memory, with lines and columns."""
+    return _compiled((read_text(text, file),), prices, folder="")
+
+
+def policy_files(folder: Path) -> Iterator[Path]:
+    """Every policy file below a folder, in a fixed order; hidden folders and case files are none."""
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(SUFFIXES) and not name.endswith(CASES) and not name.startswith("."):
+                yield Path(where) / name
+
+
+def read_file(path: Path) -> Read:
+    file = path.as_posix()
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            return _refused(file, "unreadable", "a file of more than 4 MB", "split it")
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        return _refused(file, "encoding", f"not UTF-8 text (byte {error.start})", "save it as UTF-8")
+    except OSError as error:
+        return _refused(file, "unreadable", f"can't be read: {error.strerror or error}", "")
+    return read_text(text, file)
+
+
+def _folder(path: Path, prices: Catalog) -> Loaded:
+    files = list(policy_files(path))
+    if not files:
+        return _nothing(path, "no policy files here", "files are found by their names: `*.yaml` and `*.yml`")
+    return _compiled(tuple(read_file(file) for file in files), prices, folder=str(path))
+
+
+def _compiled(reads: tuple[Read, ...], prices: Catalog, *, folder: str) -> Loaded:
+    documents = tuple(read.document for read in reads if read.document is not None)
+    read_problems = [found for read in reads for found in read.problems]
+    form = [found for document in documents for found in check_form(document)]
+    if read_problems or any(_is_structural(document) for document in documents):
+        # names can't be judged while part of what was written is not known
+        return Loaded(plan=None, problems=_sorted([*read_problems, *form]), documents=documents)
+    draft = compile_draft(documents, prices, folder=folder, problems=form)
+    broken = any(found.severity == "error" for found in draft.problems)
+    return Loaded(plan=None if broken else draft.plan, problems=_sorted(draft.problems), documents=documents)
+
+
+def _is_structural(document: Document) -> bool:
+    """Whether a document, or one of its blocks, is not even a map."""
+    if not isinstance(document.value, dict):
+        return True
+    return any(
+        not isinstance(document.value.get(block, {}), dict) for block in ("providers", "policies", "tenants")
+    )
+
+
+def _sorted(problems: Any) -> tuple[Problem, ...]:
+    def place(found: Problem) -> tuple[str, int, int, str, str]:
+        return (found.place.file, found.place.line, found.place.column, found.severity, found.message)
+
+    return tuple(sorted(dict.fromkeys(problems), key=place))
+
+
+def _nothing(path: Path, message: str, help: str) -> Loaded:
+    place = Place(file=path.as_posix(), line=0, column=0)
+    return Loaded(plan=None, problems=(Problem(code="no-policies", message=message, help=help, place=place),))
+
+
+def _refused(file: str, code: str, message: str, help: str) -> Read:
+    place = Place(file=file, line=0, column=0)
+    return Read(document=None, problems=(Problem(code=code, message=message, help=help, place=place),))

@@ -1,0 +1,230 @@
+"""Checks of names: everything that policies, rules and settings point at exists, and nothing points in a circle."""
+
+from collections.abc import Iterator
+
+from router.decide.params import CHAT_PARAMS, NOT_YET, param_fault
+from router.errors import Problem
+from router.plan import Entry, Policy, PolicyEntry, TargetEntry
+from router.policy.document import Spot
+from router.policy.draft import Draft, problem
+from router.policy.phrases import close_to, suggestion
+from router.policy.scalars import count
+from router.policy.traps import shown
+
+
+def dangling_policies(draft: Draft) -> Iterator[Problem]:
+    for policy in draft.policies.values():
+        for entry in nested(policy):
+            if entry.policy not in draft.policies:
+                advice = suggestion(entry.policy, draft.policies, what="policies here:")
+                yield problem(
+                    "dangling-name", f"there is no policy {shown(entry.policy)}", entry.place, help=advice
+                )
+
+
+def default_policy(draft: Draft) -> Iterator[Problem]:
+    written = draft.written.settings.get("default_policy") if draft.written.settings else None
+    if written is not None and isinstance(written.value, str) and written.value not in draft.policies:
+        advice = suggestion(written.value, draft.policies, what="policies here:")
+        yield problem(
+            "dangling-name", f"there is no policy {shown(written.value)}", written.place, help=advice
+        )
+
+
+def cycles(draft: Draft) -> Iterator[Problem]:
+    """Each cycle once, at the entry that closes it."""
+    done: set[str] = set()
+    for name in draft.policies:
+        yield from _cycles_from(name, draft, (), done)
+
+
+def _cycles_from(name: str, draft: Draft, path: tuple[str, ...], done: set[str]) -> Iterator[Problem]:
+    policy = draft.policies.get(name)
+    if policy is None or name in done:
+        return
+    for entry in nested(policy):
+        if entry.policy in (*path, name):
+            circle = (*path, name)[(*path, name).index(entry.policy) :]
+            shown_path = " -> ".join(f"`{step}`" for step in (*circle, entry.policy))
+            message = f"policies lead back to themselves: {shown_path}"
+            yield problem("cycle", message, entry.place, help="take one of these steps out")
+        else:
+            yield from _cycles_from(entry.policy, draft, (*path, name), done)
+    done.add(name)
+
+
+def nested(policy: Policy) -> Iterator[PolicyEntry]:
+    """Every policy that this one leads to, in its targets and rules."""
+    entries = [*policy.entries, *(entry for rule in policy.rules for entry in rule.entries)]
+    yield from (entry for entry in entries if isinstance(entry, PolicyEntry))
+
+
+def repeated_targets(draft: Draft) -> Iterator[Problem]:
+    for policy in draft.policies.values():
+        for entries in (policy.entries, *(rule.entries for rule in policy.rules)):
+            yield from _repeated(entries)
+
+
+def _repeated(entries: tuple[Entry, ...]) -> Iterator[Problem]:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        name = entry.target if isinstance(entry, TargetEntry) else f"{{policy: {entry.policy}}}"
+        if name in first:
+            also = first[name].place
+            message = f"{shown(name)} stands here and at {also}: its second place is never reached"
+            advice = "a target is tried again by `retry: {attempts: ...}`; take one out"
+            yield problem("target-written-twice", message, entry.place, help=advice, also=also)
+        first.setdefault(name, entry)
+
+
+def condition_names(draft: Draft) -> Iterator[Problem]:
+    """Tenants, providers and budgets that conditions ask about."""
+    for policy in draft.written.policies.values():
+        rules = policy.get("rules")
+        for rule in rules.items() if rules else ():
+            for when in (rule.get("when"), rule.at("when", "not")):
+                if when is not None:
+                    yield from _unknown_tenants(when, draft)
+                    yield from _unknown_budget(when.get("budget_used"), draft)
+                    yield from _empty_span(when.get("local_time"))
+                    for field in ("input_tokens", "output_tokens"):
+                        yield from _empty_bound(when.get(field))
+
+
+def _unknown_tenants(when: Spot, draft: Draft) -> Iterator[Problem]:
+    named = when.get("tenant")
+    for item in named.items() if named else ():
+        if isinstance(item.value, str) and not _may_exist(item.value, draft):
+            advice = suggestion(item.value, draft.tenants, what="tenants here:")
+            yield problem("dangling-name", f"there is no tenant {shown(item.value)}", item.place, help=advice)
+
+
+def _may_exist(path: str, draft: Draft) -> bool:
+    """Declared, or a child whose parent has a bucket for every child."""
+    parent = path.rpartition("/")[0]
+    above = draft.tenants.get(parent)
+    return path in draft.tenants or (above is not None and any(each.of == "child" for each in above.each))
+
+
+def _unknown_budget(used: Spot | None, draft: Draft) -> Iterator[Problem]:
+    of = used.get("of") if used else None
+    if used is None or of is None:
+        return
+    name = used.get("name")
+    if of.value == "provider":
+        if name is None:
+            advice = "write `{of: provider, name: openai, window: per_month, over: 80%}`"
+            yield problem(
+                "missing-key", "`budget_used` of a provider does not name it", used.key_place, help=advice
+            )
+        elif name.value not in draft.written.providers:
+            advice = suggestion(str(name.value), draft.written.providers, what="providers here:")
+            yield problem(
+                "undeclared-provider",
+                f"provider {shown(name.value)} is not declared",
+                name.place,
+                help=advice,
+            )
+            return
+    elif name is not None:
+        message = f"`name` means nothing to a budget of {shown(of.value)}"
+        yield problem("wrong-form", message, name.key_place, help="take it out; only a provider is named")
+    yield from _no_such_budget(used, of, name, draft)
+
+
+def _no_such_budget(used: Spot, of: Spot, name: Spot | None, draft: Draft) -> Iterator[Problem]:
+    window = used.get("window")
+    if window is None or any(
+        spot.get(str(window.value)) for spot in _budget_blocks(str(of.value), name, used, draft)
+    ):
+        return
+    whose = (
+        f"provider {shown(name.value)}"
+        if name
+        else {"tenant": "any tenant", "user": "each user"}.get(str(of.value), "this policy")
+    )
+    message = f"there is no budget {shown(window.value)} of {whose}, so this is always unknown"
+    yield problem("dangling-name", message, window.place, help="write that budget, or ask about one there is")
+
+
+def _budget_blocks(of: str, name: Spot | None, used: Spot, draft: Draft) -> Iterator[Spot]:
+    match of:
+        case "tenant":
+            blocks = [spot.get("budget") for spot in draft.written.tenants.values()]
+        case "user":
+            blocks = [spot.at("each", "user", "budget") for spot in draft.written.tenants.values()]
+        case "provider":
+            provider = draft.written.providers.get(str(name.value)) if name else None
+            blocks = [provider.get("budget") if provider else None]
+        case _:
+            # a nested policy's rules ask about the budget of the policy that was called: any of those may be it
+            blocks = [spot.get("budget") for spot in draft.written.policies.values()]
+    yield from (block for block in blocks if block is not None)
+
+
+def _empty_span(span: Spot | None) -> Iterator[Problem]:
+    start = span.get("from") if span else None
+    end = span.get("to") if span else None
+    if span is not None and start is not None and end is not None and start.value == end.value:
+        message = f"a span from {shown(start.value)} to the same minute"
+        advice = "`to` is the minute after the last; leave `local_time` out for every hour"
+        yield problem("wrong-form", message, span.key_place, help=advice)
+
+
+def _empty_bound(bound: Spot | None) -> Iterator[Problem]:
+    over, up_to = (bound.get("over"), bound.get("up_to")) if bound else (None, None)
+    if bound is None or over is None or up_to is None:
+        return
+    least, most = count(over.value), count(up_to.value)
+    if least is not None and most is not None and least >= most:
+        message = f"nothing is over {shown(over.value)} and up to {shown(up_to.value)}"
+        yield problem("rule-never-reached", message, bound.key_place, help="`over` is the lower of the two")
+
+
+def parameters(draft: Draft) -> Iterator[Problem]:
+    for policy in draft.written.policies.values():
+        for params in _param_blocks(policy):
+            for name, spot in params.fields():
+                yield from _parameter(name, spot)
+
+
+def _param_blocks(policy: Spot) -> Iterator[Spot]:
+    rules = policy.get("rules")
+    lists = [policy.get("targets"), *(rule.get("targets") for rule in (rules.items() if rules else ()))]
+    items = [item for targets in lists if targets for item in targets.items()]
+    yield from (params for spot in (policy, *items) if (params := spot.get("params")))
+
+
+def _parameter(name: str, spot: Spot) -> Iterator[Problem]:
+    fault = param_fault(name, spot.value)
+    if fault is None:
+        return
+    if name in NOT_YET:
+        yield problem("unsupported", fault, spot.key_place, help="take it out")
+    elif name in CHAT_PARAMS:
+        yield problem("wrong-form", fault, spot.place, help="parameters have OpenAI's names and forms")
+    else:
+        message = f"unknown parameter {shown(name)}"
+        yield problem("unknown-parameter", message, spot.key_place, help=suggestion(name, CHAT_PARAMS))
+
+
+def time_zone(draft: Draft) -> Iterator[Problem]:
+    zone = draft.written.settings.get("time_zone") if draft.written.settings else None
+    if zone is None or not isinstance(zone.value, str) or zone.value == "UTC":
+        return
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(zone.value)
+    except (OSError, ValueError, KeyError):  # KeyError: zoneinfo's own not-found
+        close = close_to(zone.value, _zones())
+        advice = f"did you mean `{close}`?" if close else "write an IANA name, like `Europe/Berlin`"
+        yield problem(
+            "unknown-time-zone", f"there is no time zone {shown(zone.value)}", zone.place, help=advice
+        )
+
+
+def _zones() -> set[str]:
+    from zoneinfo import available_timezones
+
+    return available_timezones()

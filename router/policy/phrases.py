@@ -1,0 +1,138 @@
+"""How a value of the wrong form is described: what it must be, what it is, and how to write it."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from router.policy import words
+from router.policy.document import Path
+from router.policy.forms import Block, Form, ListOf, MapOf, Open, Scalar
+from router.policy.traps import NO_SPACE, SECRET, Fault, no_space, shown
+
+_YES = {"on": "true", "yes": "true", "y": "true", "off": "false", "no": "false", "n": "false"}
+_SECRETIVE = frozenset({"keys", "base_url", "env", "file", "api_key", "key", "token", "password"})
+
+
+def close_to(name: str, known: Iterable[str]) -> str | None:
+    """The one known word that `name` was probably meant to be."""
+    close = get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def suggestion(name: str, known: Iterable[str], *, what: str = "one of") -> str:
+    """`did you mean ...?` where something is close, else what there is."""
+    names = sorted(set(known))
+    close = close_to(name, names)
+    if close is not None:
+        return f"did you mean `{close}`?"
+    return f"{what} {', '.join(names)}" if names else ""
+
+
+def label(path: Path) -> str:
+    """What a value is called in a message: its key, or which item of which list it is."""
+    if not path:
+        return "the file"
+    last = path[-1]
+    return shown(last) if isinstance(last, str) else f"item {last + 1} of {label(path[:-1])}"
+
+
+def expected(form: Form) -> str:
+    match form:
+        case Block(text=Scalar() as text):
+            return f"{text.name} or a map"
+        case ListOf(word=Scalar() as word):
+            return f"{word.name} or {form.name}"
+        case Block():
+            return f"a map ({form.name})"
+        case MapOf() | ListOf() | Scalar() | Open():
+            return form.name
+
+
+def is_secretive(path: Path) -> bool:
+    """Whether what stands at `path` may be a secret that its author wrote where a reference belongs."""
+    return bool(_SECRETIVE.intersection(step for step in path if isinstance(step, str)))
+
+
+def quoted(value: object, path: Path) -> str:
+    """The offending value for a message, unless it may be a secret."""
+    return "a value that is not shown here" if is_secretive(path) else shown(value)
+
+
+def wrong_form(form: Form, value: object, path: Path, raw: str | None) -> Fault:
+    """`raw` is the text of a plain scalar that YAML reads as a number or a truth value."""
+    secret = _literal_secret(value, path)
+    if secret is not None:
+        return secret
+    taken = isinstance(form, Scalar) and _later_word(form, value)
+    if taken:
+        message = f"`{label(path).strip('`')}: {taken}` is part of the language but not supported by this version yet"
+        return Fault("unsupported", message, form.help if isinstance(form, Scalar) else "")
+    if isinstance(form, Block) and isinstance(value, str) and (joined := _joined(form, value)):
+        return joined
+    if raw is not None and isinstance(form, Scalar | Block) and _wants_text(form, value):
+        message = f"{label(path)} must be {expected(form)}; {shown(raw)} reads as {_kind(value)}"
+        return Fault("wrong-form", message, _unit_help(form, raw) or f'quote it: "{raw}"')
+    message = f"{label(path)} must be {expected(form)}, not {quoted(value, path)}"
+    return Fault("wrong-form", message, _help(form, value))
+
+
+def _joined(form: Block, value: str) -> Fault | None:
+    """`per_day:$25` where a map belongs."""
+    close = NO_SPACE.fullmatch(value)
+    return no_space(close[1], close[2]) if close and close[1] in (*form.keys, *form.later) else None
+
+
+def _later_word(form: Scalar, value: object) -> str | None:
+    return value if isinstance(value, str) and value in form.later else None
+
+
+def _literal_secret(value: object, path: Path) -> Fault | None:
+    """A key written out. The value is in no message."""
+    if not isinstance(value, str):
+        return None
+    in_keys = "keys" in path and "/" not in value and len(value) > 8
+    with_credentials = "base_url" in path and "@" in value
+    if SECRET.search(value) or in_keys or with_credentials:
+        advice = "write where it is: `{env: NAME}` or `{file: PATH}`; and replace it, a secret in a file is no secret"
+        return Fault("literal-secret", f"{label(path)} holds what looks like a secret", advice)
+    return None
+
+
+def _wants_text(form: Scalar | Block, value: object) -> bool:
+    wanted = form if isinstance(form, Scalar) else form.text
+    return wanted is not None and "string" in wanted.types and not isinstance(value, str | list | dict)
+
+
+def _kind(value: object) -> str:
+    return "a truth value" if isinstance(value, bool) else f"the number {shown(value)}"
+
+
+def _unit_help(form: Form, raw: str) -> str:
+    text = form.text if isinstance(form, Block) else form
+    units = {words.DURATION.name: f"`{raw}s`, `{raw}ms`", words.MONEY.name: f"`${raw}`"}
+    if not isinstance(text, Scalar) or not raw.replace(".", "", 1).isdigit():
+        return text.help if isinstance(text, Scalar) and text.name in units else ""
+    if text.name == words.SHARE.name:
+        return f"write a percentage: `{float(raw) * 100:g}%`" if float(raw) <= 1 else f"write `{raw}%`"
+    if text.name == words.COUNT.name:
+        return text.help
+    return f"say the unit: {units[text.name]}" if text.name in units else ""
+
+
+def _help(form: Form, value: object) -> str:
+    if isinstance(form, Scalar) and form.types == ("boolean",) and str(value).lower() in _YES:
+        return f"write `{_YES[str(value).lower()]}`: to YAML 1.2 {shown(value)} is text"
+    if isinstance(form, ListOf) and isinstance(value, str | dict):
+        return f"write a list: {_listed(value)}"
+    if isinstance(form, Scalar) and form.words and isinstance(value, str):
+        close = close_to(value, [str(word) for word in form.words])
+        return f"did you mean `{close}`?" if close else form.help
+    if isinstance(form, Scalar | Block):
+        return form.help
+    if isinstance(form, MapOf):
+        return "write a map: `name: {...}`"
+    return ""
+
+
+def _listed(value: object) -> str:
+    text = shown(value)
+    return f"`[{text[1:-1]}]`" if text.startswith("`") else "`[...]`"

@@ -1,0 +1,169 @@
+"""Pass: policy blocks become policies, with the built-in defaults where they say nothing."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
+from router.errors import Problem
+from router.plan import (
+    CacheRule,
+    Ceiling,
+    Entry,
+    Lexical,
+    Policy,
+    PolicyEntry,
+    RetryRule,
+    Rule,
+    TargetEntry,
+)
+from router.policy import scalars
+from router.policy.conditions import conditions
+from router.policy.document import Spot
+from router.policy.draft import Draft, problem
+from router.policy.traps import shown
+from router.policy.windows import budgets
+from router.values import Kind, Place
+
+DEFAULT_TOTAL_S = 60.0
+DEFAULT_RETRY = RetryRule(on=TRANSIENT)
+NO_RETRY = RetryRule(attempts=1, on=frozenset())
+
+
+def resolve_policies(draft: Draft) -> Draft:
+    found = {name: _policy(name, spot) for name, spot in draft.written.policies.items()}
+    problems = [found for spot in draft.written.policies.values() for found in _duplicate_rules(spot)]
+    return replace(draft, policies=found).blaming(problems)
+
+
+def _policy(name: str, spot: Spot) -> Policy:
+    description = spot.get("description")
+    rules = spot.get("rules")
+    return Policy(
+        name=name,
+        description=str(description.value) if description else "",
+        entries=_entries(spot.get("targets")),
+        rules=tuple(_rule(rule) for rule in rules.items()) if rules else (),
+        lexical=_lexical(spot),
+        total_s=_seconds(spot.at("timeout", "total")) or DEFAULT_TOTAL_S,
+        ceiling=_ceiling(spot),
+        budgets=budgets(spot.get("budget"), f"policy:{name}"),
+        cache=_cache(spot.get("cache")),
+        place=spot.key_place,
+    )
+
+
+def _lexical(spot: Spot) -> Lexical:
+    fall_back_on = spot.get("fall_back_on")
+    return Lexical(
+        retry=_retry(spot.get("retry")),
+        attempt_s=_seconds(spot.at("timeout", "attempt")),
+        fall_back_on=DEFAULT_FALL_BACK_ON if fall_back_on is None else _kinds(fall_back_on),
+        params=_params(spot),
+    )
+
+
+def _retry(spot: Spot | None) -> RetryRule:
+    if spot is None:
+        return DEFAULT_RETRY
+    if spot.value == "off":
+        return NO_RETRY
+    attempts, backoff, on = spot.get("attempts"), spot.get("backoff"), spot.get("on")
+    base_s, max_s = _seconds(spot.get("base")), _seconds(spot.get("max"))
+    return replace(
+        DEFAULT_RETRY,
+        attempts=attempts.value if attempts else DEFAULT_RETRY.attempts,
+        backoff=backoff.value if backoff else DEFAULT_RETRY.backoff,
+        base_s=DEFAULT_RETRY.base_s if base_s is None else base_s,
+        max_s=DEFAULT_RETRY.max_s if max_s is None else max_s,
+        on=_kinds(on) if on else DEFAULT_RETRY.on,
+    )
+
+
+def _kinds(spot: Spot) -> frozenset[Kind]:
+    """The kinds named; `transient` stands for its set."""
+    words = {item.value for item in spot.items()}
+    named = frozenset(kind for kind in Kind if str(kind) in words)
+    return named | TRANSIENT if "transient" in words else named
+
+
+def _ceiling(spot: Spot) -> Ceiling:
+    attempts = spot.at("ceiling", "attempts")
+    return Ceiling(
+        input_tokens=_count(spot.at("ceiling", "input_tokens")),
+        output_tokens=_count(spot.at("ceiling", "output_tokens")),
+        attempts=attempts.value if attempts else None,
+    )
+
+
+def _cache(spot: Spot | None) -> CacheRule | None:
+    ttl_s = _seconds(spot.get("ttl")) if spot else None
+    if spot is None or ttl_s is None:
+        return None
+    scope, sampled = spot.get("scope"), spot.get("sampled")
+    return CacheRule(
+        ttl_s=ttl_s,
+        scope=scope.value if scope else "tenant",
+        sampled=sampled.value is True if sampled else False,
+    )
+
+
+def _rule(spot: Spot) -> Rule:
+    name, reject, policy = spot.get("name"), spot.get("reject"), spot.get("policy")
+    entries = _entries(spot.get("targets"))
+    if policy is not None:
+        entries = (PolicyEntry(policy=str(policy.value), place=policy.place),)
+    return Rule(
+        name=str(name.value) if name else "",
+        when=conditions(spot.get("when")),
+        entries=entries,
+        reject=str(reject.value) if reject else None,
+        place=name.place if name else spot.place,
+    )
+
+
+def _entries(spot: Spot | None) -> tuple[Entry, ...]:
+    return tuple(entry for item in spot.items() if (entry := _entry(item))) if spot else ()
+
+
+def _entry(item: Spot) -> Entry | None:
+    policy, model = item.get("policy"), item.get("model")
+    if policy is not None:
+        return PolicyEntry(policy=str(policy.value), place=policy.place)
+    named = model or item
+    if not isinstance(named.value, str):
+        return None
+    return TargetEntry(
+        target=named.value,
+        params=_params(item),
+        attempt_s=_seconds(item.at("timeout", "attempt")),
+        place=named.place,
+    )
+
+
+def _params(spot: Spot) -> Mapping[str, Any]:
+    params = spot.get("params")
+    return params.value if params and isinstance(params.value, dict) else {}
+
+
+def _seconds(spot: Spot | None) -> float | None:
+    ms = scalars.duration_ms(spot.value) if spot else None
+    return None if ms is None else ms / 1000
+
+
+def _count(spot: Spot | None) -> int | None:
+    return scalars.count(spot.value) if spot else None
+
+
+def _duplicate_rules(spot: Spot) -> Iterator[Problem]:
+    rules = spot.get("rules")
+    first: dict[str, Place] = {}
+    for rule in rules.items() if rules else ():
+        name = rule.get("name")
+        if name is None or not isinstance(name.value, str):
+            continue
+        if name.value in first:
+            also = first[name.value]
+            message = f"rule {shown(name.value)} stands here and at {also}"
+            yield problem("duplicate-name", message, name.place, help="rename one of them", also=also)
+        first.setdefault(name.value, name.place)

@@ -1,0 +1,127 @@
+"""Pass: provider blocks become providers, with their kind's standard key and address filled in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from router.errors import Problem
+from router.plan import Key, Provider
+from router.policy.document import Spot
+from router.policy.draft import Draft, problem
+from router.policy.kinds import KINDS, WIRE_WORDS, KnownKind
+from router.policy.phrases import suggestion
+from router.policy.traps import shown
+from router.policy.windows import budgets
+from router.values import Place, SecretRef
+
+NO_KEY = "none"
+
+
+def resolve_providers(draft: Draft) -> Draft:
+    written = draft.written.providers
+    found = {name: provider for name, spot in written.items() if (provider := _provider(name, spot))}
+    problems = [found for name, spot in written.items() for found in _problems(name, spot)]
+    return replace(draft, providers=found).blaming(problems)
+
+
+def kind_of(name: str, spot: Spot) -> str:
+    """The kind as written, else the provider's name."""
+    kind = spot.get("kind")
+    return kind.value if kind and isinstance(kind.value, str) else name
+
+
+def _provider(name: str, spot: Spot) -> Provider | None:
+    kind = kind_of(name, spot)
+    known = KINDS.get(kind)
+    if known is None:
+        return None
+    return Provider(
+        name=name,
+        kind=kind,
+        base_url=_base_url(spot, known),
+        keys=_keys(spot, known),
+        budgets=budgets(spot.get("budget"), f"provider:{name}"),
+        wire=_wire(spot, known),
+        place=spot.key_place,
+    )
+
+
+def _base_url(spot: Spot, known: KnownKind) -> str | SecretRef | None:
+    written = spot.get("base_url")
+    if written is None:
+        return known.base_url
+    return written.value if isinstance(written.value, str) else _reference(written)
+
+
+def _keys(spot: Spot, known: KnownKind) -> tuple[Key, ...]:
+    written = spot.get("keys")
+    if written is not None:
+        references = [reference for item in written.items() if (reference := _reference(item))]
+        return tuple(Key(name=reference.name, secret=reference) for reference in references)
+    if known.key is None or known.key_optional:
+        return (Key(name=NO_KEY, secret=None),)
+    return (Key(name=known.key, secret=SecretRef(source="env", name=known.key, place=spot.key_place)),)
+
+
+def _reference(spot: Spot) -> SecretRef | None:
+    for source in ("env", "file"):
+        named = spot.get(source)
+        if named is not None and isinstance(named.value, str):
+            return SecretRef(source=source, name=named.value, place=named.place)
+    return None
+
+
+def _wire(spot: Spot, known: KnownKind) -> Mapping[str, str]:
+    """Further settings under the names litellm has for them."""
+    found = {known.wire[word]: spot.get(word) for word in known.wire}
+    return {name: str(setting.value) for name, setting in found.items() if setting is not None}
+
+
+def _problems(name: str, spot: Spot) -> Iterator[Problem]:
+    kind = kind_of(name, spot)
+    known = KINDS.get(kind)
+    if known is None:
+        if "kind" not in (
+            spot.value if isinstance(spot.value, dict) else {}
+        ):  # a wrong `kind` is wrong in form
+            message = f"provider {shown(name)} is of no known kind"
+            yield problem("unknown-kind", message, spot.key_place, help=_kind_help(name))
+        return
+    yield from _missing_address(name, kind, spot, known)
+    yield from _misplaced(kind, spot, known)
+    yield from _same_key_twice(spot)
+
+
+def _kind_help(name: str) -> str:
+    return f"{suggestion(name, KINDS, what='say its `kind`: one of')}"
+
+
+def _missing_address(name: str, kind: str, spot: Spot, known: KnownKind) -> Iterator[Problem]:
+    if known.base_url_needed and spot.get("base_url") is None:
+        message = f"provider {shown(name)} of kind `{kind}` has no `base_url`"
+        advice = "only you know its address: `base_url: {env: NAME}` or an http(s) address"
+        yield problem("missing-address", message, spot.key_place, help=advice)
+
+
+def _misplaced(kind: str, spot: Spot, known: KnownKind) -> Iterator[Problem]:
+    for word in WIRE_WORDS:
+        setting = spot.get(word)
+        if setting is not None and word not in known.wire:
+            takers = ", ".join(name for name, other in KINDS.items() if word in other.wire)
+            message = f"`{word}` means nothing to kind `{kind}`"
+            yield problem(
+                "misplaced-setting", message, setting.key_place, help=f"kinds that take it: {takers}"
+            )
+
+
+def _same_key_twice(spot: Spot) -> Iterator[Problem]:
+    written = spot.get("keys")
+    first: dict[str, Place] = {}
+    for item in written.items() if written else ():
+        reference = _reference(item)
+        if reference is None:
+            continue
+        if str(reference) in first:
+            also = first[str(reference)]
+            message = f"the key {shown(reference.name)} stands here and at {also}"
+            yield problem("duplicate-name", message, item.place, help="keep one of them", also=also)
+        first.setdefault(str(reference), item.place)

@@ -1,0 +1,184 @@
+"""Form: jsonschema over a document's plain values, its errors turned into problems with places and advice."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from router.errors import Problem
+from router.policy.document import Document, Path
+from router.policy.forms import Block, Form, MapOf, Scalar, form_at, homes
+from router.policy.json_schema import inlined, json_schema
+from router.policy.phrases import close_to, expected, label, quoted, suggestion, wrong_form
+from router.policy.table.root import ROOT
+from router.policy.traps import Fault, shown
+from router.policy.words import RESERVED
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+
+def check_form(document: Document) -> tuple[Problem, ...]:
+    """Every problem of form in one document. Values that were refused while reading are not reported again."""
+    found: dict[tuple[Path, str], Problem] = {}
+    for error in _validator().iter_errors(document.value):
+        for problem_path, problem in _problems(error, document):
+            found.setdefault((problem_path, problem.message), problem)
+    return tuple(found.values())
+
+
+@cache
+def _validator() -> "Validator":
+    """Built once a process: the schema does not change while it runs."""
+    from jsonschema import Draft7Validator
+    from jsonschema.validators import extend
+
+    checker = Draft7Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    strict: Any = extend(Draft7Validator, validators={"pattern": _pattern}, type_checker=checker)  # type: ignore[no-untyped-call]
+    validator: Validator = strict(inlined(json_schema(ROOT)))
+    return validator
+
+
+def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> "Iterator[ValidationError]":
+    """As JSON Schema means it: in Python `$` also matches before a last line break."""
+    from jsonschema.exceptions import ValidationError
+
+    whole = pattern.startswith("^") and pattern.endswith("$")
+    if isinstance(instance, str) and not (re.fullmatch if whole else re.search)(pattern, instance):
+        yield ValidationError("pattern")
+
+
+@cache
+def _homes() -> Mapping[str, tuple[str, ...]]:
+    return homes(ROOT)
+
+
+def _problems(error: "ValidationError", document: Document) -> Iterator[tuple[Path, Problem]]:
+    path: Path = tuple(error.absolute_path)
+    form = form_at(ROOT, path)
+    value: Any = error.instance
+    match error.validator:
+        case "additionalProperties" if isinstance(form, Block):
+            for key in value:
+                if key not in form.keys:
+                    below = (*path, key)
+                    yield below, _problem(_unknown(key, form), document.key_place(below))
+        case "required" if isinstance(form, Block):
+            yield from _missing(form, path, document, value)
+        case "minProperties" | "maxProperties" if isinstance(form, Block):
+            yield from _miscounted(form, path, document, value)
+        case _ if "propertyNames" in error.absolute_schema_path and isinstance(form, MapOf):
+            below = (*path, value)
+            yield below, _problem(_bad_name(form, value), document.key_place(below))
+        case _:
+            yield path, _problem(_wrong(form, error, path, document), document.place(path))
+
+
+def _problem(fault: Fault, place: Any) -> Problem:
+    return Problem(code=fault.code, message=fault.message, help=fault.help, place=place)
+
+
+def _unknown(key: str, block: Block) -> Fault:
+    if key in block.later:
+        message = f"`{key}` is part of the language but not supported by this version yet"
+        return Fault("unsupported", message, "take it out; a version that can't honour a word refuses it")
+    message = f"unknown key {shown(key)} in {block.name}"
+    elsewhere = _homes().get(key, ())
+    close = close_to(key, (*block.keys, *block.later))
+    if elsewhere and close is None:
+        return Fault("unknown-key", message, f"`{key}` belongs in {_either(elsewhere)}")
+    return Fault("unknown-key", message, suggestion(key, block.keys, what="keys here:"))
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _missing(form: Block, path: Path, document: Document, value: Any) -> Iterator[tuple[Path, Problem]]:
+    wanted = form.required or form.choice
+    if form.choice and not form.required and any(key in value for key in form.choice):
+        return
+    if any(
+        key in form.later for key in value
+    ):  # refused by name already; what it stands for may be all that lacks
+        return
+    for key in wanted if form.required else wanted[:1]:
+        below = (*path, key)
+        if key not in value and below not in document.damaged:
+            yield below, _problem(_lacking(form, key, path), _block_place(document, path))
+
+
+def _lacking(form: Block, key: str, path: Path) -> Fault:
+    if form.keys[key].form.name == "`1`":
+        return Fault("version", "the file does not say `version: 1`", "start it with `version: 1`")
+    if not form.required:
+        names = " or ".join(f"`{choice}`" for choice in form.choice)
+        return Fault("missing-key", f"{label(path)} needs {names}", form.help)
+    return Fault("missing-key", f"{label(path)} has no `{key}`", form.help)
+
+
+def _miscounted(form: Block, path: Path, document: Document, value: Any) -> Iterator[tuple[Path, Problem]]:
+    """Too few or too many keys: an empty map, or not exactly one of a choice. Bad keys have been reported already."""
+    if any(key not in form.keys for key in value) or any(below[:-1] == path for below in document.damaged):
+        return
+    present = [key for key in form.choice if key in value]
+    place = _block_place(document, path)
+    names = ", ".join(f"`{key}`" for key in form.choice)
+    if form.alone in present and len(value) > 1:
+        fault = Fault(
+            "wrong-form",
+            f"`{form.alone}` stands alone in {form.name}",
+            "settings are lexical: a nested policy runs with its own",
+        )
+    elif len(present) > 1:
+        both = " and ".join(f"`{key}`" for key in present)
+        fault = Fault("wrong-form", f"{label(path)} has {both}", f"write exactly one of {names}")
+    elif form.choice and not present:
+        fault = Fault("missing-key", f"{label(path)} needs one of {names}", form.help)
+    elif not form.choice and len(value) < form.at_least and all(key in value for key in form.required):
+        fault = Fault(
+            "wrong-form", f"{label(path)} says nothing" if not value else _too_little(path), form.help
+        )
+    else:
+        return
+    yield path, _problem(fault, place)
+
+
+def _too_little(path: Path) -> str:
+    return f"{label(path)} has no bound"
+
+
+def _bad_name(form: MapOf, name: str) -> Fault:
+    if name in RESERVED:
+        return Fault("reserved-name", f"{shown(name)} is a word of the language", "choose another name")
+    return Fault("wrong-form", f"{shown(name)} is not {form.key.name}", form.key.help)
+
+
+def _wrong(form: Form | None, error: "ValidationError", path: Path, document: Document) -> Fault:
+    value: Any = error.instance
+    if error.validator == "uniqueItems":
+        twice = next(item for index, item in enumerate(value) if item in value[:index])
+        return Fault("wrong-form", f"{label(path)} names {shown(twice)} twice", "keep one of them")
+    if error.validator == "minItems":
+        return Fault(
+            "wrong-form", f"{label(path)} is an empty list", "write at least one item, or take the key out"
+        )
+    if isinstance(form, Scalar) and isinstance(value, str) and value in RESERVED and form.name == "a name":
+        return Fault("reserved-name", f"{shown(value)} is a word of the language", "choose another name")
+    if form is None:
+        return Fault("wrong-form", f"{label(path)} has the wrong form: {quoted(value, path)}")
+    if error.validator in ("minimum", "maximum"):
+        return Fault(
+            "wrong-form", f"{label(path)} must be {expected(form)}, not {shown(value)}", _help_of(form)
+        )
+    return wrong_form(form, value, path, document.raw.get(path))
+
+
+def _help_of(form: Form) -> str:
+    return getattr(form, "help", "")
+
+
+def _block_place(document: Document, path: Path) -> Any:
+    """A map that lacks something is pointed at by its key."""
+    return document.key_place(path) if path and isinstance(path[-1], str) else document.place(path)

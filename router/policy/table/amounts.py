@@ -1,0 +1,74 @@
+"""The keys of budgets and limits."""
+
+from router.policy import words
+from router.policy.forms import Block, Key, Scalar
+
+LIMIT_UNITS = ("requests", "tokens", "input_tokens", "output_tokens")
+LIMIT_WINDOWS = ("per_second", "per_minute", "per_hour")
+
+_BUDGET_LATER = ("warn_at", "rolling", "when_spent")
+
+
+def _amount(ref: str, name: str, amount: Scalar, description: str) -> Block:
+    return Block(
+        ref=ref,
+        name=name,
+        description=description,
+        text=amount,
+        keys={
+            "at_most": Key(form=amount, description="The amount of the window."),
+            "enforce": Key(form=words.ENFORCE, description="hard: what does not fit is not sent."),
+        },
+        required=("at_most",),
+        later=_BUDGET_LATER,
+        help=amount.help,
+        examples=amount.examples,
+    )
+
+
+MONEY_WINDOW = _amount("moneyWindow", "an amount of money", words.MONEY, "An amount, or `{at_most: $25}`.")
+COUNT_WINDOW = _amount("countWindow", "a count", words.COUNT, "A count, or `{at_most: 600}`.")
+
+BUDGET = Block(
+    ref="budget",
+    name="a budget",
+    description="Money per window. Before each attempt its worst case is reserved; what does not fit is not sent.",
+    keys={
+        "per_request": Key(form=MONEY_WINDOW, description="All attempts of one request together."),
+        "per_hour": Key(form=MONEY_WINDOW, description="A calendar hour in settings.time_zone."),
+        "per_day": Key(form=MONEY_WINDOW, description="A calendar day in settings.time_zone."),
+        "per_week": Key(form=MONEY_WINDOW, description="A week from Monday in settings.time_zone."),
+        "per_month": Key(form=MONEY_WINDOW, description="A calendar month in settings.time_zone."),
+        "in_total": Key(form=MONEY_WINDOW, description="Once and for all: it never refills."),
+        "enforce": Key(form=words.ENFORCE, description="The default of the windows beside it."),
+    },
+    at_least=1,
+    later=(
+        *(f"{unit}_{window}" for unit in ("tokens", "requests") for window in words.BUDGET_WINDOWS),
+        *_BUDGET_LATER,
+        "pool",
+    ),
+    help="windows with amounts: `{per_request: $0.30, per_day: $25}`",
+    examples=({"per_request": "$0.30", "per_day": "$25"},),
+)
+
+LIMITS = Block(
+    ref="limits",
+    name="limits",
+    description="Rates over sliding windows, and how many requests may run at once.",
+    keys={
+        **{
+            f"{unit}_{window}": Key(
+                form=COUNT_WINDOW,
+                description=f"{unit.replace('_', ' ').capitalize()} in any {window.removeprefix('per_')}.",
+            )
+            for unit in LIMIT_UNITS
+            for window in LIMIT_WINDOWS
+        },
+        "concurrent_requests": Key(form=COUNT_WINDOW, description="Requests in flight at one time."),
+    },
+    at_least=1,
+    later=("enforce", *_BUDGET_LATER),
+    help="rates like `{requests_per_minute: 600, concurrent_requests: 20}`",
+    examples=({"requests_per_minute": 600, "tokens_per_minute": "200k", "concurrent_requests": 20},),
+)

@@ -1,0 +1,126 @@
+"""The keys of policies."""
+
+from router.policy import words
+from router.policy.forms import Block, Key, ListOf
+from router.policy.table.amounts import BUDGET
+from router.policy.table.routes import PARAMS, RULE, TARGETS, TIMEOUT_LATER
+
+RETRY = Block(
+    ref="retry",
+    name="a retry rule",
+    description="Sends to one target before the next one is tried; `off` for a single send.",
+    text=words.OFF,
+    keys={
+        "attempts": Key(form=words.SENDS, description="Sends to one target, the first included (default 2)."),
+        "backoff": Key(form=words.BACKOFF, description="How waits grow (default exponential)."),
+        "base": Key(form=words.DURATION, description="The first wait (default 200ms)."),
+        "max": Key(form=words.DURATION, description="The longest wait (default 2s)."),
+        "on": Key(
+            form=ListOf(name="a list of kinds of failure", item=words.SENT_FAILURE, at_least=1, unique=True),
+            description="Failures worth another send (default transient).",
+        ),
+    },
+    at_least=1,
+    help="write `off`, or `{attempts: 2, backoff: exponential, base: 200ms, max: 2s}`",
+    examples=({"attempts": 2, "backoff": "exponential", "base": "200ms", "max": "2s"}, "off"),
+)
+
+TIMEOUT = Block(
+    ref="timeout",
+    name="a timeout",
+    description="How long a request and each attempt of it may take.",
+    keys={
+        "total": Key(form=words.DURATION, description="The whole request, waits included (default 60s)."),
+        "attempt": Key(form=words.DURATION, description="One attempt; what is left of total where absent."),
+    },
+    at_least=1,
+    later=TIMEOUT_LATER,
+    help="write `{total: 45s, attempt: 8s}`",
+    examples=({"total": "45s", "attempt": "8s"},),
+)
+
+CEILING = Block(
+    ref="ceiling",
+    name="a ceiling",
+    description="What no request through this policy exceeds, whatever its caller asks for.",
+    keys={
+        "input_tokens": Key(form=words.COUNT, description="Larger requests are refused."),
+        "output_tokens": Key(form=words.COUNT, description="The most output that is asked for."),
+        "attempts": Key(form=words.SENDS, description="Sends of one request, over all targets."),
+    },
+    at_least=1,
+    help="write `{input_tokens: 100k, output_tokens: 400, attempts: 4}`",
+    examples=({"input_tokens": "100k", "output_tokens": 400},),
+)
+
+CACHE = Block(
+    ref="cache",
+    name="a cache rule",
+    description="Answers that may be served again; a cached answer costs nothing and counts nowhere.",
+    text=words.OFF,
+    keys={
+        "ttl": Key(form=words.DURATION, description="How old an answer may be."),
+        "scope": Key(form=words.SCOPE, description="Who may be served it (default tenant)."),
+        "sampled": Key(form=words.FLAG, description="true: sampled answers may be kept too (default false)."),
+    },
+    required=("ttl",),
+    help="write `off`, or `{ttl: 1h, scope: tenant}`",
+    examples=({"ttl": "1h", "scope": "tenant"}, "off"),
+)
+
+POLICY = Block(
+    ref="policy",
+    name="a policy",
+    description="A name that callers use, and what happens when they do.",
+    keys={
+        "description": Key(form=words.TEXT, description="What it is for, in a sentence."),
+        "targets": Key(
+            form=TARGETS, description="Tried in order; the next when this one fails or may not be used."
+        ),
+        "rules": Key(
+            form=ListOf(name="a list of rules", item=RULE),
+            description="Read in order; the first that holds takes the place of the targets.",
+        ),
+        "fall_back_on": Key(
+            form=ListOf(name="a list of kinds of failure", item=words.FAILURE, unique=True),
+            description="Failures after which the next target is tried.",
+        ),
+        "retry": Key(form=RETRY, description="Sends to one target before the next one is tried."),
+        "timeout": Key(form=TIMEOUT, description="How long a request and each attempt of it may take."),
+        "ceiling": Key(form=CEILING, description="What no request through this policy exceeds."),
+        "cache": Key(form=CACHE, description="Answers that may be served again."),
+        "budget": Key(form=BUDGET, description="What all callers of this policy together may spend."),
+        "params": Key(
+            form=PARAMS, description="Call parameters; a target's own and the caller's go before them."
+        ),
+    },
+    required=("targets",),
+    later=(
+        *(
+            "extends",
+            "abstract",
+            "hedge",
+            "breaker",
+            "allow",
+            "require",
+            "max_price",
+            "needs",
+            "labels",
+            "was",
+        ),
+        *(
+            "output",
+            "mirror",
+            "queue",
+            "batch",
+            "priority",
+            "fit",
+            "prompt",
+            "clean",
+            "when_spent",
+            "enabled",
+            "limits",
+        ),
+    ),
+    help="a map with at least `targets`",
+)

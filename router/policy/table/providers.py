@@ -1,0 +1,108 @@
+"""The keys of providers and their models."""
+
+from router.policy import words
+from router.policy.forms import Block, Key, ListOf, MapOf
+from router.policy.table.amounts import BUDGET
+
+SECRET = Block(
+    ref="secret",
+    name="a secret by reference",
+    description="Where the secret is: `{env: NAME}` or `{file: PATH}`. Secrets are named, never written.",
+    keys={
+        "env": Key(form=words.ENV_NAME, description="The environment variable that holds it."),
+        "file": Key(form=words.FILE_NAME, description="The file that holds it, and nothing else."),
+    },
+    choice=("env", "file"),
+    later=("limits", "enabled", "allow", "labels"),
+    help="write `{env: NAME}` or `{file: PATH}`",
+    examples=({"env": "OPENAI_API_KEY"}, {"file": "/run/secrets/openai"}),
+)
+
+ADDRESS = Block(
+    ref="address",
+    name="an address",
+    description="Where the provider is: text, or `{env: NAME}`, `{file: PATH}`.",
+    keys=SECRET.keys,
+    choice=SECRET.choice,
+    text=words.ADDRESS_TEXT,
+    help=words.ADDRESS_TEXT.help,
+    examples=("http://localhost:8000/v1", {"env": "VLLM_URL"}),
+)
+
+PRICE = Block(
+    ref="price",
+    name="a price",
+    description="What the provider charges, in place of the price file; `free` where it charges nothing.",
+    text=words.FREE,
+    keys={
+        "input_per_million": Key(form=words.MONEY, description="A million input tokens."),
+        "output_per_million": Key(form=words.MONEY, description="A million output tokens."),
+        "cached_per_million": Key(
+            form=words.MONEY, description="A million cached input tokens; else as input."
+        ),
+        "cache_write_per_million": Key(
+            form=words.MONEY, description="A million input tokens written to the cache; else as input."
+        ),
+        "per_request": Key(form=words.MONEY, description="A fee for each request."),
+    },
+    required=("input_per_million", "output_per_million"),
+    help="write `free`, or `{input_per_million: $2, output_per_million: $8}`",
+    examples=({"input_per_million": "$2", "output_per_million": "$8"}, "free"),
+)
+
+MODEL = Block(
+    ref="model",
+    name="a model",
+    description="What the price file does not know of a model, or what is different here.",
+    keys={
+        "as": Key(form=words.MODEL, description="The name its price and context are looked up under."),
+        "deployment": Key(form=words.MODEL, description="The name the provider is asked for."),
+        "price": Key(form=PRICE, description="Its price, in place of the price file's."),
+        "context": Key(form=words.COUNT, description="The most input tokens it takes."),
+        "max_output": Key(form=words.COUNT, description="The most output tokens it gives."),
+        "supports": Key(
+            form=ListOf(name="a list of capabilities", item=words.CAPABILITY, unique=True),
+            description="What it can do; requests that need more skip it.",
+        ),
+    },
+    later=("labels", "breaker", "limits", "enabled", "tokens", "was"),
+    help="a map, empty where there is nothing to say: `{}`",
+    examples=({"context": "128k", "max_output": "8k", "supports": ["tools", "json"]},),
+)
+
+PROVIDER = Block(
+    ref="provider",
+    name="a provider",
+    description="Where models are called. `{}` is enough for a known kind: its standard variable is the key.",
+    keys={
+        "kind": Key(form=words.KIND, description="The kind of API; the provider's name where that is one."),
+        "keys": Key(
+            form=ListOf(name="a list of keys", item=SECRET, at_least=1),
+            description="API keys by reference; a second one steps in when the first is limited or refused.",
+        ),
+        "base_url": Key(form=ADDRESS, description="The address, where the kind has none of its own."),
+        "api_version": Key(form=words.TEXT, description="azure: the version of the API."),
+        "region": Key(form=words.TEXT, description="bedrock, vertex_ai: the region that is called."),
+        "project": Key(form=words.TEXT, description="vertex_ai, watsonx: the project that is billed."),
+        "price": Key(form=PRICE, description="The price of all its models that say nothing else."),
+        "models": Key(
+            form=MapOf(name="a map of models", key=words.MODEL, value=MODEL),
+            description="Models that the price file does not know, or knows otherwise.",
+        ),
+        "budget": Key(form=BUDGET, description="One invoice: what all tenants together may spend here."),
+    },
+    later=(
+        "labels",
+        "breaker",
+        "limits",
+        "pick_key",
+        "enabled",
+        "tokens",
+        "supports",
+        "context",
+        "max_output",
+        "was",
+    ),
+    help="a map, `{}` for a known kind",
+    examples=({}, {"kind": "azure", "base_url": {"env": "AZURE_URL"}, "keys": [{"env": "AZURE_KEY"}]}),
+)

@@ -1,0 +1,48 @@
+"""The keys of a file."""
+
+from router.policy import words
+from router.policy.forms import Block, Key, MapOf
+from router.policy.table.policies import POLICY
+from router.policy.table.providers import PROVIDER
+from router.policy.table.tenants import TENANT
+
+SETTINGS = Block(
+    ref="settings",
+    name="the settings",
+    description="Of the whole folder; in one file only.",
+    keys={
+        "time_zone": Key(form=words.ZONE, description="Of calendar windows and local_time (default UTC)."),
+        "state": Key(
+            form=words.STATE, description="Where spend and limits are kept: sqlite:///FILE or memory."
+        ),
+        "cache": Key(form=words.TEXT, description="The folder of cached answers, or memory."),
+        "default_policy": Key(form=words.NAME, description="The policy of calls that name none."),
+    },
+    later=("alerts", "breaker", "log", "prices", "content", "access"),
+    help="a map: `{time_zone: Europe/Berlin}`",
+)
+
+ROOT = Block(
+    ref="document",
+    name="a policy file",
+    description="Providers, policies and tenants of a router. Files of one folder add up by name.",
+    keys={
+        "version": Key(form=words.VERSION, description="The version of the language; in every file."),
+        "settings": Key(form=SETTINGS, description="Settings of the whole folder; in one file only."),
+        "providers": Key(
+            form=MapOf(name="a map of providers", key=words.NAME, value=PROVIDER),
+            description="Where models are called.",
+        ),
+        "policies": Key(
+            form=MapOf(name="a map of policies", key=words.NAME, value=POLICY),
+            description="What callers name, and what happens when they do.",
+        ),
+        "tenants": Key(
+            form=MapOf(name="a map of tenants", key=words.TENANT, value=TENANT),
+            description="Who may call what, and for how much.",
+        ),
+    },
+    required=("version",),
+    later=("budgets",),
+    help="start with `version: 1`",
+)

@@ -1,0 +1,58 @@
+"""The keys of tenants."""
+
+from router.policy import words
+from router.policy.forms import Block, Key, ListOf
+from router.policy.table.amounts import BUDGET, LIMITS
+
+EACH_SCOPE = Block(
+    ref="eachScope",
+    name="what each may spend",
+    description="A budget and limits for every one of them: one bucket per value.",
+    keys={
+        "budget": Key(form=BUDGET, description="Money per window, for each one."),
+        "limits": Key(form=LIMITS, description="Rates, for each one."),
+    },
+    later=("ceiling", "allow", "require", "max_price"),
+    help="write `{budget: {per_day: $1}}`, `{limits: {...}}`, or `{}`",
+)
+
+EACH = Block(
+    ref="each",
+    name="`each`",
+    description="Budgets and limits of every user, session or child below this tenant.",
+    keys={
+        "user": Key(form=EACH_SCOPE, description="Every user; calls must name one."),
+        "session": Key(form=EACH_SCOPE, description="Every session; calls must name one."),
+        "child": Key(form=EACH_SCOPE, description="Every direct child, those in no file included."),
+    },
+    at_least=1,
+    help="write `{user: {budget: {per_day: $1}}}`",
+)
+
+TENANT = Block(
+    ref="tenant",
+    name="a tenant",
+    description="A team. A path is a hierarchy: acme/search spends from acme too.",
+    keys={
+        "policies": Key(
+            form=ListOf(name="a list of policies", item=words.NAME, unique=True, word=words.ALL),
+            description="The policies it may call; the parent's where absent.",
+        ),
+        "budget": Key(form=BUDGET, description="What it and everything below it may spend."),
+        "limits": Key(form=LIMITS, description="Rates of it and everything below it."),
+        "each": Key(form=EACH, description="Budgets and limits of every user, session or child."),
+    },
+    later=(
+        "require",
+        "allow",
+        "content",
+        "access",
+        "max_price",
+        "ceiling",
+        "priority",
+        "queue",
+        "labels",
+        "was",
+    ),
+    help="a map: `{policies: all, budget: {per_month: $5000}}`",
+)

@@ -1,0 +1,197 @@
+"""Pass: every target that a policy writes, with all that the files and the price file know of its model."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from router.errors import Problem
+from router.plan import ModelFacts, Price, PriceTable, Provider, Target
+from router.policy import scalars
+from router.policy.catalog import Catalog, known_facts
+from router.policy.document import Spot
+from router.policy.draft import Draft, problem
+from router.policy.phrases import close_to, suggestion
+from router.policy.traps import shown
+
+_AUSD_PER_TOKEN = 1_000  # nano-USD per million tokens, in atto-USD per token
+
+
+def resolve_targets(draft: Draft) -> Draft:
+    found: dict[str, Target] = {}
+    problems: list[Problem] = []
+    for name, spot in target_texts(draft):
+        resolved = _target(name, spot, draft) if name not in found else found[name]
+        if isinstance(resolved, Problem):
+            problems.append(resolved)
+        elif resolved is not None:
+            found[name] = resolved
+    return replace(draft, targets=found).blaming([*problems, *_unknown_aliases(draft)])
+
+
+def target_texts(draft: Draft) -> Iterator[tuple[str, Spot]]:
+    """Every `provider/model` that policies write, where it stands."""
+    for policy in draft.written.policies.values():
+        yield from _texts_in(policy.get("targets"))
+        rules = policy.get("rules")
+        for rule in rules.items() if rules else ():
+            yield from _texts_in(rule.get("targets"))
+
+
+def _texts_in(targets: Spot | None) -> Iterator[tuple[str, Spot]]:
+    for item in targets.items() if targets else ():
+        spot = item.get("model") or item
+        if isinstance(spot.value, str) and "/" in spot.value:
+            yield spot.value, spot
+
+
+def _target(name: str, spot: Spot, draft: Draft) -> Target | Problem | None:
+    """None: its provider is declared but not usable, which has been reported there."""
+    provider_name, model = name.split("/", 1)
+    if provider_name not in draft.written.providers:
+        return _undeclared(provider_name, spot, draft)
+    provider = draft.providers.get(provider_name)
+    if provider is None:
+        return None
+    if model.endswith("*"):
+        message = f"{shown(name)}: patterns are part of the language but not supported by this version yet"
+        return problem("unsupported", message, spot.place, help="write the models out")
+    block = draft.written.providers[provider_name]
+    declared = block.at("models", model)
+    facts = _facts(draft.catalog, provider.kind, model, declared)
+    if facts is None and declared is None:
+        return _unknown(model, provider, spot, draft)
+    return _resolved(model, provider, block, declared, facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFacts:
+    """What `models:` says of a model; None where it says nothing."""
+
+    alias: str | None = None
+    deployment: str | None = None
+    prices: PriceTable | None = None
+    context: int | None = None
+    max_output: int | None = None
+    supports: frozenset[str] | None = None
+
+
+def own_facts(declared: Spot | None) -> OwnFacts:
+    if declared is None:
+        return OwnFacts()
+    supports = declared.get("supports")
+    return OwnFacts(
+        alias=_text(declared.get("as")),
+        deployment=_text(declared.get("deployment")),
+        prices=own_prices(declared.get("price")),
+        context=_count(declared.get("context")),
+        max_output=_count(declared.get("max_output")),
+        supports=frozenset(str(item.value) for item in supports.items()) if supports else None,
+    )
+
+
+def _resolved(
+    model: str, provider: Provider, block: Spot, declared: Spot | None, facts: ModelFacts | None
+) -> Target:
+    own = own_facts(declared)
+    known = facts or ModelFacts(name=model)
+    return Target(
+        provider=provider.name,
+        model=model,
+        kind=provider.kind,
+        wire_model=own.deployment or model,
+        prices=own.prices or own_prices(block.get("price")) or known.prices,
+        context_tokens=own.context or known.context_tokens,
+        max_output_tokens=own.max_output or known.max_output_tokens,
+        supports=own.supports if own.supports is not None else facts.supports if facts else None,
+        tokens=known.tokens,
+        place=declared.key_place if declared else provider.place,
+    )
+
+
+def _facts(catalog: Catalog, kind: str, model: str, declared: Spot | None) -> ModelFacts | None:
+    return known_facts(catalog, kind, own_facts(declared).alias or model)
+
+
+def _text(spot: Spot | None) -> str | None:
+    return spot.value if spot and isinstance(spot.value, str) else None
+
+
+def _count(spot: Spot | None) -> int | None:
+    return scalars.count(spot.value) if spot else None
+
+
+def own_prices(spot: Spot | None) -> PriceTable | None:
+    if spot is None:
+        return None
+    if spot.value == "free":
+        return PriceTable(tiers=(_price(0, 0, 0, 0),), source="free")
+    read, write = _ausd(spot, "input_per_million"), _ausd(spot, "output_per_million")
+    if read is None or write is None:
+        return None
+    cached, cache_write = _ausd(spot, "cached_per_million"), _ausd(spot, "cache_write_per_million")
+    fee = spot.get("per_request")
+    tier = _price(
+        read, write, read if cached is None else cached, read if cache_write is None else cache_write
+    )
+    fee_nusd = scalars.money_nusd(fee.value) if fee else None
+    return PriceTable(tiers=(tier,), per_request_nusd=fee_nusd or 0, source="policy")
+
+
+def _ausd(spot: Spot, key: str) -> int | None:
+    """Atto-USD per token of a price per million tokens."""
+    written = spot.get(key)
+    nusd = scalars.money_nusd(written.value) if written else None
+    return None if nusd is None else nusd * _AUSD_PER_TOKEN
+
+
+def _price(read: int, write: int, cached: int, cache_write: int) -> Price:
+    return Price(
+        input_ausd=read,
+        output_ausd=write,
+        cached_input_ausd=cached,
+        cache_write_ausd=cache_write,
+        audio_input_ausd=read,
+        image_input_ausd=read,
+        reasoning_ausd=write,
+        audio_output_ausd=write,
+    )
+
+
+def _undeclared(name: str, spot: Spot, draft: Draft) -> Problem:
+    close = close_to(name, draft.written.providers)
+    advice = f"did you mean `{close}`?" if close else f"declare it: `providers: {{{name}: {{}}}}`"
+    return problem("undeclared-provider", f"provider {shown(name)} is not declared", spot.place, help=advice)
+
+
+def _unknown(model: str, provider: Provider, spot: Spot, draft: Draft) -> Problem:
+    declared = draft.written.providers[provider.name].get("models")
+    known = [
+        *(name for name, _ in (declared.fields() if declared else ())),
+        *draft.catalog.models(provider.kind),
+    ]
+    close = close_to(model, known)
+    advice = f"did you mean `{provider.name}/{close}`? " if close else ""
+    advice += (
+        f"a model that the price file does not know is declared under `providers: {provider.name}: models:`"
+    )
+    message = f"model {shown(model)} of provider `{provider.name}` is unknown"
+    return problem("unknown-model", message, spot.place, help=advice)
+
+
+def _unknown_aliases(draft: Draft) -> Iterator[Problem]:
+    for name, provider in draft.providers.items():
+        models = draft.written.providers[name].get("models")
+        for _, model in models.fields() if models else ():
+            alias = model.get("as")
+            if alias is not None and known_facts(draft.catalog, provider.kind, str(alias.value)) is None:
+                known = draft.catalog.models(provider.kind)
+                advice = (
+                    suggestion(str(alias.value), known)
+                    if known
+                    else "the price file has no models of this kind"
+                )
+                message = f"the price file knows no {shown(alias.value)}"
+                yield problem("unknown-model", message, alias.place, help=_brief(advice))
+
+
+def _brief(help: str) -> str:
+    return help if len(help) < 120 else "no name in the price file is close to it"

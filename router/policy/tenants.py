@@ -1,0 +1,107 @@
+"""Pass: tenant blocks become tenants. Paths are a hierarchy: every ancestor is declared, and grants what it has."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Literal, cast
+
+from router.errors import Problem
+from router.plan import Each, Tenant
+from router.policy.document import Spot
+from router.policy.draft import Draft, problem
+from router.policy.phrases import suggestion
+from router.policy.traps import shown
+from router.policy.windows import budgets, limits
+
+
+def resolve_tenants(draft: Draft) -> Draft:
+    found = {path: _tenant(path, spot) for path, spot in draft.written.tenants.items()}
+    problems = [
+        found for path, spot in draft.written.tenants.items() for found in _problems(path, spot, draft)
+    ]
+    return replace(draft, tenants=found).blaming([*problems, *_withheld(found, draft)])
+
+
+def granted(tenants: Mapping[str, Tenant], path: str) -> frozenset[str] | None:
+    """The policies that a declared tenant may call, all ancestors considered; None: all."""
+    sets = [tenants[above].policies for above in chain(path) if above in tenants]
+    named = [policies for policies in sets if policies is not None]
+    return frozenset.intersection(*named) if named else None
+
+
+def chain(path: str) -> tuple[str, ...]:
+    """The path and its ancestors, root first."""
+    segments = path.split("/")
+    return tuple("/".join(segments[: depth + 1]) for depth in range(len(segments)))
+
+
+def _tenant(path: str, spot: Spot) -> Tenant:
+    policies = spot.get("policies")
+    listed = policies is not None and isinstance(policies.value, list)
+    return Tenant(
+        path=path,
+        policies=frozenset(str(item.value) for item in policies.items()) if policies and listed else None,
+        budgets=budgets(spot.get("budget"), f"tenant:{path}"),
+        limits=limits(spot.get("limits"), f"tenant:{path}"),
+        each=tuple(_each(path, of, below) for of, below in _scopes(spot)),
+        place=spot.key_place,
+    )
+
+
+def _scopes(spot: Spot) -> Iterator[tuple[str, Spot]]:
+    each = spot.get("each")
+    for of in ("user", "session", "child"):
+        below = each.get(of) if each else None
+        if below is not None:
+            yield of, below
+
+
+def _each(path: str, of: str, spot: Spot) -> Each:
+    owner = f"{of}:{_unmistakable(path)}:*"
+    return Each(
+        of=cast(Literal["user", "session", "child"], of),
+        budgets=budgets(spot.get("budget"), owner),
+        limits=limits(spot.get("limits"), owner),
+        place=spot.key_place,
+    )
+
+
+def _unmistakable(path: str) -> str:
+    """A path without `:`, so that `user:a:b:c` is one user of one tenant and no other's."""
+    return path.replace("%", "%25").replace(":", "%3A")
+
+
+def _problems(path: str, spot: Spot, draft: Draft) -> Iterator[Problem]:
+    policies = spot.get("policies")
+    if "/" not in path and policies is None:
+        message = f"tenant {shown(path)} does not say which policies it may call"
+        advice = "write `policies: all`, or a list; tenants below it may have fewer"
+        yield problem("no-policies-named", message, spot.key_place, help=advice)
+    yield from _undeclared_ancestors(path, spot, draft)
+    for item in policies.items() if policies else ():
+        if isinstance(item.value, str) and item.value not in draft.written.policies:
+            advice = suggestion(item.value, draft.written.policies, what="policies here:")
+            yield problem("dangling-name", f"there is no policy {shown(item.value)}", item.place, help=advice)
+
+
+def _undeclared_ancestors(path: str, spot: Spot, draft: Draft) -> Iterator[Problem]:
+    for above in chain(path)[:-1]:
+        if above not in draft.written.tenants:
+            message = f"tenant {shown(path)} is below {shown(above)}, which is not declared"
+            yield problem("undeclared-ancestor", message, spot.key_place, help=f"declare {shown(above)} too")
+            return
+
+
+def _withheld(tenants: Mapping[str, Tenant], draft: Draft) -> Iterator[Problem]:
+    """Ceilings only tighten: a policy that the parent withholds can't be given below it."""
+    for path, tenant in tenants.items():
+        parent = path.rpartition("/")[0]
+        above = granted(tenants, parent) if parent else None
+        named = draft.written.tenants[path].get("policies")
+        if above is None or tenant.policies is None or named is None:
+            continue
+        for item in named.items():
+            if item.value in tenant.policies - above and item.value in draft.written.policies:
+                whose = f"{shown(parent)} may not call it"
+                message = f"tenant {shown(path)} is given policy {shown(item.value)}, but {whose}"
+                advice = f"give it to {shown(parent)} too, or take it out here"
+                yield problem("policy-not-granted", message, item.place, help=advice)

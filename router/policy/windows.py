@@ -1,0 +1,85 @@
+"""Budgets and limits as written, into the plan's."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, cast
+
+from router.plan import Budget, Limit, Window
+from router.policy import scalars
+from router.policy.document import Spot
+from router.policy.table.amounts import LIMIT_UNITS, LIMIT_WINDOWS
+from router.policy.traps import written
+
+LimitUnit = Literal["requests", "tokens", "input_tokens", "output_tokens", "concurrent_requests"]
+
+WINDOWS: Mapping[str, Window] = MappingProxyType(
+    {
+        "per_request": "request",
+        "per_hour": "hour",
+        "per_day": "day",
+        "per_week": "week",
+        "per_month": "month",
+        "in_total": "total",
+    }
+)
+_SECONDS = dict(zip(LIMIT_WINDOWS, (1.0, 60.0, 3600.0), strict=True))
+_LIMITS: Mapping[str, tuple[LimitUnit, float]] = MappingProxyType(
+    {
+        "concurrent_requests": ("concurrent_requests", 0.0),
+        **{
+            f"{unit}_{window}": (cast(LimitUnit, unit), _SECONDS[window])
+            for unit in LIMIT_UNITS
+            for window in LIMIT_WINDOWS
+        },
+    }
+)
+
+
+def budgets(spot: Spot | None, owner: str) -> tuple[Budget, ...]:
+    """One Budget for each window, shortest first; amounts of the wrong form are reported elsewhere."""
+    return tuple(found for key in WINDOWS if (found := _budget(spot, key, owner)))
+
+
+def limits(spot: Spot | None, owner: str) -> tuple[Limit, ...]:
+    """One Limit for each rate, in the order of the table of keys."""
+    return tuple(found for key in _LIMITS if (found := _limit(spot, key, owner)))
+
+
+def _budget(block: Spot | None, key: str, owner: str) -> Budget | None:
+    window = block.get(key) if block else None
+    nusd = scalars.money_nusd(_amount(window)) if window else None
+    if window is None or nusd is None:
+        return None
+    return Budget(
+        owner=owner,
+        unit="nusd",
+        window=WINDOWS[key],
+        amount=nusd,
+        place=window.key_place,
+        text=_text(key, window),
+    )
+
+
+def _limit(block: Spot | None, key: str, owner: str) -> Limit | None:
+    window = block.get(key) if block else None
+    at_most = scalars.count(_amount(window)) if window else None
+    if window is None or at_most is None:
+        return None
+    unit, window_s = _LIMITS[key]
+    return Limit(
+        owner=owner,
+        unit=unit,
+        window_s=window_s,
+        at_most=at_most,
+        place=window.key_place,
+        text=_text(key, window),
+    )
+
+
+def _text(key: str, window: Spot) -> str:
+    return f"{key}: {written(window.value)}"
+
+
+def _amount(window: Spot) -> object:
+    long_form = window.get("at_most")
+    return long_form.value if long_form else window.value

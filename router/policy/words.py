@@ -1,0 +1,144 @@
+"""The scalars of the language: each with its pattern, examples and a sentence on how to write it."""
+
+from router.decide.needs import NEEDS
+from router.policy import scalars
+from router.policy.forms import Scalar
+from router.policy.kinds import KINDS
+from router.values import Kind
+
+RESERVED = ("all", "none", "off", "free", "true", "false", "null")
+NAME_PATTERN = rf"^(?!(?:{'|'.join(RESERVED)})$)[a-z][a-z0-9]*([._-][a-z0-9]+)*$"
+SEGMENT = r"[^/\u0000-\u001f\u007f]+"
+ADDRESS = r"^https?://[^\s@]+$"
+ENV = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+NAME = Scalar(
+    name="a name",
+    pattern=NAME_PATTERN,
+    examples=("cheap-fast", "last-resort"),
+    help="small letters and digits, in parts joined by `-`, `_` or `.`; first a letter",
+)
+TEXT = Scalar(name="text", pattern=r"\S", help="write some text")
+DURATION = Scalar(
+    name="a duration",
+    pattern=scalars.DURATION,
+    examples=("250ms", "8s", "1.5m", "1h", "7d"),
+    help="one number and one unit of ms, s, m, h, d: `250ms`, `8s`, `1.5m`, `1h`, `7d`",
+)
+COUNT = Scalar(
+    name="a count",
+    types=("integer", "string"),
+    pattern=scalars.COUNT,
+    minimum=1,
+    maximum=scalars.MOST_TOKENS,
+    examples=(500, "200k", "1.5M"),
+    help="a whole number above 0, with `k` for thousands or `M` for millions: `500`, `200k`, `1.5M`",
+)
+MONEY = Scalar(
+    name="an amount of money",
+    pattern=scalars.MONEY,
+    examples=("$25", "$0.30", "$0.0005"),
+    help="dollars with up to nine decimals, without separators: `$25`, `$0.30`, `$1500`",
+)
+SHARE = Scalar(
+    name="a share",
+    pattern=scalars.SHARE,
+    examples=("80%", "0.5%"),
+    help="a percentage from 0% to 100%: `80%`, `0.5%`",
+)
+CLOCK = Scalar(
+    name="a time of day", pattern=scalars.CLOCK, examples=("22:00", "06:30"), help='quoted, 24 hours: "22:00"'
+)
+FLAG = Scalar(name="true or false", types=("boolean",), help="write `true` or `false`")
+SENDS = Scalar(
+    name="a number of sends",
+    types=("integer",),
+    minimum=1,
+    maximum=20,
+    examples=(2, 3),
+    help="a whole number from 1 to 20; the first send counts",
+)
+VERSION = Scalar(name="`1`", types=("integer",), words=(1,), examples=(1,), help="write `version: 1`")
+OFF = Scalar(name="`off`", pattern="^off$", words=("off",), help="write `off` or a map")
+FREE = Scalar(name="`free`", pattern="^free$", words=("free",), help="write `free` or a map of prices")
+ALL = Scalar(name="`all`", pattern="^all$", words=("all",), help="write `all` or a list of names")
+ADDRESS_TEXT = Scalar(
+    name="an address",
+    pattern=ADDRESS,
+    examples=("http://localhost:8000/v1",),
+    help="an address that starts with http:// or https:// and holds no credentials, or `{env: NAME}`, `{file: PATH}`",
+)
+ENV_NAME = Scalar(
+    name="the name of an environment variable",
+    pattern=ENV,
+    examples=("OPENAI_API_KEY",),
+    help="the variable's name, like `OPENAI_API_KEY`",
+)
+FILE_NAME = Scalar(name="the path of a file", pattern=r"\S", examples=("/run/secrets/openai",))
+KIND = Scalar(
+    name="a kind of provider",
+    words=tuple(KINDS),
+    examples=("openai", "azure"),
+    help=f"one of {', '.join(KINDS)}",
+)
+MODEL = Scalar(
+    name="a model's name",
+    pattern=r"^\S+$",
+    examples=("gpt-5-nano",),
+    help="a name without spaces",
+)
+TARGET_TEXT = Scalar(
+    name="a target",
+    pattern=r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*/\S+$",
+    examples=("openai/gpt-5-nano", "groq/openai/gpt-oss-20b"),
+    help="write `provider/model`, or a map: `{model: provider/model, params: {...}}`, `{policy: name}`",
+)
+TENANT = Scalar(
+    name="a tenant's path",
+    pattern=rf"^{SEGMENT}(/{SEGMENT})*$",
+    examples=("acme", "acme/search"),
+    help="segments joined by one `/`: `acme`, `acme/search`",
+)
+PERSON = Scalar(
+    name="text without `/`", pattern=rf"^{SEGMENT}$", examples=("alice",), help="printable text without `/`"
+)
+CAPABILITY = Scalar(name="a capability", words=NEEDS, help=f"one of {', '.join(NEEDS)}")
+FAILURE = Scalar(
+    name="a kind of failure",
+    words=("transient", *(str(kind) for kind in Kind)),
+    help=f"`transient`, or any of {', '.join(str(kind) for kind in Kind)}",
+)
+SENT_FAILURE = Scalar(
+    name="a kind of failure that can be retried",
+    words=("transient", *(str(kind) for kind in Kind if kind not in (Kind.OVER_BUDGET, Kind.OVER_LIMIT))),
+    help="`transient`, or kinds of failure that an attempt can end in, like `server_error`, `timeout`",
+)
+BACKOFF = Scalar(
+    name="a backoff",
+    words=("constant", "linear", "exponential", "fibonacci"),
+    later=("adaptive",),
+    help="one of constant, linear, exponential, fibonacci",
+)
+SCOPE = Scalar(name="a scope", words=("tenant", "user", "shared"), help="one of tenant, user, shared")
+ENFORCE = Scalar(name="`hard`", words=("hard",), later=("shadow",), help="write `hard`, or leave it out")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY = Scalar(name="a day", words=WEEKDAYS, help=f"one of {', '.join(WEEKDAYS)}")
+BUDGET_OWNER = Scalar(
+    name="whose budget",
+    words=("tenant", "user", "policy", "provider"),
+    help="one of tenant, user, policy, provider",
+)
+BUDGET_WINDOWS = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
+WINDOW = Scalar(name="a window", words=BUDGET_WINDOWS, help=f"one of {', '.join(BUDGET_WINDOWS)}")
+STATE = Scalar(
+    name="a state store",
+    pattern=r"^(memory|sqlite:///\S.*)$",
+    examples=("sqlite:///../.router/state.db", "memory"),
+    help="write `memory` or `sqlite:///FILE`; a relative file starts at the folder of the policies",
+)
+ZONE = Scalar(
+    name="a time zone",
+    pattern=r"^\S+$",
+    examples=("Europe/Berlin", "UTC"),
+    help="an IANA name like `Europe/Berlin`",
+)
