@@ -30,13 +30,13 @@ class Desk:
         """The record of the request and its answer."""
         exchange = self._log.open(connection, head)
         outgoing = self._outgoing(exchange, head, body)
-        exchange.status = outgoing.status
+        self._log.answering(exchange, outgoing.status)
         return exchange, outgoing
 
     def refuse(self, head: Head | None, refused: Refused, connection: int) -> tuple[Exchange, Outgoing]:
         """For what is not even a request: an answer after which the connection is closed."""
         exchange = self._log.open(connection, head)
-        exchange.status = refused.status
+        self._log.answering(exchange, refused.status)
         return exchange, failed(_plain(refused.status, refused.why), self._stamp(exchange), close=True)
 
     def _outgoing(self, exchange: Exchange, head: Head, body: bytes) -> Outgoing:

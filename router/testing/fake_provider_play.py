@@ -195,7 +195,7 @@ def _first_bytes(sent: Outgoing, count: int, ending: Ending) -> Outgoing:
     """The first `count` bytes of the answer, head included."""
     data = b"".join(piece.data for piece in sent.pieces)[:count]
     told = sent.status if count >= len(b"HTTP/1.1 200") else None
-    return Outgoing(status=told, head=(Piece(data),) if data else (), ending=ending)
+    return Outgoing(status=told, head=(Piece(data),), ending=ending)
 
 
 def _malformed(wire: WireFormat, ask: Ask, fault: Malformed, stamp: Stamp) -> Outgoing:

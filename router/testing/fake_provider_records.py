@@ -146,6 +146,11 @@ class Log:
             self._exchanges.append(exchange)
             return exchange
 
+    def answering(self, exchange: Exchange, status: int | None) -> None:
+        with self._changed:
+            exchange.status = status
+            self._changed.notify_all()
+
     def finished(self, exchange: Exchange) -> None:
         with self._changed:
             exchange.finished_at_s = time.monotonic()

@@ -44,7 +44,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
     ),
     "groq": _openai("GROQ", "GROQ_API_BASE"),
     "hosted_vllm": _openai("HOSTED_VLLM", "HOSTED_VLLM_API_BASE"),
-    "mistral": _openai("MISTRAL", "MISTRAL_API_BASE"),
+    "mistral": _openai("MISTRAL", "MISTRAL_AZURE_API_BASE"),
     "openai": _openai("OPENAI", "OPENAI_BASE_URL"),
     "openrouter": _openai("OPENROUTER", "OPENROUTER_API_BASE"),
     "perplexity": _openai("PERPLEXITYAI", "PERPLEXITY_API_BASE"),

@@ -107,8 +107,8 @@ class Connection(asyncio.Protocol):
                 self._serve(self._head)
         except Refused as refused:
             exchange, outgoing = self._desk.refuse(self._head, refused, self._number)
-            self._write(outgoing)
             self._desk.sent(exchange)
+            self._write(outgoing)
             self._say_goodbye()
 
     def _next_head(self) -> Head | None:
@@ -129,36 +129,39 @@ class Connection(asyncio.Protocol):
         self._head = None
         exchange, outgoing = self._desk.receive(head, body, self._number)
         if outgoing.at_once:
+            self._desk.sent(exchange)
             self._write(outgoing)
-            self._done(exchange, head.keep_alive)
+            if not head.keep_alive:
+                self._say_goodbye()
             return
         self._exchange = exchange
-        self._task = asyncio.get_running_loop().create_task(
-            self._perform(exchange, outgoing, head.keep_alive)
-        )
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._perform(exchange, outgoing, head.keep_alive))
 
     def _write(self, outgoing: Outgoing) -> None:
         self._transport.write(b"".join([piece.data for piece in outgoing.pieces]))
 
-    def _done(self, exchange: Exchange, keep_alive: bool) -> None:
-        self._exchange = None
-        self._desk.sent(exchange)
-        if not keep_alive:
-            self._say_goodbye()
-
     async def _perform(self, exchange: Exchange, outgoing: Outgoing, keep_alive: bool) -> None:
-        for piece in outgoing.pieces:
+        pieces = outgoing.pieces
+        for left, piece in zip(range(len(pieces), 0, -1), pieces, strict=True):
             if piece.after_s:
                 await asyncio.sleep(piece.after_s)
             await self._writable.wait()
+            if left == 1 and outgoing.ending is not Ending.HANG:
+                self._desk.sent(exchange)  # before the write: who has the answer must find it in the record
             self._transport.write(piece.data)
         if outgoing.ending is Ending.HANG:
             await asyncio.get_running_loop().create_future()
+        self._end(outgoing.ending, keep_alive)
+
+    def _end(self, ending: Ending, keep_alive: bool) -> None:
         self._task = None
-        if outgoing.ending is Ending.RESET:
+        self._exchange = None
+        if ending is Ending.RESET:
             self._reset()
-        self._done(exchange, keep_alive and outgoing.ending is Ending.KEEP)
-        if not self._deaf:
+        elif ending is Ending.CLOSE or not keep_alive:
+            self._say_goodbye()
+        else:
             self._transport.resume_reading()
             self._advance()
 
@@ -172,7 +175,6 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._deaf = True
-        self._exchange = None
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 

@@ -48,9 +48,9 @@ def _value(schema: Any, root: Schema, words: str, name: str, depth: int) -> Any:
         case "array":
             return _array(schema, root, words, name, depth)
         case "integer":
-            return math.ceil(_number(schema))
+            return _number(schema, int)
         case "number":
-            return _number(schema)
+            return _number(schema, float)
         case "boolean":
             return True
         case "null":
@@ -132,17 +132,27 @@ def _array(schema: Schema, root: Schema, words: str, name: str, depth: int) -> l
     return first + [_value(schema["items"], root, words, name, depth + 1) for _ in range(more)]
 
 
-def _number(schema: Schema) -> float | int:
-    """The smallest allowed value from 1 on, or the largest where the maximum is below that."""
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+def _number(schema: Schema, kind: type[int | float]) -> float:
+    """1 where that is allowed, else a value near a bound; the middle between two for numbers."""
+    least = schema.get("minimum", schema.get("exclusiveMinimum", 1))
+    most = schema.get("maximum", schema.get("exclusiveMaximum", least))
     step = schema.get("multipleOf", 1)
-    value = 1 if low is None else max(low, 1) if high is None or high >= 1 else low
-    if value == schema.get("exclusiveMinimum"):
-        value += step
-    if high is not None and value > high:
-        value = high
-    return value if step == 1 else math.ceil(value / step) * step
+    near = [1, math.ceil(least), math.floor(least) + 1, math.floor(most), math.ceil(most) - 1]
+    multiples = [math.ceil(least / step) * step, (math.floor(least / step) + 1) * step]
+    between = [(least + most) / 2] if kind is float else []
+    candidates = [*near, *multiples, *between]
+    chosen: float = next((value for value in candidates if _allowed(value, schema)), least)
+    return chosen
+
+
+def _allowed(value: float, schema: Schema) -> bool:
+    return (
+        value >= schema.get("minimum", -math.inf)
+        and value > schema.get("exclusiveMinimum", -math.inf)
+        and value <= schema.get("maximum", math.inf)
+        and value < schema.get("exclusiveMaximum", math.inf)
+        and ("multipleOf" not in schema or value % schema["multipleOf"] == 0)
+    )
 
 
 def _text(schema: Schema, words: str, name: str) -> str:

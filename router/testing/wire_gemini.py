@@ -40,6 +40,7 @@ from router.testing.wire_types import (
 
 _WORDS_A_CHUNK = 8
 _IMAGE_TOKENS = 85
+_DAY_S = 86_400.0
 _JSON = "application/json; charset=UTF-8"
 _GOOGLE = "type.googleapis.com/google.rpc."
 _REASONS = {"stop": "STOP", "length": "MAX_TOKENS", "tool_calls": "STOP", "content_filter": "SAFETY"}
@@ -172,6 +173,7 @@ def _usage(said: Said) -> Json:
         "candidatesTokenCount": counts.output - counts.reasoning,
         "totalTokenCount": counts.input + counts.output,
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": counts.input}],
+        "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": counts.output - counts.reasoning}],
     }
     if counts.cached:
         usage["cachedContentTokenCount"] = counts.cached
@@ -265,9 +267,10 @@ def _details(model: str, fault: ErrorFault, message: str) -> list[Json]:
     if isinstance(fault, RateLimited | QuotaExceeded):
         return _quota_details(model, fault)
     if isinstance(fault, Unauthorized) and fault.status != 403:
+        service = {"service": "generativelanguage.googleapis.com"}
         info = {"@type": f"{_GOOGLE}ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}
         told = {"@type": f"{_GOOGLE}LocalizedMessage", "locale": "en-US", "message": message}
-        return [info, told]
+        return [{**info, "metadata": service}, told]
     return []
 
 
@@ -280,8 +283,9 @@ def _quota_details(model: str, fault: RateLimited | QuotaExceeded) -> list[Json]
         "quotaValue": "500",
     }
     failure = {"@type": f"{_GOOGLE}QuotaFailure", "violations": [violation]}
-    if isinstance(fault, RateLimited) and fault.retry_after is not None:
-        return [failure, {"@type": f"{_GOOGLE}RetryInfo", "retryDelay": f"{retry_seconds(fault):g}s"}]
+    if isinstance(fault, QuotaExceeded) or fault.retry_after is not None:
+        wait_s = _DAY_S if isinstance(fault, QuotaExceeded) else retry_seconds(fault)
+        return [failure, {"@type": f"{_GOOGLE}RetryInfo", "retryDelay": f"{wait_s:g}s"}]
     return [failure]
 
 

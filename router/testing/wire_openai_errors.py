@@ -206,13 +206,17 @@ def envelope(kind: str, said: Told) -> Json:
             }
         case "xai":
             return {"code": _xai_code(said), "error": said.message}
+        case "openrouter" if said.status == 401:
+            return {"error": {"message": said.message, "code": said.status}}
         case "openrouter":
-            error: Json = {"message": said.message, "code": said.status, "metadata": {"provider_name": None}}
+            error = {"message": said.message, "code": said.status, "metadata": {"provider_name": None}}
             return {"error": error}
         case "groq":
             return {"error": {"message": said.message, "type": said.type, "code": said.code}}
         case "azure" if said.code in ("401", "RateLimitReached"):
             return {"error": {"code": said.code, "message": said.message}}
+        case "azure" if said.code == "DeploymentNotFound":
+            return {"error": {"type": said.type, "code": said.code, "message": said.message}}
         case "azure" if said.code == "content_filter":
             return {"error": {**_plain(said), "status": 400, "innererror": _FILTERED}}
         case _:
