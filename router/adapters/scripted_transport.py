@@ -12,7 +12,6 @@ from router.errors import ProviderError
 from router.ports import Clock, Pending, WireCall, WireChunk, WireReply, WireStream
 from router.values import Kind, Usage
 
-
 _TICK_S = 1e-6
 """Sums of floats, and timers of an event loop, may fall this much short of a moment."""
 
