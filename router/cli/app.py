@@ -61,7 +61,9 @@ class App(click.Group):
         code = self._guarded(out, args, prog_name, {**extra, "standalone_mode": False, "obj": out})
         sys.exit(_flushed(code))
 
-    def _guarded(self, out: Out, args: Sequence[str] | None, prog_name: str | None, extra: dict[str, Any]) -> int:
+    def _guarded(
+        self, out: Out, args: Sequence[str] | None, prog_name: str | None, extra: dict[str, Any]
+    ) -> int:
         try:
             return int(super().main(args, prog_name, **extra) or 0)
         except click.ClickException as error:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router.cli.failures import PROBLEMS, problems
-from router.cli.figures import count
 from router.cli.options import json_option, policies_at
 from router.cli.out import Out
+from router.tools.figures import count
 from router.tools.plain import plain
 
 if TYPE_CHECKING:

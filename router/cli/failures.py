@@ -4,9 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from router.cli.figures import about
 from router.cli.out import Out
 from router.errors import BudgetExceeded, PolicyError, Problem, RequestError, RouterError
+from router.tools.figures import about
 from router.tools.plain import plain
 
 PROBLEMS, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
@@ -41,7 +41,11 @@ def described(error: BaseException) -> tuple[str, str, Sequence[str]]:
         where = f"`{error.filename}`: " if error.filename else ""
         return f"{where}{(error.strerror or str(error)).lower()}", "", ()
     what = f"{type(error).__name__}: {error}".splitlines()[0]
-    return f"this is a bug in router: {what}", "run it again with ROUTER_DEBUG=1 to see where, and report it", ()
+    return (
+        f"this is a bug in router: {what}",
+        "run it again with ROUTER_DEBUG=1 to see where, and report it",
+        (),
+    )
 
 
 def problems(out: Out, found: Sequence[Problem], *, remark: bool = False) -> None:

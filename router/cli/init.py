@@ -39,4 +39,6 @@ def command(out: Out, folder: Path) -> None:
         ),
     )
     out.line()
-    out.line(f"Spend and cached answers are kept in `{folder.parent / '.router'}`: leave it out of version control.")
+    out.line(
+        f"Spend and cached answers are kept in `{folder.parent / '.router'}`: leave it out of version control."
+    )

@@ -23,7 +23,11 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click
 
         milliseconds = duration_ms(str(value))
         if milliseconds is None:
-            self.fail(f"`{value}` is no duration: write a number and a unit, as in 250ms, 8s, 1.5m, 1h, 7d", param, ctx)
+            self.fail(
+                f"`{value}` is no duration: write a number and a unit, as in 250ms, 8s, 1.5m, 1h, 7d",
+                param,
+                ctx,
+            )
         return milliseconds / 1_000
 
 
@@ -47,7 +51,10 @@ def json_option(function: F) -> F:
 def policies_option(function: F) -> F:
     """`--policies PATH` as `policies: Path | None`; see `policies_at`."""
     return click.option(
-        "--policies", type=click.Path(path_type=Path), metavar="PATH", help="A folder of policies, or one file."
+        "--policies",
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="A folder of policies, or one file.",
     )(function)
 
 
@@ -57,8 +64,12 @@ def caller_options(function: F) -> F:
         click.option("--tenant", "--team", "tenant", metavar="PATH", help="The tenant, such as acme/search."),
         click.option("--user", metavar="NAME", help="The user that calls."),
         click.option("--session", metavar="NAME", help="The session the call belongs to."),
-        click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag of the call; may be repeated."),
-        click.option("--prefer", multiple=True, metavar="TARGET", help="Try this target first; may be repeated."),
+        click.option(
+            "--tag", "tags", multiple=True, metavar="TAG", help="A tag of the call; may be repeated."
+        ),
+        click.option(
+            "--prefer", multiple=True, metavar="TARGET", help="Try this target first; may be repeated."
+        ),
         click.option("--only", multiple=True, metavar="TARGET", help="Try no other target; may be repeated."),
     )
     for option in reversed(options):

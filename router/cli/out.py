@@ -50,12 +50,16 @@ class Out:
         """The whole answer as JSON: one document, keys in the order given."""
         self.line(json.dumps(value, indent=2, ensure_ascii=False))
 
-    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]], *, indent: str = INDENT) -> None:
+    def table(
+        self, columns: Sequence[Column], rows: Iterable[Sequence[str]], *, indent: str = INDENT
+    ) -> None:
         """Rows under their titles; columns without content are left out. On a terminal those not `fixed` wrap."""
         kept = [list(map(str, row)) for row in rows]
         used = [index for index in range(len(columns)) if any(row[index] for row in kept)]
         if kept:
-            text = _drawn([columns[index] for index in used], [[row[index] for index in used] for row in kept], indent)
+            text = _drawn(
+                [columns[index] for index in used], [[row[index] for index in used] for row in kept], indent
+            )
             for each in text.splitlines():
                 self.line(each.rstrip())
 
@@ -103,7 +107,10 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console = Console(
-        width=width_of(sys.stdout), force_terminal=color, no_color=not color, color_system="standard" if color else None
+        width=width_of(sys.stdout),
+        force_terminal=color,
+        no_color=not color,
+        color_system="standard" if color else None,
     )
     with console.capture() as drawn:
         console.print(Padding(table, (0, 0, 0, len(indent)), expand=False))

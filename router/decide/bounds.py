@@ -4,7 +4,7 @@ A branch is one way its rules, and those of the policies nested in it, can come 
 the worst cost is the sum of the A largest worst attempts, A the ceiling on attempts; `per_request` budgets cap it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, product
 
@@ -43,7 +43,7 @@ def policy_bounds(plan: Plan, policy: Policy) -> tuple[BranchBound, ...]:
     """One bound per branch, the dearest first; an unbounded branch comes before all others."""
     request = Request(id="", policy=policy.name, messages=())
     flat = islice(_branches(plan, policy, ROOT.into(policy), request), MAX_BRANCHES)
-    found = [_bound(name, candidates, policy) for name, candidates in flat]
+    found = [bound_of(name, candidates, policy, worst_attempt) for name, candidates in flat]
     return tuple(sorted(found, key=lambda each: (each.cost_nusd is not None, -(each.cost_nusd or 0))))
 
 
@@ -81,34 +81,38 @@ def _entry_lists(
         yield candidates
 
 
-def _bound(name: str, candidates: tuple[Candidate, ...], policy: Policy) -> BranchBound:
+def bound_of(
+    name: str, candidates: tuple[Candidate, ...], policy: Policy, worst: Callable[[Candidate], int | None]
+) -> BranchBound:
+    """The bound of one flat list; `worst` says what one attempt at a candidate may cost (None: unbounded)."""
     attempts = [
-        WorstAttempt(target=each.target.name, nusd=_worst_attempt(each))
+        WorstAttempt(target=each.target.name, nusd=worst(each))
         for each in candidates
         for _ in range(each.lexical.retry.attempts)
     ]
     ceilings = [each.attempts_ceiling for each in candidates]
     # a candidate may start only below its own ceiling, so the loosest one bounds the request
     allowed = len(attempts) if None in ceilings else max((each for each in ceilings if each), default=0)
-    worst = sorted(attempts, key=lambda each: (each.nusd is None, each.nusd or 0), reverse=True)[:allowed]
-    total = _sum([each.nusd for each in worst])
+    dearest = sorted(attempts, key=lambda each: (each.nusd is None, each.nusd or 0), reverse=True)[:allowed]
+    total = _sum([each.nusd for each in dearest])
     cap = min(
         (budget for budget in policy.budgets if budget.window == "request"),
         key=lambda b: b.amount,
         default=None,
     )
-    grouped = _sum([_group_cost(group) for group in _groups(candidates)])
+    grouped = _sum([_group_cost(group, worst) for group in _groups(candidates)])
     cost = _least(_least(total, grouped), cap.amount if cap else None)
     return BranchBound(
         branch=name,
         cost_nusd=cost,
         seconds=worst_seconds(candidates, policy.total_s),
-        attempts=tuple(worst),
+        attempts=tuple(dearest),
         capped_by=cap.text if cap and cost == cap.amount and (total is None or total > cap.amount) else None,
     )
 
 
-def _worst_attempt(candidate: Candidate) -> int | None:
+def worst_attempt(candidate: Candidate) -> int | None:
+    """What one attempt may cost at the ceilings of its path; None: unbounded or of unknown price."""
     if is_free(candidate):
         return 0
     input_tokens = _least(candidate.input_ceiling, candidate.target.context_tokens)
@@ -125,8 +129,8 @@ def _groups(candidates: tuple[Candidate, ...]) -> list[list[Candidate]]:
     return list(groups.values())
 
 
-def _group_cost(group: list[Candidate]) -> int | None:
-    costs = [_worst_attempt(each) for each in group for _ in range(each.lexical.retry.attempts)]
+def _group_cost(group: list[Candidate], worst: Callable[[Candidate], int | None]) -> int | None:
+    costs = [worst(each) for each in group for _ in range(each.lexical.retry.attempts)]
     cap = min((budget.amount for budget in group[0].per_request), default=None)
     return _least(_sum(costs), cap)
 

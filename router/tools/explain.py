@@ -1,0 +1,296 @@
+"""What a call would meet: the engine's own stages over today's balances, stopped before anything is reserved.
+
+Nothing here decides. Rules, the flat list, what fits, what an attempt needs and what refuses it come from the very
+functions that a call runs through, so what is told is what happens.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+from router import events as ev
+from router.decide.bounds import BranchBound, bound_of, policy_bounds, worst_attempt, worst_seconds
+from router.decide.estimate import cost_nusd
+from router.decide.fit import Worst, worst_of
+from router.decide.outcome import budget_exceeded, token_limit_exceeded
+from router.decide.reserve import needs_of_budgets, request_shortfall, token_takes
+from router.decide.scopes import NOBODY, Caller, called_policy, caller
+from router.engine import Ports, routing
+from router.engine.run import Run
+from router.errors import Dropped, Rejected, RequestError, RouterError
+from router.plan import Budget, Candidate, Limit, Plan, Policy, Route, TokenClass
+from router.tools.balance import BudgetNow, LimitNow, budgets_now, limits_now
+from router.tools.remedy import Short, advice
+from router.values import Place, Request, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The error a call would meet before anything is sent."""
+
+    type: str
+    message: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOutcome:
+    """`outcome`: "holds", "does not hold", "not read" (one before it held), "unknown" (`lacking` names the field)."""
+
+    policy: str
+    name: str
+    place: Place
+    outcome: str
+    lacking: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A target of the flat list, and what one attempt at it takes.
+
+    With a prompt the figures are of that request; without one `input_bound`, `output_bound` and `worst_nusd` are
+    those of the policy's ceilings, and nothing is likely. None: unknown or unbounded. `likely_nusd` is the likely
+    input and the whole output allowance at the prices of ordinary tokens. `refused`: why a reservation would fail now.
+    """
+
+    target: str
+    policy: str
+    tokens: TokenClass
+    sends: int
+    attempt_s: float | None
+    input_tokens: int | None
+    input_bound: int | None
+    output_bound: int | None
+    likely_nusd: int | None
+    worst_nusd: int | None
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """`this_call` is the bound of the flat list of this request; None without a prompt, or where it is refused."""
+
+    policy: str
+    description: str
+    place: Place
+    tenant: str | None
+    user: str | None
+    session: str | None
+    tags: tuple[str, ...]
+    prompted: bool
+    refusal: Refusal | None
+    rules: tuple[RuleOutcome, ...]
+    offers: tuple[Offer, ...]
+    dropped: tuple[Dropped, ...]
+    this_call: BranchBound | None
+    branches: tuple[BranchBound, ...]
+    budgets: tuple[BudgetNow, ...]
+    limits: tuple[LimitNow, ...]
+    advice: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+async def explain(plan: Plan, ports: Ports, request: Request) -> Explanation:
+    """Explain `request`; one without messages asks about the policy as such.
+
+    Raises RequestError for a policy that does not exist, StoreError where balances can't be read.
+    """
+    policy = called_policy(plan, request)
+    run = _run(plan, ports, request)
+    route, refusal = await _routed(run, policy)
+    candidates = route.candidates if route else ()
+    budgets = await budgets_now(
+        ports.ledger, _budgets_met(run, policy, candidates), now_s=ports.clock.now_s(), zone=run.zone
+    )
+    limits = await limits_now(ports.limiter, run.caller.limits, now_s=ports.clock.now_s())
+    costs = [(each, _worst(run, each)) for each in candidates]
+    shorts = [_shorts(run, each, worst, budgets, limits) for each, worst in costs]
+    return Explanation(
+        policy=policy.name,
+        description=policy.description,
+        place=policy.place,
+        tenant=request.tenant,
+        user=request.user,
+        session=request.session,
+        tags=request.tags,
+        prompted=bool(request.messages),
+        refusal=refusal,
+        rules=tuple(_rule_outcomes(policy, run.trace)),
+        offers=tuple(
+            _offer(run, each, worst, short) for (each, worst), short in zip(costs, shorts, strict=True)
+        ),
+        dropped=tuple(run.dropped),
+        this_call=_bound_of_call(run, policy, route),
+        branches=policy_bounds(plan, policy),
+        budgets=tuple(budgets.values()),
+        limits=tuple(limits.values()),
+        advice=advice(plan, shorts, limits.values(), now_s=ports.clock.now_s()),
+        notes=tuple(_notes(plan, request)),
+    )
+
+
+# --- Routing ----------------------------------------------------------------------------------------------------------
+
+
+def _run(plan: Plan, ports: Ports, request: Request) -> Run:
+    zone = ZoneInfo(plan.settings.time_zone)
+    return Run(
+        plan=plan, ports=ports, request=request, caller=NOBODY, zone=zone, started_s=ports.clock.mono_s()
+    )
+
+
+async def _routed(run: Run, policy: Policy) -> tuple[Route | None, Refusal | None]:
+    try:
+        run.caller = _caller(run)
+        return routing.fitted(run, await routing.route(run, policy)), None
+    except (Rejected, RequestError) as error:
+        return None, Refusal(type=type(error).__name__, message=error.message, help=error.help)
+
+
+def _caller(run: Run) -> Caller:
+    """Without a tenant, nobody in particular: what holds for every caller can be told all the same."""
+    return NOBODY if run.request.tenant is None else caller(run.plan, run.request)
+
+
+def _notes(plan: Plan, request: Request) -> Iterator[str]:
+    if request.tenant is None and plan.tenants:
+        callers = sorted(path for path, each in plan.tenants.items() if _may_call(plan, path, request.policy))
+        yield f"a call must name its tenant; these may call it: {', '.join(callers) or 'none'}"
+    if not request.messages:
+        yield "no prompt: figures are those of the policy's ceilings, and rules see an empty input"
+
+
+def _may_call(plan: Plan, path: str, policy: str) -> bool:
+    segments = path.split("/")
+    chain = [plan.tenants.get("/".join(segments[: depth + 1])) for depth in range(len(segments))]
+    return all(each is None or each.policies is None or policy in each.policies for each in chain)
+
+
+def _rule_outcomes(policy: Policy, trace: Sequence[ev.Event]) -> Iterator[RuleOutcome]:
+    """Each rule of the called policy, then what is known of those of nested ones."""
+    unknown = {(each.policy, each.rule): each.field for each in trace if isinstance(each, ev.RuleUnknown)}
+    matched = {(each.policy, each.rule) for each in trace if isinstance(each, ev.RuleMatched)}
+    held = False
+    for rule in policy.rules:
+        key = (policy.name, rule.name)
+        lacking = unknown.get(key, "")
+        outcome = (
+            "not read" if held else "holds" if key in matched else "unknown" if lacking else "does not hold"
+        )
+        held = held or key in matched
+        yield RuleOutcome(
+            policy=policy.name, name=rule.name, place=rule.place, outcome=outcome, lacking=lacking
+        )
+
+
+# --- Costs ------------------------------------------------------------------------------------------------------------
+
+
+def _worst(run: Run, candidate: Candidate) -> Worst | None:
+    """Of this request, or of the ceilings where there is no prompt; None where nothing bounds the input."""
+    if run.request.messages:
+        return worst_of(candidate, run.estimate(candidate).bound)
+    bounds = [each for each in (candidate.input_ceiling, candidate.target.context_tokens) if each is not None]
+    return worst_of(candidate, min(bounds)) if bounds else None
+
+
+def _offer(run: Run, candidate: Candidate, worst: Worst | None, shorts: Sequence[Short]) -> Offer:
+    target, lexical = candidate.target, candidate.lexical
+    likely = run.estimate(candidate).tokens if run.request.messages else None
+    output = worst.output_tokens if worst and candidate.output_tokens is not None else None
+    return Offer(
+        target=target.name,
+        policy=candidate.policy,
+        tokens=target.tokens,
+        sends=lexical.retry.attempts,
+        attempt_s=lexical.attempt_s,
+        input_tokens=likely,
+        input_bound=worst.input_tokens if worst else None,
+        output_bound=output,
+        likely_nusd=_likely_nusd(candidate, likely, output),
+        worst_nusd=_worst_nusd(candidate, worst),
+        refused=tuple(short.message for short in shorts),
+    )
+
+
+def _likely_nusd(candidate: Candidate, input_tokens: int | None, output_tokens: int | None) -> int | None:
+    prices = candidate.target.prices
+    if prices is None or input_tokens is None or output_tokens is None:
+        return None
+    return cost_nusd(prices, Usage(input_tokens=input_tokens, output_tokens=output_tokens))
+
+
+def _worst_nusd(candidate: Candidate, worst: Worst | None) -> int | None:
+    """What a reservation holds; None where the price is unknown or nothing bounds the attempt."""
+    ceilings = worst_attempt(candidate)
+    return worst.nusd if worst and candidate.output_tokens is not None else ceilings
+
+
+def _bound_of_call(run: Run, policy: Policy, route: Route | None) -> BranchBound | None:
+    if route is None or not run.request.messages:
+        return None
+    costs = {each.target.name: _worst_nusd(each, _worst(run, each)) for each in route.candidates}
+    name = f"rule {route.rule}" if route.rule else "targets"
+    bound = bound_of(name, route.candidates, policy, lambda each: costs[each.target.name])
+    return replace(bound, seconds=worst_seconds(route.candidates, route.total_s))
+
+
+# --- Budgets and limits -----------------------------------------------------------------------------------------------
+
+
+def _budgets_met(run: Run, policy: Policy, candidates: Sequence[Candidate]) -> Iterator[Budget]:
+    """Every budget that this call meets: the caller's, the policies', the providers'; the last also without a list."""
+    yield from run.caller.budgets
+    yield from policy.budgets
+    for candidate in candidates:
+        yield from (*candidate.per_request, *candidate.budgets, *run.budgets(candidate.target.provider))
+
+
+def _shorts(
+    run: Run,
+    candidate: Candidate,
+    worst: Worst | None,
+    budgets: Mapping[Budget, BudgetNow],
+    limits: Mapping[Limit, LimitNow],
+) -> tuple[Short, ...]:
+    """What would refuse one attempt now, in the words of the refusal."""
+    if worst is None:
+        return ()
+    return (
+        *_over_budgets(run, candidate, worst, budgets),
+        *_over_token_limits(run, candidate, worst, limits),
+    )
+
+
+def _over_budgets(
+    run: Run, candidate: Candidate, worst: Worst, budgets: Mapping[Budget, BudgetNow]
+) -> Iterator[Short]:
+    name = candidate.target.name
+    once = request_shortfall(candidate, worst, {})
+    if once is not None:
+        budget, left = once
+        needed = worst.nusd or 0
+        error: RouterError = budget_exceeded(name, budget, needed, left, None)
+        yield Short(
+            candidate=candidate, worst=worst, message=error.message, budget=budgets[budget], needed=needed
+        )
+    lasting = [
+        each
+        for each in (*run.budgets(candidate.target.provider), *candidate.budgets)
+        if each.window != "request"
+    ]
+    for budget, needed, _, resets_at_s in needs_of_budgets(lasting, worst, run.ports.clock.now_s(), run.zone):
+        now = budgets[budget]
+        if needed > max(now.left, 0):
+            error = budget_exceeded(name, budget, needed, max(now.left, 0), resets_at_s)
+            yield Short(candidate=candidate, worst=worst, message=error.message, budget=now, needed=needed)
+
+
+def _over_token_limits(
+    run: Run, candidate: Candidate, worst: Worst, limits: Mapping[Limit, LimitNow]
+) -> Iterator[Short]:
+    for limit, amount in token_takes(run.caller.limits, worst):
+        now = limits[limit]
+        if amount > now.left:
+            error = token_limit_exceeded(candidate.target.name, limit, amount, now.left, limit.window_s)
+            yield Short(candidate=candidate, worst=worst, message=error.message, limit=now, needed=amount)
