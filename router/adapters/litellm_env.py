@@ -1,10 +1,12 @@
 """litellm, imported and made quiet. Importing this module is what imports it: 2 to 5 s and 180 MB, so only a call does.
 
-The environment is as before afterwards. What stays: litellm's help texts are off, and its HTTP transport classes look
-for an Exchange in the context of the caller; where there is none they do what they always did.
+The environment is as before afterwards. What stays: litellm's help texts are off and, unless somebody had imported it
+before, its token counting; and its HTTP transport classes look for an Exchange in the context of the caller. Where
+there is none they do what they always did.
 """
 
 import os
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -39,13 +41,18 @@ def _environment() -> Iterator[None]:
 
 
 def _import() -> Any:
+    ours = "litellm" not in sys.modules
     with _environment():
         import litellm
         import litellm.litellm_core_utils.default_encoding  # rewrites the environment: better now than at first use
 
         _load_beta_headers()
     litellm.suppress_debug_info = True  # it prints to stdout
-    litellm.disable_hf_tokenizer_download = True
+    if ours:  # else somebody relies on its counts
+        litellm.disable_token_counter = (
+            True  # it fetches tokenizers, and passes its guesses off as the provider's
+        )
+        litellm.disable_hf_tokenizer_download = True
     if hasattr(litellm, "rust"):
         litellm.rust(False)
     return litellm

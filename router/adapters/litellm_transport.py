@@ -206,6 +206,7 @@ class AsyncLitellm:
     ) -> LitellmStream:
         if wrapper.completion_stream is None:  # some kinds send only when the first chunk is asked for
             await wrapper.fetch_stream()
+        wrapper._record_partial_usage_for_failure = _count_nothing
         self._streams.add(exchange)
         return LitellmStream(call, wrapper, exchange, context)
 
@@ -252,7 +253,16 @@ async def _environment() -> ModuleType:
     loaded = _loaded()
     if loaded is not None:
         return loaded
-    return await asyncio.get_running_loop().run_in_executor(None, import_module, _ENV)
+    return await asyncio.get_running_loop().run_in_executor(None, _load)
+
+
+def _load() -> ModuleType:
+    """Import litellm and rehearse, in a thread of its own: seconds."""
+    env = import_module(_ENV)
+    from router.adapters.litellm_rehearsal import rehearse
+
+    rehearse()
+    return env
 
 
 def _failed(error: Exception, exchange: Exchange, call: WireCall) -> ProviderError:
@@ -260,6 +270,10 @@ def _failed(error: Exception, exchange: Exchange, call: WireCall) -> ProviderErr
     if any(secret in failure.message for secret in secrets_of(call)):
         failure.args = (f"{failure.kind}: the provider repeated a secret, so its words are left out",)
     return failure
+
+
+def _count_nothing() -> None:
+    """In place of litellm's count of a broken stream, which may fetch a tokenizer over the network to make it."""
 
 
 def _end_mark(wrapper: Any) -> bool:
