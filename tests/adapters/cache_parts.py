@@ -1,12 +1,16 @@
 """Words that the tests of the caches share."""
 
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from router.adapters.disk_cache import DiskCache
+from router.errors import StoreError
 from router.ports import Cache, CacheEntry
 
 HOUR_S = 3600.0
@@ -64,3 +68,19 @@ def ended_well(process: subprocess.Popen[str]) -> str:
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
     return said
+
+
+@contextmanager
+def database(folder: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(folder / "cache.db", isolation_level=None)) as connection:
+        yield connection
+
+
+def refused(cache: DiskCache) -> StoreError:
+    import pytest  # not in the processes that are started with this file
+
+    with pytest.raises(StoreError) as failed:
+        get(cache, key(1))
+    assert failed.value.port == "cache"
+    assert failed.value.help
+    return failed.value
