@@ -113,7 +113,7 @@ class ScriptedTransport:
         scripted = cast(ScriptedPending, pending)
         if not scripted.cancelled and not self._is_due(scripted):
             self.cancelled.append(scripted.call)
-        scripted.cancelled = True
+            scripted.cancelled = True
 
     def next(self, stream: WireStream) -> "ScriptedPending":
         scripted = cast(ScriptedStream, stream)

@@ -1,0 +1,83 @@
+"""A whole router in memory, on a clock that only moves when told: real engine, real state, scripted wire."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from router.adapters.clocks import ManualClock
+from router.adapters.draws import SeededDraw
+from router.adapters.memory_cache import MemoryCache
+from router.adapters.memory_state import MemoryState
+from router.adapters.scripted_transport import Script, ScriptedTransport
+from router.adapters.secrets import EnvSecrets
+from router.client.routers import run_inline
+from router.engine import Ports, execute
+from router.events import Event
+from router.plan import Plan, TokenClass
+from router.ports import Row
+from router.values import InputEstimate, Message, Reply, Request
+
+
+class ByteTokens:
+    """A Tokens port without encodings: four bytes a token is likely, one byte a token is the bound."""
+
+    def estimate(
+        self,
+        messages: Sequence[Message],
+        params: Mapping[str, Any],
+        tokens: TokenClass,
+        *,
+        context_tokens: int | None,
+    ) -> InputEstimate:
+        size = sum(len(str(message.get("content") or "").encode()) for message in messages)
+        unbounded = ("web_search",) if "web_search_options" in params else ()
+        return InputEstimate(tokens=size // 4 + 1, bound=size + 1, unbounded=unbounded)
+
+    def count_text(self, text: str, encoding: str) -> int:
+        return len(text.encode()) // 4 + 1
+
+
+class World:
+    """`plan` and `transport.calls` may be replaced and looked at between calls."""
+
+    def __init__(
+        self, plan: Plan, script: Script = (), *, seed: int = 7, clock: ManualClock | None = None
+    ) -> None:
+        self.plan = plan
+        self.clock = clock or ManualClock()
+        self.state = MemoryState()
+        self.cache = MemoryCache()
+        self.seen: list[Event] = []
+        self.transport = (
+            ScriptedTransport(script, clock=self.clock) if script else ScriptedTransport(clock=self.clock)
+        )
+        self.ports = Ports(
+            transport=self.transport,
+            ledger=self.state.ledger,
+            limiter=self.state.limiter,
+            health=self.state.health,
+            cache=self.cache,
+            clock=self.clock,
+            draw=SeededDraw(seed),
+            tokens=ByteTokens(),
+            secrets=EnvSecrets({}),
+            sinks=(self.seen.append,),
+        )
+        self._count = 0
+
+    def request(self, text: str = "hello", *, policy: str = "main", **fields: Any) -> Request:
+        self._count += 1
+        message = {"role": "user", "content": text}
+        return Request(id=f"r{self._count}", policy=policy, messages=(message,), **fields)
+
+    def call(self, text: str = "hello", **fields: Any) -> Reply:
+        return run_inline(execute(self.plan, self.ports, self.request(text, **fields)))
+
+    def rows(self) -> Sequence[Row]:
+        return run_inline(self.ports.ledger.rows())
+
+    def targets(self) -> list[str]:
+        """The targets that were called, in order."""
+        return [call.target for call in self.transport.calls]
+
+    def facts(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.seen if isinstance(event, kind)]
