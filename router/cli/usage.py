@@ -1,0 +1,166 @@
+"""`router usage`: what was spent, and what is left."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import time
+from typing import Any
+
+import click
+
+from router.cli.options import json_option, policies_at, policies_option
+from router.cli.out import Column, Out
+from router.tools.figures import about, count, money, percent, tokens
+from router.tools.plain import plain
+
+BY = ("tenant", "user", "policy", "model", "provider", "window")
+OVERVIEW = (("tenant",), ("policy",), ("model",))
+
+
+class Since(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """`7d` ago or `2026-11-21`: (seconds ago, None) or (None, day)."""
+
+    name = "since"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float | None, str | None]:
+        from datetime import date
+
+        from router.policy.scalars import duration_ms
+
+        ago_ms = duration_ms(str(value))
+        if ago_ms is not None:
+            return ago_ms / 1_000, None
+        try:
+            return None, date.fromisoformat(str(value)).isoformat()
+        except ValueError:
+            self.fail(f"`{value}` is neither a duration like 7d or 12h nor a day like 2026-11-21", param, ctx)
+
+
+@click.command("usage")
+@click.option(
+    "--since", type=Since(), default="7d", metavar="TIME", help="7d, 12h, or 2026-11-21 (default 7d)."
+)
+@click.option(
+    "--by", multiple=True, type=click.Choice(BY), help="Group by this; repeat it to group by several."
+)
+@click.option(
+    "--window",
+    type=click.Choice(("hour", "day", "week", "month")),
+    default="day",
+    help="The window of --by window.",
+)
+@click.option("--tenant", "--team", "tenant", metavar="PATH", help="Only this tenant and those below it.")
+@policies_option
+@json_option
+@click.pass_obj
+def command(
+    out: Out,
+    since: tuple[float | None, str | None],
+    by: Sequence[str],
+    window: Any,
+    tenant: str | None,
+    policies: Path | None,
+) -> None:
+    """Spend, tokens and requests from the ledger, and what is left of budgets and limits.
+
+    Answers from the cache and calls that were refused before sending cost nothing and leave no row.
+    """
+    from zoneinfo import ZoneInfo
+
+    from router.client.routers import run_inline
+    from router.tools.reading import loaded_policies, reading_router
+    from router.tools.usage import start_of_day_s, usage
+
+    with reading_router(loaded_policies(policies_at(policies))) as router:
+        ago_s, day = since
+        zone = ZoneInfo(router.plan.settings.time_zone)
+        since_s = start_of_day_s(day, zone) if day else time() - (ago_s or 0.0)
+        tables = (tuple(dict.fromkeys(by)),) if by else OVERVIEW
+        report = run_inline(
+            usage(router.plan, router.ports, since_s=since_s, by=tables, window=window, tenant=tenant)
+        )
+    if out.json:
+        out.document(plain(report))
+        return
+    _show(out, report)
+
+
+def _show(out: Out, report: Any) -> None:
+    total = report.total
+    since = f"in the last {about(report.now_s - report.since_s)}"
+    if not total.attempts:
+        out.line(f"nothing was spent {since}", bold=True)
+    else:
+        spent = f"{money(total.spent_nusd)} for {count(total.requests, 'request')}"
+        out.line(f"{spent} {since}", bold=True)
+        for remark in _remarks(total):
+            out.line(f"  {remark}", dim=True)
+    for table in report.tables:
+        if table.groups:
+            out.heading(f"by {' and '.join(table.by)}")
+            _spends(out, table)
+    if report.budgets:
+        out.heading("budgets")
+        budgets(out, report.budgets, report.now_s)
+    if report.limits:
+        out.heading("limits, right now")
+        limits(out, report.limits)
+
+
+def _remarks(total: Any) -> Iterator[str]:
+    if total.assumed_nusd:
+        yield f"{money(total.assumed_nusd)} of it at worst case, where no usage was ever reported"
+    if total.held_nusd:
+        yield f"{money(total.held_nusd)} more is reserved for calls under way"
+
+
+def _spends(out: Out, table: Any) -> None:
+    columns = [Column(title=word, style="bold") for word in table.by]
+    columns += [
+        Column(title=title, right=True) for title in ("requests", "failed", "tokens in", "out", "spent")
+    ]
+    out.table(columns, [(*group.values, *_figures(group.spend)) for group in table.groups])
+
+
+def _figures(spend: Any) -> Sequence[str]:
+    return (
+        str(spend.requests),
+        str(spend.failed or ""),
+        tokens(spend.input_tokens),
+        tokens(spend.output_tokens),
+        money(spend.spent_nusd),
+    )
+
+
+def budgets(out: Out, found: Sequence[Any], now_s: float) -> None:
+    """Budgets with what is used and left, and when they refill."""
+    columns = (
+        Column(title="of", style="bold"),
+        Column(title="budget"),
+        Column(title="used", right=True),
+        Column(title="", right=True, style="dim"),
+        Column(title="left", right=True),
+        Column(title="refills in"),
+    )
+    out.table(columns, [_budget(each, now_s) for each in found])
+
+
+def _budget(each: Any, now_s: float) -> Sequence[str]:
+    used = each.settled + each.reserved
+    show = money if each.unit == "nusd" else tokens
+    if each.window == "request":
+        return each.owner, each.text, "", "", "", "each request"
+    refills = "never" if each.resets_at_s is None else about(each.resets_at_s - now_s)
+    return each.owner, each.text, show(used), percent(used, each.amount), show(each.left), refills
+
+
+def limits(out: Out, found: Sequence[Any]) -> None:
+    """Limits with what their windows hold."""
+    columns = (
+        Column(title="of", style="bold"),
+        Column(title="limit"),
+        Column(title="used", right=True),
+        Column(title="left", right=True),
+    )
+    out.table(columns, [(each.owner, each.text, tokens(each.used), tokens(each.left)) for each in found])

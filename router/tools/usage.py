@@ -1,0 +1,213 @@
+"""What was spent, from the ledger's rows alone, and what is left of budgets and limits."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from router.decide.windows import window_start
+from router.engine import Ports
+from router.plan import Budget, Limit, Plan, Window
+from router.ports import Row
+from router.tools.balance import BudgetNow, LimitNow, budgets_now, limits_now
+
+DAY_S = 86_400.0
+LONGEST_S: Mapping[str, float] = {
+    "hour": 2 * 3_600.0,
+    "day": 2 * DAY_S,
+    "week": 8 * DAY_S,
+    "month": 32 * DAY_S,
+}
+"""No calendar window began longer ago than this; `total` began with the ledger."""
+
+NOBODY = "-"
+"""Stands for a tenant or user that a call did not name."""
+
+WINDOWS: tuple[Window, ...] = ("hour", "day", "week", "month")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """What some attempts came to. `held_nusd` is reserved for attempts under way; `assumed_nusd` is the part of
+    `spent_nusd` that was charged at worst case because nobody knows better (a timeout, a process that died)."""
+
+    requests: int
+    attempts: int
+    failed: int
+    input_tokens: int
+    output_tokens: int
+    spent_nusd: int
+    assumed_nusd: int
+    held_nusd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The attempts that share these values, one for each word of `Table.by`."""
+
+    values: tuple[str, ...]
+    spend: Spend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    by: tuple[str, ...]
+    groups: tuple[Group, ...]  # dearest first; by rising window where that is the first word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Times are Unix seconds."""
+
+    since_s: float
+    now_s: float
+    time_zone: str
+    total: Spend
+    tables: tuple[Table, ...]
+    budgets: tuple[BudgetNow, ...]
+    limits: tuple[LimitNow, ...]
+
+
+async def usage(
+    plan: Plan,
+    ports: Ports,
+    *,
+    since_s: float,
+    by: Sequence[Sequence[str]],
+    window: Window = "day",
+    tenant: str | None = None,
+) -> Report:
+    """One table for each of `by` (words of KEYS). `tenant` leaves out what is not at or below it. Raises StoreError."""
+    now_s, zone = ports.clock.now_s(), ZoneInfo(plan.settings.time_zone)
+    rows = [
+        row
+        for row in await ports.ledger.rows(since_s=min(since_s, _buckets_since_s(plan, now_s)))
+        if tenant is None or _at_or_below(row.tenant, tenant)
+    ]
+    counted = [row for row in rows if row.reserved_at_s >= since_s]
+    budgets = [*_budgets(plan, tenant), *_bucket_budgets(plan, rows, now_s, zone, tenant)]
+    limits = [*_limits(plan, tenant), *_bucket_limits(plan, rows, now_s, tenant)]
+    return Report(
+        since_s=since_s,
+        now_s=now_s,
+        time_zone=plan.settings.time_zone,
+        total=_spend(counted),
+        tables=tuple(_table(counted, words, window, zone) for words in by),
+        budgets=tuple((await budgets_now(ports.ledger, budgets, now_s=now_s, zone=zone)).values()),
+        limits=tuple((await limits_now(ports.limiter, limits, now_s=now_s)).values()),
+    )
+
+
+# --- Rows -------------------------------------------------------------------------------------------------------------
+
+KEYS: Mapping[str, Callable[[Row, Window, tzinfo], str]] = {
+    "tenant": lambda row, _, __: row.tenant or NOBODY,
+    "user": lambda row, _, __: row.user or NOBODY,
+    "policy": lambda row, _, __: row.policy,
+    "model": lambda row, _, __: row.target,
+    "provider": lambda row, _, __: row.target.partition("/")[0],
+    "window": lambda row, window, zone: window_start(window, row.reserved_at_s, zone)[0],
+}
+
+
+def _table(rows: Iterable[Row], by: Sequence[str], window: Window, zone: tzinfo) -> Table:
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(KEYS[word](row, window, zone) for word in by), []).append(row)
+    groups = [Group(values=values, spend=_spend(each)) for values, each in found.items()]
+    in_time = bool(by) and by[0] == "window"
+    groups.sort(key=lambda each: each.values if in_time else (-each.spend.spent_nusd, *each.values))
+    return Table(by=tuple(by), groups=tuple(groups))
+
+
+def _spend(rows: Sequence[Row]) -> Spend:
+    ended = [row for row in rows if row.state not in ("reserved", "sent")]
+    known = [row.usage for row in rows if row.usage is not None]
+    return Spend(
+        requests=len({row.request_id for row in rows}),
+        attempts=sum(row.state != "released" for row in rows),
+        failed=sum(row.kind is not None or row.state == "expired" for row in rows),
+        input_tokens=sum(each.input_tokens for each in known),
+        output_tokens=sum(each.output_tokens for each in known),
+        spent_nusd=sum(row.cost_nusd for row in ended),
+        assumed_nusd=sum(row.cost_nusd for row in ended if row.state == "expired" or row.how == "worst_case"),
+        held_nusd=sum(row.cost_nusd for row in rows if row.state in ("reserved", "sent")),
+    )
+
+
+# --- Budgets and limits -----------------------------------------------------------------------------------------------
+
+
+def _budgets(plan: Plan, tenant: str | None) -> Iterator[Budget]:
+    """The budgets that the files name, but for those of each request, which leave no balance."""
+    owners = [each for each in plan.tenants.values() if tenant is None or _at_or_below(each.path, tenant)]
+    found = [each.budgets for each in owners]
+    if tenant is None:
+        found += [each.budgets for each in plan.policies.values()]
+        found += [each.budgets for each in plan.providers.values()]
+    yield from (budget for budgets in found for budget in budgets if budget.window != "request")
+
+
+def _limits(plan: Plan, tenant: str | None) -> Iterator[Limit]:
+    for each in plan.tenants.values():
+        if tenant is None or _at_or_below(each.path, tenant):
+            yield from each.limits
+
+
+def _bucket_budgets(
+    plan: Plan, rows: Sequence[Row], now_s: float, zone: tzinfo, tenant: str | None
+) -> Iterator[Budget]:
+    """One budget for each user, session or child that the rows of the present windows name."""
+    seen = {counter for row in rows for counter, _ in row.counters}
+    for budget in _each_budgets(plan, tenant):
+        start, _ = window_start(budget.window, now_s, zone)
+        owners = {
+            each.owner
+            for each in seen
+            if (each.unit, each.window, each.start) == (budget.unit, budget.window, start)
+        }
+        prefix = budget.owner.removesuffix("*")
+        yield from (replace(budget, owner=owner) for owner in sorted(owners) if owner.startswith(prefix))
+
+
+def _each_budgets(plan: Plan, tenant: str | None = None) -> Iterator[Budget]:
+    for declared in plan.tenants.values():
+        if tenant is None or _at_or_below(declared.path, tenant):
+            for each in declared.each:
+                yield from (budget for budget in each.budgets if budget.window != "request")
+
+
+def _buckets_since_s(plan: Plan, now_s: float) -> float:
+    """Where the present windows of buckets began, or earlier."""
+    return min((now_s - LONGEST_S.get(each.window, now_s) for each in _each_budgets(plan)), default=now_s)
+
+
+def _bucket_limits(plan: Plan, rows: Sequence[Row], now_s: float, tenant: str | None) -> Iterator[Limit]:
+    """One limit for each user or child with a row in its window; rows do not know sessions."""
+    for declared in plan.tenants.values():
+        if tenant is not None and not _at_or_below(declared.path, tenant):
+            continue
+        for each in declared.each:
+            for limit in each.limits:
+                recent = [row for row in rows if row.reserved_at_s > now_s - max(limit.window_s, 60.0)]
+                values = {_bucket(each.of, declared.path, row) for row in recent}
+                prefix = limit.owner.removesuffix("*")
+                yield from (replace(limit, owner=f"{prefix}{value}") for value in sorted(values - {""}))
+
+
+def _bucket(of: str, path: str, row: Row) -> str:
+    """The value of this row's bucket below `path`; "" where it has none."""
+    if not _at_or_below(row.tenant, path):
+        return ""
+    if of == "child":
+        return (row.tenant or "")[len(path) + 1 :].partition("/")[0]
+    return row.user or "" if of == "user" else ""
+
+
+def _at_or_below(path: str | None, ancestor: str) -> bool:
+    return path is not None and (path == ancestor or path.startswith(f"{ancestor}/"))
+
+
+def start_of_day_s(day: str, zone: tzinfo) -> float:
+    """Unix seconds of `2026-11-21` 00:00 in the zone. Raises ValueError."""
+    return datetime.fromisoformat(day).replace(tzinfo=zone).timestamp()
