@@ -2,9 +2,70 @@
 
 from collections.abc import Callable, Iterator
 
+from router.decide.judge import is_sampled
 from router.errors import Problem
-from router.policy.draft import Draft
+from router.policy import money_checks, order_checks
+from router.policy.draft import Draft, problem
+from router.policy.names import nested
+from router.policy.reach import callable_policies, everything
 
 Check = Callable[[Draft], Iterator[Problem]]
 
-CHECKS: tuple[Check, ...] = ()
+
+def sampled_caches(draft: Draft) -> Iterator[Problem]:
+    """Sampled answers are not kept unless the rule says so: then the cache never holds anything."""
+    for name in sorted(callable_policies(draft.plan)):
+        policy, spot = draft.policies[name], draft.written.policies[name].get("cache")
+        if policy.cache is None or policy.cache.sampled or spot is None:
+            continue
+        sampled = next(
+            (each for each in everything(draft.plan, policy) if is_sampled(each.candidate.params)), None
+        )
+        if sampled is not None:
+            message = f"answers of `{sampled.candidate.target.name}` are sampled, and this cache keeps none of those"
+            advice = "write `sampled: true` where an older answer will do, or `params: {temperature: 0}`"
+            place, also = spot.key_place, sampled.entry.place
+            yield problem("sampled-cache", message, place, help=advice, severity="warning", also=also)
+
+
+def uncallable_policies(draft: Draft) -> Iterator[Problem]:
+    """Policies that no tenant may call and that no callable policy leads to."""
+    callable_ = callable_policies(draft.plan)
+    led_to = _led_to(draft, callable_)
+    for name, policy in draft.policies.items():
+        if name not in callable_ | led_to:
+            message = f"no tenant may call policy `{name}`, and no policy that one may call leads to it"
+            advice = "give it to a tenant, or take it out"
+            yield problem("uncallable-policy", message, policy.place, help=advice, severity="warning")
+        elif name not in callable_ and policy.cache is not None:
+            spot = draft.written.policies[name].get("cache")
+            message = f"this cache never applies: policy `{name}` is only reached through others"
+            advice = "the cache of the policy that is called is the one that counts; take this one out"
+            place = spot.key_place if spot else policy.place
+            yield problem("nested-cache", message, place, help=advice, severity="warning")
+
+
+def _led_to(draft: Draft, start: frozenset[str]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        for entry in nested(draft.policies[waiting.pop()]):
+            if entry.policy not in found:
+                found.add(entry.policy)
+                waiting.append(entry.policy)
+    return frozenset(found)
+
+
+CHECKS: tuple[Check, ...] = (
+    money_checks.unknown_prices,
+    money_checks.unbounded_output,
+    money_checks.unpayable,
+    money_checks.small_limits,
+    order_checks.hidden_rules,
+    order_checks.starved_targets,
+    order_checks.long_backoffs,
+    order_checks.small_contexts,
+    order_checks.lost_capabilities,
+    sampled_caches,
+    uncallable_policies,
+)

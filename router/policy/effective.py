@@ -1,0 +1,124 @@
+"""The whole effective policy: every value with the place it came from. What `router explain` prints."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from router.decide.classify import TRANSIENT
+from router.errors import RequestError
+from router.plan import Policy
+from router.policy.document import Spot
+from router.policy.load import Loaded
+from router.policy.merge import written_in
+from router.policy.phrases import suggestion
+from router.policy.scalars import count_text, duration_text
+from router.policy.traps import written
+from router.values import Kind, Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """`name` is a dotted path inside the policy, `text` the value as an author would write it. `place` None: built in."""
+
+    name: str
+    text: str
+    place: Place | None
+
+
+def effective(loaded: Loaded, policy: str) -> tuple[Effective, ...]:
+    """Every value that calls of `policy` run with, in the order of the language. Raises RequestError for an unknown
+    policy, ValueError where nothing was compiled."""
+    if loaded.plan is None:
+        raise ValueError("these policies have errors, so nothing is in effect")
+    found = loaded.plan.policies.get(policy)
+    if found is None:
+        advice = suggestion(policy, loaded.plan.policies, what="policies here:")
+        raise RequestError(f"there is no policy `{policy}`", help=advice)
+    return tuple(_rows(found, written_in(loaded.documents).policies[policy]))
+
+
+def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
+    if policy.description:
+        yield _row("description", policy.description, spot)
+    yield from _written("targets", spot.get("targets"))
+    yield from _rules(spot.get("rules"))
+    yield from _timing(policy, spot)
+    yield from _ceiling(policy, spot)
+    yield from _cache(policy, spot)
+    for budget in policy.budgets:
+        window, _, amount = budget.text.partition(": ")
+        yield Effective(name=f"budget.{window}", text=amount, place=budget.place)
+    for name, value in policy.lexical.params.items():
+        yield _row(f"params.{name}", written(value), spot)
+
+
+def _written(name: str, items: Spot | None) -> Iterator[Effective]:
+    for number, item in enumerate(items.items() if items else (), start=1):
+        yield Effective(name=f"{name}.{number}", text=written(item.value), place=item.place)
+
+
+def _rules(rules: Spot | None) -> Iterator[Effective]:
+    """A rule as two lines: when it holds, and what it does."""
+    for rule in rules.items() if rules else ():
+        name, when = rule.get("name"), rule.get("when")
+        if name is None or when is None:
+            continue
+        yield Effective(name=f"rules.{name.value}.when", text=written(when.value), place=when.key_place)
+        for outcome in ("policy", "reject"):
+            found = rule.get(outcome)
+            if found is not None:
+                yield Effective(
+                    name=f"rules.{name.value}.{outcome}", text=written(found.value), place=found.key_place
+                )
+        yield from _written(f"rules.{name.value}.targets", rule.get("targets"))
+
+
+def _timing(policy: Policy, spot: Spot) -> Iterator[Effective]:
+    retry, attempt_s = policy.lexical.retry, policy.lexical.attempt_s
+    yield _row("fall_back_on", _kinds(policy.lexical.fall_back_on), spot)
+    if retry.attempts == 1 and not retry.on:
+        yield _row("retry", "off", spot)
+    else:
+        yield _row("retry.attempts", str(retry.attempts), spot)
+        yield _row("retry.backoff", retry.backoff, spot)
+        yield _row("retry.base", _duration(retry.base_s), spot)
+        yield _row("retry.max", _duration(retry.max_s), spot)
+        yield _row("retry.on", _kinds(retry.on), spot)
+    yield _row("timeout.total", _duration(policy.total_s), spot)
+    yield _row(
+        "timeout.attempt", "what is left of total" if attempt_s is None else _duration(attempt_s), spot
+    )
+
+
+def _ceiling(policy: Policy, spot: Spot) -> Iterator[Effective]:
+    ceiling = policy.ceiling
+    yield _row("ceiling.input_tokens", _count(ceiling.input_tokens), spot)
+    yield _row("ceiling.output_tokens", _count(ceiling.output_tokens), spot)
+    yield _row("ceiling.attempts", "none" if ceiling.attempts is None else str(ceiling.attempts), spot)
+
+
+def _cache(policy: Policy, spot: Spot) -> Iterator[Effective]:
+    if policy.cache is None:
+        yield _row("cache", "off", spot)
+        return
+    yield _row("cache.ttl", _duration(policy.cache.ttl_s), spot)
+    yield _row("cache.scope", policy.cache.scope, spot)
+    yield _row("cache.sampled", written(policy.cache.sampled), spot)
+
+
+def _row(name: str, text: str, policy: Spot) -> Effective:
+    spot = policy.at(*name.split(".", 1))
+    return Effective(name=name, text=text, place=spot.key_place if spot else None)
+
+
+def _kinds(kinds: frozenset[Kind]) -> str:
+    """With the set name where all of its kinds are there."""
+    rest = [str(kind) for kind in Kind if kind in kinds and not (kinds >= TRANSIENT and kind in TRANSIENT)]
+    return f"[{', '.join([*(['transient'] if kinds >= TRANSIENT else []), *rest])}]"
+
+
+def _duration(seconds: float) -> str:
+    return duration_text(round(seconds * 1000))
+
+
+def _count(tokens: int | None) -> str:
+    return "none" if tokens is None else count_text(tokens)

@@ -1,0 +1,172 @@
+"""Checks of money: every hard budget can be kept, and can pay what it is for."""
+
+from collections.abc import Iterator, Sequence
+
+from router.decide.fit import is_free, worst_of
+from router.errors import Problem
+from router.plan import Budget, Limit, Policy
+from router.policy.draft import Draft, problem
+from router.policy.reach import Call, Reached, calls, own_budgets
+from router.policy.scalars import count_text, money_text
+from router.values import Place
+
+
+def unknown_prices(draft: Draft) -> Iterator[Problem]:
+    """Once for each place a target without a price is written, whatever leads there."""
+    plan, seen = draft.plan, set[Place]()
+    for call in calls(plan):
+        for reached in call.reached:
+            if reached.candidate.target.prices is None and reached.entry.place not in seen:
+                budget = call.a_budget_over(plan, reached)
+                if budget is not None:
+                    seen.add(reached.entry.place)
+                    yield _unknown_price(reached, budget)
+
+
+def _unknown_price(reached: Reached, budget: Budget) -> Problem:
+    target = reached.candidate.target
+    message = (
+        f"`{target.name}` has no known price, so the budget `{budget.text}` ({budget.place}) can't be kept"
+    )
+    block = f"providers: {{{target.provider}: {{models: {{{target.model}: {{price: ...}}}}}}}}"
+    advice = f"say what it costs: `{block}`, or `free`"
+    return problem("unknown-price", message, reached.entry.place, help=advice, also=budget.place)
+
+
+def unbounded_output(draft: Draft) -> Iterator[Problem]:
+    """Under a hard budget the whole output allowance is reserved: without a ceiling, the model's maximum."""
+    plan = draft.plan
+    for call in calls(plan):
+        open_ended = [
+            (reached, budget)
+            for reached in call.reached
+            if "max_tokens" not in reached.candidate.params
+            and not is_free(reached.candidate)
+            and (budget := call.a_budget_over(plan, reached))
+        ]
+        if open_ended:
+            yield _no_ceiling(call.policy, *min(open_ended, key=_allowance))
+
+
+def _allowance(found: tuple[Reached, Budget]) -> int:
+    """None first: a model whose maximum is unknown bounds nothing at all."""
+    return -(found[0].candidate.output_tokens or 10**15)
+
+
+def _no_ceiling(policy: Policy, reached: Reached, budget: Budget) -> Problem:
+    target, most = reached.candidate.target.name, reached.candidate.output_tokens
+    reserves = (
+        f"and nothing bounds the output of `{target}`"
+        if most is None
+        else f"so each attempt at `{target}` reserves {count_text(most)} tokens of output"
+    )
+    return problem(
+        "no-output-ceiling",
+        f"policy `{policy.name}` has no ceiling on output under the budget `{budget.text}`, {reserves}",
+        policy.place,
+        help="write `ceiling: {output_tokens: 1k}`, with what its answers need",
+        severity="error" if most is None else "warning",
+        also=budget.place,
+    )
+
+
+def unpayable(draft: Draft) -> Iterator[Problem]:
+    """Budgets that can't pay a single token anywhere: errors. Nor the worst case of one attempt: warnings."""
+    every = tuple(calls(draft.plan))
+    hopeless = {
+        budget: least for budget, least in _cheapest_under(draft.plan, every) if least > budget.amount
+    }
+    yield from (_pays_nothing(budget, least) for budget, least in hopeless.items())
+    for call in every:
+        if hopeless.keys().isdisjoint(call.policy.budgets):
+            yield from _pays_no_worst_case(call.policy, call.reached)
+
+
+def _cheapest_under(plan: Plan, every: Sequence[Call]) -> Iterator[tuple[Budget, int]]:
+    """Each budget with the least that anything charged to it can cost, where all of those prices are known."""
+    under: dict[Budget, list[int | None]] = {}
+    for call in every:
+        for reached in call.reached:
+            for budget in own_budgets(plan, reached):
+                under.setdefault(budget, []).append(_least(reached))
+        cheapest = _cheapest([_least(reached) for reached in call.reached])
+        for scope in call.scopes:
+            for budget in scope.budgets:
+                under.setdefault(budget, []).append(cheapest)
+    for budget, costs in under.items():
+        least = _cheapest(costs)
+        if least is not None:
+            yield budget, least
+
+
+def _cheapest(costs: Sequence[int | None]) -> int | None:
+    """None where any of them is unknown, or there are none."""
+    known = [cost for cost in costs if cost is not None]
+    return min(known, default=None) if len(known) == len(costs) else None
+
+
+def _least(reached: Reached) -> int | None:
+    """One token in, one token out; None where the price is unknown."""
+    prices = reached.candidate.target.prices
+    if prices is None:
+        return None
+    tier = prices.tiers[0]
+    return (tier.cached_input_ausd + tier.output_ausd + 10**9 - 1) // 10**9 + prices.per_request_nusd
+
+
+def _pays_nothing(budget: Budget, least: int) -> Problem:
+    message = f"`{budget.text}` can't pay a single token: the cheapest attempt costs {money_text(least)}"
+    return problem("budget-below-attempt", message, budget.place, help="raise it, or add a cheaper target")
+
+
+def _pays_no_worst_case(policy: Policy, found: Sequence[Reached]) -> Iterator[Problem]:
+    """Only where the policy states what its requests may be: without ceilings the worst case means little."""
+    worst = [(cost, reached) for reached in found if (cost := _worst(reached)) is not None]
+    cost, reached = max(worst, key=lambda each: each[0], default=(0, None))
+    small = min(policy.budgets, key=lambda budget: budget.amount, default=None)
+    if reached is None or small is None or cost <= small.amount:
+        return
+    yield problem(
+        "budget-below-attempt",
+        f"`{small.text}` can't pay the worst case of one attempt at `{reached.candidate.target.name}`, "
+        f"{money_text(cost)}",
+        small.place,
+        help="requests near the ceiling skip that target as over_budget; lower `ceiling`, or raise the budget",
+        severity="warning",
+        also=reached.entry.place,
+    )
+
+
+def _worst(reached: Reached) -> int | None:
+    candidate = reached.candidate
+    if candidate.input_ceiling is None or "max_tokens" not in candidate.params:
+        return None
+    return worst_of(candidate, candidate.input_ceiling).nusd
+
+
+def small_limits(draft: Draft) -> Iterator[Problem]:
+    """A limit on tokens that no request through a policy fits in: its whole allowance is taken at once."""
+    plan = draft.plan
+    for call in calls(plan):
+        outputs = [reached.candidate.output_tokens for reached in call.reached]
+        least = min((tokens for tokens in outputs if tokens is not None), default=0)
+        for scope in call.scopes:
+            for limit in scope.limits:
+                if _is_below(limit, least):
+                    yield _small_limit(limit, call.policy, least)
+
+
+def _is_below(limit: Limit, output_tokens: int) -> bool:
+    return limit.unit in ("tokens", "output_tokens") and limit.at_most < output_tokens
+
+
+def _small_limit(limit: Limit, policy: Policy, least: int) -> Problem:
+    message = f"`{limit.text}` is below the {count_text(least)} tokens of output that one request of policy"
+    return problem(
+        "limit-below-request",
+        f"{message} `{policy.name}` reserves",
+        limit.place,
+        help="raise the limit, or lower `ceiling: {output_tokens: ...}`",
+        severity="warning",
+        also=policy.place,
+    )

@@ -1,0 +1,184 @@
+"""Checks of order and time: every rule and target that is written can have its turn."""
+
+from collections.abc import Iterator
+
+from router.errors import Problem
+from router.plan import Condition, LocalTime, Plan, Rule
+from router.policy.draft import Draft, problem
+from router.policy.reach import Branch, Reached, branches
+from router.policy.scalars import count_text, duration_text
+from router.values import Place
+
+
+def hidden_rules(draft: Draft) -> Iterator[Problem]:
+    """A rule is hidden where an earlier one holds whenever it does."""
+    for policy in draft.policies.values():
+        for position, rule in enumerate(policy.rules):
+            hiding = next((earlier for earlier in policy.rules[:position] if _hides(earlier, rule)), None)
+            if hiding is not None:
+                hider = f"`{hiding.name}` ({hiding.place})"
+                message = f"rule `{rule.name}` is never reached: {hider} holds whenever it does"
+                advice = "put the narrower rule first, or take one out"
+                yield problem("rule-never-reached", message, rule.place, help=advice, also=hiding.place)
+
+
+def _hides(earlier: Rule, later: Rule) -> bool:
+    return all(any(_implies(given, wanted) for given in later.when) for wanted in earlier.when)
+
+
+def _implies(given: Condition, wanted: Condition) -> bool:
+    """Whether `wanted` is known to hold wherever `given` does."""
+    if given.field != wanted.field or given.negated != wanted.negated or given.budget != wanted.budget:
+        return False
+    # what is negated is implied the other way around: not (a or b) implies not a
+    narrow, wide = (given, wanted) if not given.negated else (wanted, given)
+    if narrow.any_of or wide.any_of:
+        return _any_of_within(narrow, wide)
+    if narrow.local_time is not None and wide.local_time is not None:
+        return _span_within(narrow.local_time, wide.local_time)
+    return narrow.is_true == wide.is_true and _bounds_within(narrow, wide)
+
+
+def _any_of_within(narrow: Condition, wide: Condition) -> bool:
+    if narrow.field != "tenant":
+        return set(narrow.any_of) <= set(wide.any_of)
+    return all(any(f"{path}/".startswith(f"{above}/") for above in wide.any_of) for path in narrow.any_of)
+
+
+def _span_within(narrow: LocalTime, wide: LocalTime) -> bool:
+    return (narrow.from_min, narrow.to_min) == (wide.from_min, wide.to_min) and (
+        not wide.days or bool(narrow.days and narrow.days <= wide.days)
+    )
+
+
+def _bounds_within(narrow: Condition, wide: Condition) -> bool:
+    over_fits = wide.over is None or (narrow.over is not None and narrow.over >= wide.over)
+    up_to_fits = wide.up_to is None or (narrow.up_to is not None and narrow.up_to <= wide.up_to)
+    return over_fits and up_to_fits
+
+
+def starved_targets(draft: Draft) -> Iterator[Problem]:
+    """Targets that those before them, with one attempt each, leave no time or no attempt for."""
+    plan, seen = draft.plan, set[Place]()
+    for policy in plan.policies.values():
+        for branch in branches(plan, policy):
+            for found in _starved(branch, plan, draft):
+                if found.place not in seen:
+                    seen.add(found.place)
+                    yield found
+
+
+def _starved(branch: Branch, plan: Plan, draft: Draft) -> Iterator[Problem]:
+    """The first of a branch: what comes after it starves too."""
+    spent_s, names = 0.0, set[str]()
+    for reached in branch.reached:
+        candidate = reached.candidate
+        if candidate.target.name in names:
+            continue
+        if candidate.attempts_ceiling is not None and len(names) >= candidate.attempts_ceiling:
+            yield _out_of_attempts(reached, candidate.attempts_ceiling)
+            return
+        if spent_s >= candidate.total_s:
+            yield from _out_of_time(reached, spent_s, branch, draft)
+            return
+        names.add(candidate.target.name)
+        attempt_s = candidate.lexical.attempt_s
+        spent_s += candidate.total_s if attempt_s is None else min(attempt_s, candidate.total_s)
+
+
+def _out_of_attempts(reached: Reached, attempts: int) -> Problem:
+    name = reached.candidate.target.name
+    message = (
+        f"`{name}` is never tried: `ceiling: {{attempts: {attempts}}}` is used up by the targets before it"
+    )
+    advice = "raise `attempts`, or take the target out"
+    return problem("starved-target", message, reached.via, help=advice, severity="warning")
+
+
+def _out_of_time(reached: Reached, spent_s: float, branch: Branch, draft: Draft) -> Iterator[Problem]:
+    """Nothing is said where nobody said anything about time: that is the built-in default, and `explain` prints it."""
+    candidate = reached.candidate
+    before = [each.candidate for each in branch.reached[: branch.reached.index(reached)]]
+    written = [draft.written.policies[each.policy].get("timeout") for each in before]
+    if not any(written) and not any(each.lexical.attempt_s for each in before):
+        return
+    endless = any(each.lexical.attempt_s is None for each in before)
+    name, spent, total = candidate.target.name, _duration(spent_s), _duration(candidate.total_s)
+    message = (
+        f"`{name}` is not tried when those before it time out: that takes {spent}, and it has {total} in all"
+    )
+    advice = "write a shorter `timeout: {attempt: ...}` for those before it, or a longer `total`"
+    severity = "note" if endless else "warning"
+    yield problem("starved-target", message, reached.via, help=advice, severity=severity)
+
+
+def _duration(seconds: float) -> str:
+    return duration_text(round(seconds * 1000))
+
+
+def long_backoffs(draft: Draft) -> Iterator[Problem]:
+    for name, policy in draft.policies.items():
+        retry, base = policy.lexical.retry, draft.written.policies[name].at("retry", "base")
+        if base is not None and retry.attempts > 1 and retry.base_s >= policy.total_s:
+            total = _duration(policy.total_s)
+            message = f"the first wait between retries, `{base.value}`, outlasts the whole request ({total})"
+            advice = "make `base` shorter, or `timeout: {total: ...}` longer"
+            severity = "warning"
+            yield problem("backoff-beyond-deadline", message, base.key_place, help=advice, severity=severity)
+
+
+def small_contexts(draft: Draft) -> Iterator[Problem]:
+    """Targets that some requests of their branch don't fit in."""
+    plan, seen = draft.plan, set[Place]()
+    for policy in plan.policies.values():
+        for branch in branches(plan, policy):
+            for reached in branch.reached:
+                most, context = _largest_input(reached), reached.candidate.target.context_tokens
+                if (
+                    most is not None
+                    and context is not None
+                    and context < most
+                    and reached.entry.place not in seen
+                ):
+                    seen.add(reached.entry.place)
+                    yield _small_context(reached, context, most)
+
+
+def _largest_input(reached: Reached) -> int | None:
+    rule = reached.rule
+    uppers = (
+        [each.up_to for each in rule.when if each.field == "input_tokens" and not each.negated]
+        if rule
+        else []
+    )
+    bounds = [bound for bound in (reached.candidate.input_ceiling, *uppers) if bound is not None]
+    return min(bounds, default=None)
+
+
+def _small_context(reached: Reached, context: int, most: int) -> Problem:
+    name = reached.candidate.target.name
+    message = (
+        f"`{name}` takes {count_text(context)} tokens of input, and requests may have {count_text(most)}"
+    )
+    advice = "larger requests skip it; lower `ceiling: {input_tokens: ...}`, or send them elsewhere by a rule"
+    return problem("smaller-context", message, reached.entry.place, help=advice, severity="warning")
+
+
+def lost_capabilities(draft: Draft) -> Iterator[Problem]:
+    """A target behind `when: {needs: [...]}` that can do none of these is dropped every time."""
+    for policy in draft.policies.values():
+        for branch in branches(draft.plan, policy):
+            needs = branch.rule and next(
+                (each.any_of for each in branch.rule.when if each.field == "needs" and not each.negated), None
+            )
+            for reached in branch.reached if needs else ():
+                supports = reached.candidate.target.supports
+                if needs and supports is not None and supports.isdisjoint(needs):
+                    yield _lost(reached, needs)
+
+
+def _lost(reached: Reached, needs: tuple[str, ...]) -> Problem:
+    name = reached.candidate.target.name
+    message = f"`{name}` is never tried here: it has no {' or '.join(needs)}, which the rule is about"
+    advice = "take it out, or say what it can do: `models: {...: {supports: [...]}}`"
+    return problem("capability-lost", message, reached.entry.place, help=advice, severity="warning")
