@@ -2,6 +2,7 @@
 its own, and one of them (`api_base`, `fallbacks`, `mock_response`) in a caller's parameters must never get through."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from router.adapters.litellm_exchange import WireRefusal
@@ -71,7 +72,7 @@ def arguments(call: WireCall, *, stand_in_key: str | None = None) -> dict[str, A
         **call.wire,
         **chosen,
         "model": model_name(call),
-        "messages": [dict(message) for message in call.messages],
+        "messages": deepcopy([dict(message) for message in call.messages]),
         "timeout": call.timeout_s,
         "api_key": call.api_key or stand_in_key,
         "api_base": call.base_url,
@@ -79,5 +80,6 @@ def arguments(call: WireCall, *, stand_in_key: str | None = None) -> dict[str, A
         "num_retries": 0,
         "max_retries": 0,
         "caching": False,
+        "_skip_mcp_handler": True,  # else tools= needs litellm's `mcp` package, and looks for servers of its proxy
         **({"stream_options": {"include_usage": True}} if call.stream else {}),
     }
