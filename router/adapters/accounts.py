@@ -1,13 +1,13 @@
 """What a reservation holds of its counters and windows, state by state: the arithmetic every ledger shares."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
+from router.decide.classify import FAILURES
 from router.decide.sliding import Room
 from router.errors import StoreError
 from router.plan import Limit, Unit, Window
-from router.ports import Charge, Counter, Hold, Settlement, Shortfall, Take
+from router.ports import Charge, Counter, Hold, Outcome, Settlement, Shortfall, Take
 
 State = Literal["reserved", "sent", "settled", "released", "expired"]
 OPEN: frozenset[State] = frozenset({"reserved", "sent"})
@@ -22,8 +22,7 @@ LAPSES_A_STEP = 16
 """Lapsed leases that one `reserve` resolves at most, so that no call pays for a crowd that died."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(NamedTuple):
     """What one reservation needs of one counter (`key` from `counter_key`)."""
 
     key: str
@@ -31,8 +30,7 @@ class Part:
     needed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(NamedTuple):
     """What one reservation took of one sliding window (`key` from `limit_key`), in bucket `at`."""
 
     key: str
@@ -42,18 +40,19 @@ class Taken:
 
 
 def counter_key(counter: Counter) -> str:
-    """One text per counter; the owner comes last because only owners may hold spaces."""
-    return f"{counter.unit} {counter.window} {counter.start} {counter.owner}"
+    """One text per counter. The owner comes last because only owners may hold spaces, and after the window so that
+    what is spent from today lies together."""
+    return f"{counter.window} {counter.start} {counter.unit} {counter.owner}"
 
 
 def counter_of(key: str) -> Counter:
-    unit, window, start, owner = key.split(" ", 3)
+    window, start, unit, owner = key.split(" ", 3)
     return Counter(owner=owner, unit=_UNITS[unit], window=_WINDOWS[window], start=start)
 
 
 def limit_key(limit: Limit) -> str:
     """One text per sliding window: its amount may be edited without losing the count."""
-    return f"{limit.unit} {limit.window_s:g} {limit.owner}"
+    return f"{limit.owner} {limit.unit} {limit.window_s:g}"
 
 
 def parts_of(charges: Iterable[Charge]) -> tuple[Part, ...]:
@@ -162,6 +161,19 @@ def held_now(
 ) -> tuple[tuple[Counter, int], ...]:
     """What each counter holds for a row, settled or reserved."""
     return tuple((counter_of(part.key), sum(held(state, part.unit, part.needed, ending))) for part in parts)
+
+
+# --- Health -----------------------------------------------------------------------------------------------------------
+
+
+def model_name(outcome: Outcome) -> tuple[str, str]:
+    """Under which name the health of a model is kept."""
+    return outcome.provider, f"model:{outcome.model}"
+
+
+def counts_against(outcome: Outcome) -> bool:
+    """Whether this failure speaks against the model's health."""
+    return outcome.kind is not None and FAILURES[outcome.kind].breaker
 
 
 # --- Errors -----------------------------------------------------------------------------------------------------------

@@ -3,20 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from router.adapters.accounts import counts_against, model_name
 from router.adapters.memory_store import MemoryStore
-from router.decide.classify import FAILURES
 from router.ports import KeyHealth, Outcome
 
 Name = tuple[str, str]
-
-
-def model_name(outcome: Outcome) -> Name:
-    return outcome.provider, f"model:{outcome.model}"
-
-
-def counts(outcome: Outcome) -> bool:
-    """Whether this failure speaks against the model's health."""
-    return outcome.kind is not None and FAILURES[outcome.kind].breaker
 
 
 class MemoryHealth:
@@ -39,7 +30,7 @@ class MemoryHealth:
                 self._known.pop(model_name(outcome), None)
                 self._known.pop(key or model_name(outcome), None)
                 return
-            if counts(outcome):
+            if counts_against(outcome):
                 self._fail(model_name(outcome))
             if key is not None and outcome.cooling_s > 0:
                 self._cool(key, outcome.now_s + outcome.cooling_s)

@@ -16,12 +16,13 @@ TICKS_PER_S = 2**22  # today's Unix times are whole in it as floats, so bucket a
 SET_BACK_S = 600.0
 """A stamp this much (and two windows) behind the newest means that the clock was set back: counts begin anew."""
 
-_EMPTY = array("q", bytes(8 * KEPT))
+_EMPTY = array("I", bytes(array("I").itemsize * KEPT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slide:
-    """Counts per bucket, oldest first; the last one is of bucket `head`. The array is never changed in place."""
+    """Counts per bucket, oldest first; the last one is of bucket `head`. The array is never changed in place; its
+    items are of four bytes, or of eight (`q`) where one did not fit."""
 
     head: int
     counts: "array[int]"
@@ -56,7 +57,10 @@ def taken(slide: Slide, at: int, amount: int) -> Slide:
     if amount == 0 or not 0 <= place < KEPT:
         return slide
     counts = slide.counts[:]
-    counts[place] += amount
+    count = max(0, counts[place] + amount)
+    if count.bit_length() > 32:
+        counts = array("q", counts)
+    counts[place] = count
     return Slide(head=slide.head, counts=counts)
 
 
@@ -74,7 +78,8 @@ def _moved(slide: Slide | None, bucket: int, window_s: float) -> Slide:
         return Slide(head=bucket, counts=_EMPTY)
     ahead = bucket - slide.head
     if ahead > 0:
-        return Slide(head=bucket, counts=slide.counts[ahead:] + _EMPTY[: min(ahead, KEPT)])
+        fresh = array(slide.counts.typecode, bytes(slide.counts.itemsize * min(ahead, KEPT)))
+        return Slide(head=bucket, counts=slide.counts[ahead:] + fresh)
     behind_s = -ahead * window_s / BUCKETS
     if behind_s > max(2 * window_s, SET_BACK_S):
         return Slide(head=bucket, counts=_EMPTY)

@@ -1,0 +1,229 @@
+"""One SQLite file for all ports of a state: its connection, its atomic steps, and what to do while it is busy."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+from router.adapters.forks import watch_forks
+from router.adapters.sqlite_schema import ForeignFile, prepare
+from router.errors import StoreError
+from router.ports import Clock, Draw
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Cursor], T]
+
+INLINE_S = 0.002  # how long a busy file is met by blocking: most transactions of others are over by then
+PATIENCE_S = 2.0  # how long in all, awaited
+PAUSE_S = 0.004  # between two tries, plus as much again by chance
+
+BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class SqliteFile:
+    """A file in WAL mode, opened on first use by each process, private (0600, in a folder 0700 where it made one).
+
+    One connection under one lock: SQLite has one writer anyway, and threads that wait for a lock wake in order
+    where connections would poll. No connection crosses a fork. What was committed survives `kill -9`; with `full`
+    it survives a power loss as well, at about ten times the cost a step.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], clock: Clock, draw: Draw, *, full: bool = False) -> None:
+        self.path = Path(path)
+        self._clock = clock
+        self._draw = draw
+        self._full = full
+        self._lock = Lock()
+        self._pid = os.getpid()
+        self._connection: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor | None = None
+        self._paused = False
+        watch_forks(self)
+
+    @property
+    def suspends(self) -> bool:
+        return self._clock.suspends
+
+    # --- Steps ----------------------------------------------------------------------------------------------------
+
+    async def step(
+        self, port: str, work: Work[T], *, begin: str = "BEGIN IMMEDIATE", ending: bool = False
+    ) -> T:
+        """Run `work` in one transaction, or without one where `begin` is "" and it is a single statement.
+
+        `work` may run again when the file was busy. One that is `ending` gives something back, so a cancelled caller
+        still waits for it. Raises StoreError(port=...) when the file stays busy, can't be used, or is damaged;
+        nothing of this step is then kept.
+        """
+        try:
+            return self._inline(port, work, begin)
+        except _Busy:
+            again = self._again(port, work, begin)
+        return await (_to_its_end(again) if ending and self.suspends else again)
+
+    async def _again(self, port: str, work: Work[T], begin: str) -> T:
+        ends_s = self._clock.mono_s() + PATIENCE_S
+        while self._clock.mono_s() < ends_s:
+            await self._clock.sleep(PAUSE_S * (1 + self._draw.fraction()))
+            try:
+                return self._inline(port, work, begin)
+            except _Busy:
+                continue
+        raise StoreError(
+            f"the state file `{self.path}` was busy for {PATIENCE_S:g} s",
+            port=port,
+            help="another process holds it in the middle of a write: resume or end the one that stands still",
+        )
+
+    def _inline(self, port: str, work: Work[T], begin: str) -> T:
+        ends_s = time.monotonic() + INLINE_S
+        with self._own_lock():
+            while True:
+                try:
+                    return self._once(self._opened(), work, begin)
+                except (sqlite3.Error, ForeignFile, OSError) as error:
+                    if not _is_busy(error):
+                        self._close()  # whatever it is, the next step begins with a fresh look at the file
+                        raise self._explained(error, port) from error
+                    if time.monotonic() >= ends_s:
+                        raise _Busy from None
+                time.sleep(INLINE_S / 20)
+
+    def _once(self, cursor: sqlite3.Cursor, work: Work[T], begin: str) -> T:
+        if not begin:
+            return work(cursor)
+        cursor.execute(begin)
+        try:
+            result = work(cursor)
+            cursor.execute("COMMIT")
+        except BaseException:
+            self._roll_back(cursor)
+            raise
+        return result
+
+    def _roll_back(self, cursor: sqlite3.Cursor) -> None:
+        try:
+            if cursor.connection.in_transaction:
+                cursor.execute("ROLLBACK")
+        except sqlite3.Error:  # the connection is beyond use; what it had begun ends with it
+            self._close()
+
+    # --- The connection -------------------------------------------------------------------------------------------
+
+    def _own_lock(self) -> Lock:
+        if self._pid != os.getpid():
+            self._after_unseen_fork()
+        return self._lock
+
+    def _opened(self) -> sqlite3.Cursor:
+        if self._cursor is None:
+            self._cursor = self._connect()
+        return self._cursor
+
+    def _connect(self) -> sqlite3.Cursor:
+        _make_private(self.path)
+        connection = sqlite3.connect(
+            self.path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA trusted_schema = OFF")
+            cursor.execute(f"PRAGMA synchronous = {'FULL' if self._full else 'NORMAL'}")
+            cursor.execute("PRAGMA secure_delete = OFF")  # it holds neither content nor secrets
+            cursor.execute("PRAGMA journal_size_limit = 67108864")
+            mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            if mode != "wal":
+                raise ForeignFile(f"can't be used in WAL mode (it is in `{mode}`)", "put it on a local disk")
+            prepare(cursor)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return cursor
+
+    def _close(self) -> None:
+        connection, self._connection, self._cursor = self._connection, None, None
+        if connection is not None:
+            connection.close()
+
+    async def aclose(self) -> None:
+        """Close the connection. A later step opens it again."""
+        with self._own_lock():
+            self._close()
+
+    # --- Forks ----------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        # SQLite forbids taking a connection over: its locks belong to the process, its bookkeeping does not know that.
+        # The bound is for a fork from a signal handler that interrupted a step of its own thread.
+        self._paused = self._lock.acquire(timeout=PATIENCE_S)
+        if self._paused:
+            self._close()
+
+    def after_fork(self) -> None:
+        if self._pid != os.getpid():
+            self._lock, self._pid = Lock(), os.getpid()
+        elif self._paused:
+            self._lock.release()
+
+    def _after_unseen_fork(self) -> None:
+        """A fork from C, without Python's hooks. A connection that was idle can be closed; one in use can't."""
+        if self._lock.locked():
+            raise sqlite3.OperationalError("this process was forked while another thread was writing")
+        self._lock, self._pid = Lock(), os.getpid()
+        self._close()
+
+    # --- Errors ---------------------------------------------------------------------------------------------------
+
+    def _explained(self, error: Exception, port: str) -> StoreError:
+        if isinstance(error, ForeignFile):
+            return StoreError(f"the state file `{self.path}` {error}", port=port, help=error.help)
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+            return StoreError(
+                f"the state file `{self.path}` is damaged: {error}",
+                port=port,
+                help="restore a copy, or move it away with its -wal and -shm to begin anew with nothing spent",
+            )
+        return StoreError(
+            f"the state file `{self.path}` can't be used: {error}",
+            port=port,
+            help="see that its folder exists, has room and may be written, or name another file as state",
+        )
+
+
+class _Busy(Exception):
+    """Still busy after the inline wait."""
+
+
+def _is_busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in BUSY
+
+
+def _make_private(path: Path) -> None:
+    """Create `path` readable by its owner alone; SQLite gives the files beside it the same mode."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
+
+
+async def _to_its_end(step: Coroutine[Any, Any, T]) -> T:
+    """Run `step` to its end although the caller is cancelled meanwhile; then the caller is cancelled."""
+    from asyncio import CancelledError, ensure_future, shield, wait
+
+    task = ensure_future(step)
+    try:
+        return await shield(task)
+    except CancelledError:
+        while not task.done():
+            try:
+                await wait({task})
+            except CancelledError:
+                continue
+        task.exception()  # seen: the cancellation is what the caller hears of
+        raise

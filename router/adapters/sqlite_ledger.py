@@ -1,0 +1,230 @@
+"""Reservations in a SQLite file: one row per attempt, and counters that are always the sum of the rows."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from typing import NamedTuple
+
+from router.adapters import accounts
+from router.adapters.accounts import LAPSED, LAPSES_A_STEP, UNSETTLED, State, counter_key, limit_key
+from router.adapters.sqlite_file import SqliteFile
+from router.adapters.sqlite_rows import (
+    INSERT,
+    PUT_WINDOW,
+    SELECT_ROWS,
+    attempt_values,
+    parts_from,
+    read_slide,
+    row_from,
+    slide_bytes,
+    slide_from,
+    takes_from,
+    usage_text,
+)
+from router.decide.sliding import Room, room, taken
+from router.ports import Balance, Counter, Granted, Hold, Refused, Row, Settlement
+
+ROWS_A_STEP = 1000
+RECONCILED_A_STEP = 64
+
+SELECT_ATTEMPT = "SELECT seq, state, worst_nusd, parts, takes FROM attempts WHERE"
+SELECT_LAPSED = f"{SELECT_ATTEMPT} ended_at_s IS NULL AND lease_until_s <= ? ORDER BY lease_until_s LIMIT ?"
+ADD_RESERVED = """
+    INSERT INTO counters VALUES (?, 0, ?)
+    ON CONFLICT (key) DO UPDATE SET reserved = reserved + excluded.reserved
+"""
+CHANGE_COUNTER = "UPDATE counters SET settled = settled + ?, reserved = reserved + ? WHERE key = ?"
+END_ATTEMPT = """
+    UPDATE attempts SET state = ?, cost_nusd = ?, usage = ?, how = ?, kind = ?, ended_at_s = ? WHERE seq = ?
+"""
+
+
+class SqliteLedger:
+    """A Ledger in a SqliteFile."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    @property
+    def suspends(self) -> bool:
+        return self._file.suspends
+
+    async def reserve(self, hold: Hold) -> Granted | Refused:
+        return await self._file.step("ledger", lambda cursor: _reserve(cursor, hold))
+
+    async def mark_sent(self, id: str, *, now_s: float) -> None:
+        def work(cursor: sqlite3.Cursor) -> None:
+            cursor.execute(
+                "UPDATE attempts SET state = 'sent' WHERE id = ? AND state IN ('reserved', 'sent')", (id,)
+            )
+            if cursor.rowcount == 0:
+                raise accounts.ended_before_sent(id, _attempt(cursor, id).state)
+
+        await self._file.step("ledger", work, begin="")
+
+    async def renew(self, id: str, *, lease_until_s: float) -> None:
+        change = (
+            "UPDATE attempts SET lease_until_s = max(lease_until_s, ?) WHERE id = ? AND ended_at_s IS NULL"
+        )
+        await self._file.step("ledger", lambda cursor: cursor.execute(change, (lease_until_s, id)), begin="")
+
+    async def settle(self, id: str, settlement: Settlement) -> None:
+        def work(cursor: sqlite3.Cursor) -> None:
+            attempt = _attempt(cursor, id)
+            if attempt.state in UNSETTLED:
+                _end(cursor, attempt, "settled", settlement.now_s, settlement)
+
+        await self._file.step("ledger", work, ending=True)
+
+    async def release(self, id: str, *, now_s: float) -> None:
+        def work(cursor: sqlite3.Cursor) -> None:
+            found = cursor.execute(f"{SELECT_ATTEMPT} id = ? AND state = 'reserved'", (id,)).fetchone()
+            if found is not None:
+                _end(cursor, _Attempt(*found), "released", now_s)
+
+        await self._file.step("ledger", work, ending=True)
+
+    async def reconcile(self, *, now_s: float) -> int:
+        resolved = count = RECONCILED_A_STEP
+        while count == RECONCILED_A_STEP:
+            count = await self._file.step("ledger", lambda cursor: _lapse(cursor, now_s, RECONCILED_A_STEP))
+            resolved += count
+        return resolved - RECONCILED_A_STEP
+
+    async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
+        return await self._file.step("ledger", partial(_balances, counters=counters), begin="BEGIN")
+
+    async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
+        rows: list[Row] = []
+        last = 0
+        while limit is None or len(rows) < limit:
+            wanted = ROWS_A_STEP if limit is None else min(ROWS_A_STEP, limit - len(rows))
+            found = await self._file.step(
+                "ledger", partial(_rows, after=last, since_s=since_s, limit=wanted), begin=""
+            )
+            rows += found
+            if len(found) < wanted:
+                break
+            last = rows[-1].seq
+        return rows
+
+    async def aclose(self) -> None:
+        await self._file.aclose()
+
+
+# --- Inside a step ----------------------------------------------------------------------------------------------------
+
+
+class _Attempt(NamedTuple):
+    """What is needed to end a row."""
+
+    seq: int
+    state: State
+    worst_nusd: int
+    parts: str
+    takes: str
+
+
+def _attempt(cursor: sqlite3.Cursor, id: str) -> _Attempt:
+    found = cursor.execute(f"{SELECT_ATTEMPT} id = ?", (id,)).fetchone()
+    if found is None:
+        raise accounts.unknown_row(id)
+    return _Attempt(*found)
+
+
+def _reserve(cursor: sqlite3.Cursor, hold: Hold) -> Granted | Refused:
+    lapsed, seq, used, slides = _read(cursor, hold)
+    if lapsed:
+        _lapse(cursor, hold.now_s, LAPSES_A_STEP)
+        _, seq, used, slides = _read(cursor, hold)
+    rooms = [
+        room(slide_from(slide), take.limit.window_s, take.limit.at_most, take.amount, now_s=hold.now_s)
+        for take, slide in zip(hold.takes, slides, strict=True)
+    ]
+    short = accounts.shortfalls(hold, used, rooms)
+    if short:
+        cursor.execute("UPDATE meta SET value = ? WHERE name = 'refused_seq'", (seq,))
+        return Refused(seq=seq, shortfalls=short)
+    _begin(cursor, hold, seq, rooms)
+    return Granted(seq=seq)
+
+
+def _read(cursor: sqlite3.Cursor, hold: Hold) -> tuple[bool, int, Sequence[int], Sequence[bytes | None]]:
+    """Everything that decides, in one query: is there a lapsed lease, the next seq, what is used, the windows."""
+    charges, takes = len(hold.charges), len(hold.takes)
+    keys = [counter_key(charge.counter) for charge in hold.charges]
+    windows = [limit_key(take.limit) for take in hold.takes]
+    lapsed, granted, refused, *rest = cursor.execute(
+        _read_query(charges, takes), (hold.now_s, *keys, *windows)
+    ).fetchone()
+    seq = max(granted or 0, refused) + 1
+    return lapsed is not None, seq, [used or 0 for used in rest[:charges]], rest[charges:]
+
+
+@cache
+def _read_query(charges: int, takes: int) -> str:
+    columns = (
+        "(SELECT seq FROM attempts WHERE ended_at_s IS NULL AND lease_until_s <= ? LIMIT 1)",
+        "(SELECT max(seq) FROM attempts)",
+        "(SELECT value FROM meta WHERE name = 'refused_seq')",
+        *["(SELECT settled + reserved FROM counters WHERE key = ?)"] * charges,
+        *["(SELECT slide FROM windows WHERE key = ?)"] * takes,
+    )
+    return f"SELECT {', '.join(columns)}"
+
+
+def _begin(cursor: sqlite3.Cursor, hold: Hold, seq: int, rooms: Sequence[Room]) -> None:
+    parts, takes = accounts.parts_of(hold.charges), accounts.takes_of(hold.takes, rooms)
+    try:
+        cursor.execute(INSERT, attempt_values(hold, seq, parts, takes))
+    except sqlite3.IntegrityError:
+        raise accounts.known_row(hold.id) from None
+    cursor.executemany(ADD_RESERVED, [(part.key, part.needed) for part in parts])
+    slides = {limit_key(take.limit): found.slide for take, found in zip(hold.takes, rooms, strict=True)}
+    cursor.executemany(
+        PUT_WINDOW, [(take.key, slide_bytes(taken(slides[take.key], take.at, take.amount))) for take in takes]
+    )
+
+
+def _end(
+    cursor: sqlite3.Cursor, attempt: _Attempt, state: State, now_s: float, ending: Settlement | None = None
+) -> None:
+    """Move what the row holds from where it stands to what it ends as, in the windows it began in."""
+    cost_nusd = accounts.row_cost_nusd(state, attempt.worst_nusd, ending)
+    how = (usage_text(ending.usage), ending.how, ending.kind) if ending else (None, None, None)
+    cursor.execute(END_ATTEMPT, (state, cost_nusd, *how, now_s, attempt.seq))
+    cursor.executemany(
+        CHANGE_COUNTER,
+        [
+            (*accounts.change(part, attempt.state, state, ending), part.key)
+            for part in parts_from(attempt.parts)
+        ],
+    )
+    for take in takes_from(attempt.takes):
+        by = accounts.in_window(state, take, ending) - take.amount
+        slide = read_slide(cursor, take.key) if by else None
+        if slide is not None:
+            cursor.execute(PUT_WINDOW, (take.key, slide_bytes(taken(slide, take.at, by))))
+
+
+def _lapse(cursor: sqlite3.Cursor, now_s: float, at_most: int) -> int:
+    found = cursor.execute(SELECT_LAPSED, (now_s, at_most)).fetchall()
+    for values in found:
+        attempt = _Attempt(*values)
+        _end(cursor, attempt, LAPSED[attempt.state], now_s)
+    return len(found)
+
+
+def _balances(cursor: sqlite3.Cursor, *, counters: Sequence[Counter]) -> dict[Counter, Balance]:
+    query = "SELECT settled, reserved FROM counters WHERE key = ?"
+    found = {counter: cursor.execute(query, (counter_key(counter),)).fetchone() for counter in counters}
+    return {
+        counter: Balance(settled=values[0], reserved=values[1]) if values else Balance()
+        for counter, values in found.items()
+    }
+
+
+def _rows(cursor: sqlite3.Cursor, *, after: int, since_s: float, limit: int) -> list[Row]:
+    found = cursor.execute(SELECT_ROWS, (after, since_s, limit))
+    names = [column[0] for column in found.description]
+    return [row_from(dict(zip(names, values, strict=True))) for values in found.fetchall()]

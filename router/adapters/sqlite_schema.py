@@ -1,0 +1,105 @@
+"""The tables of a state file, and their version."""
+
+import sqlite3
+
+VERSION = 1
+APPLICATION_ID = 0x726F7574  # "rout": says whose file this is
+
+SCHEMA = """
+CREATE TABLE attempts (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    worst_nusd INTEGER NOT NULL,
+    worst_tokens INTEGER NOT NULL,
+    cost_nusd INTEGER NOT NULL,
+    usage TEXT,            -- JSON: the fields of a Usage that are not zero
+    how TEXT,
+    kind TEXT,
+    parts TEXT NOT NULL,   -- JSON: [[counter, unit, needed], ...]
+    takes TEXT NOT NULL,   -- JSON: [[window, unit, bucket, amount], ...]
+    reserved_at_s REAL NOT NULL,
+    ended_at_s REAL,
+    lease_until_s REAL NOT NULL,
+    request_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    policy TEXT NOT NULL,
+    tenant TEXT,
+    user TEXT,
+    target TEXT NOT NULL,
+    plan_digest TEXT NOT NULL,
+    prices_digest TEXT NOT NULL
+);
+CREATE INDEX open_leases ON attempts (lease_until_s) WHERE ended_at_s IS NULL;
+CREATE TABLE counters (
+    key TEXT PRIMARY KEY,  -- window, start, unit, owner
+    settled INTEGER NOT NULL,
+    reserved INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE windows (
+    key TEXT PRIMARY KEY,  -- owner, unit, seconds
+    slide BLOB NOT NULL    -- newest bucket, counts of the buckets up to it
+) WITHOUT ROWID;
+CREATE TABLE permits (
+    id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    until_s REAL NOT NULL,
+    PRIMARY KEY (id, key)
+) WITHOUT ROWID;
+CREATE INDEX permits_of ON permits (key, until_s);
+CREATE TABLE health (
+    provider TEXT NOT NULL,
+    name TEXT NOT NULL,    -- of a key, or model:NAME
+    failures INTEGER NOT NULL,
+    cooling_until_s REAL NOT NULL,
+    PRIMARY KEY (provider, name)
+) WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('refused_seq', 0);
+"""
+
+
+class ForeignFile(Exception):
+    """The file is not one that this version may write. `help` says what to do."""
+
+    def __init__(self, message: str, help: str) -> None:
+        super().__init__(message)
+        self.help = help
+
+
+def prepare(cursor: sqlite3.Cursor) -> None:
+    """Make the tables where there are none. Raises ForeignFile for a newer version and for another program's file."""
+    if _version(cursor) == VERSION:
+        return
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        if _version(cursor) != VERSION:  # else another process was faster
+            _create(cursor)
+        cursor.execute("COMMIT")
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        raise
+
+
+def _create(cursor: sqlite3.Cursor) -> None:
+    for statement in SCHEMA.split(";"):
+        cursor.execute(statement)
+    cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    cursor.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _version(cursor: sqlite3.Cursor) -> int:
+    """The version of the tables, 0 for an empty file."""
+    version = int(cursor.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(cursor.execute("PRAGMA application_id").fetchone()[0])
+    if owner == APPLICATION_ID:
+        if version > VERSION:
+            raise ForeignFile(
+                f"was written by a newer router (its version is {version}, this router knows {VERSION})",
+                "upgrade this router, or give it a state file of its own",
+            )
+        return version
+    if cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise ForeignFile("belongs to another program", "name another file as state")
+    return 0
