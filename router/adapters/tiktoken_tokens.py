@@ -1,0 +1,142 @@
+"""Input tokens before sending: counted with tiktoken, bounded by what the model's family adds to that."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import ceil
+from typing import Any
+
+from router.adapters.encodings import encoding
+from router.adapters.input_parts import Image, Parts, parts_of
+from router.adapters.token_families import SEARCHES, UNMEASURED, Family, ImageCost, family_of
+from router.plan import TokenClass
+from router.values import InputEstimate, Message
+
+ENCODED_CHARS = 200_000
+"""Characters of one request that are encoded, in about 10 ms; what is beyond them is bounded by its bytes."""
+
+_PIECE_CHARS = 20_000  # older tiktokens take quadratic time over one long word
+_CUT_TOKENS = 2  # a cut may fall on a better split than the whole would get
+_SCHEMA_PERCENT = 60  # compact JSON against a schema as providers write it out, where that isn't known
+_CUSTOM_TOOL_TOKENS = 150
+_CALL_TOKENS = 8
+_OPAQUE_CHARS_PER_TOKEN = 3
+_BYTES_PER_TOKEN = 5  # no tokenizer was seen to average more over a whole text, whatever o200k makes of it
+
+
+class TiktokenTokens:
+    """Implements the Tokens port. Stateless; encodings load on first use, and any thread may call."""
+
+    def estimate(
+        self,
+        messages: Sequence[Message],
+        params: Mapping[str, Any],
+        tokens: TokenClass,
+        *,
+        context_tokens: int | None,
+    ) -> InputEstimate:
+        """`bound` is the context window where only that bounds the input; without one, `unbounded` says why."""
+        parts, family = parts_of(messages, params), family_of(tokens)
+        likely, bound = _text_tokens(parts, tokens)
+        added = _added(parts, family)
+        bound += added + max(tokens.overhead_tokens, family.overhead_tokens if family is UNMEASURED else 0)
+        bound += tokens.per_message_tokens * parts.messages
+        unbounded = [*parts.unbounded, *(["server-side search"] if tokens.family.endswith(SEARCHES) else [])]
+        if tokens.method == "window" or parts.opaque_files:
+            if context_tokens is None:
+                unbounded.append("a length that only a context window would bound, and none is known")
+            bound = max(bound, context_tokens or 0)
+        likely += added // 2 + 4 * parts.messages + 3
+        return InputEstimate(
+            tokens=min(likely, bound), bound=bound, unbounded=tuple(dict.fromkeys(unbounded))
+        )
+
+    def count_text(self, text: str, encoding: str) -> int:
+        """Tokens of plain text; of a very long one the end is estimated from the rest."""
+        counted, chars = _count(text, encoding, ENCODED_CHARS)
+        return counted if chars == len(text) else ceil(counted * len(text) / chars)
+
+
+def _text_tokens(parts: Parts, tokens: TokenClass) -> tuple[int, int]:
+    """(likely, bound) of everything that is text."""
+    percent = None if tokens.method == "exact" else tokens.margin_percent
+    schema_percent = None if percent is None else max(percent, _SCHEMA_PERCENT)
+    left = ENCODED_CHARS
+    likely = bound = 0
+    for text, margin, seen in _texts(parts, percent, schema_percent):
+        counted, chars = _count(text, tokens.encoding, left)
+        left -= chars
+        rest = text[chars:] if chars < len(text) else ""
+        bound += _bound(text[:chars] if rest else text, counted, margin) + len(
+            rest.encode("utf-8", "surrogatepass")
+        )
+        likely += (counted + (len(rest) // 4 if rest else 0)) if seen else 0
+    return likely, bound + ceil(parts.opaque_chars / _OPAQUE_CHARS_PER_TOKEN)
+
+
+def _texts(
+    parts: Parts, percent: int | None, schema_percent: int | None
+) -> Iterator[tuple[str, int | None, bool]]:
+    """(text, margin, whether every model reads it)."""
+    for text in parts.texts:
+        yield text, percent, True
+    for text in parts.extras:
+        yield text, percent, False
+    for text in parts.schemas:
+        yield text, schema_percent, True
+
+
+def _count(text: str, name: str, limit: int) -> tuple[int, int]:
+    """(tokens, characters that were encoded: at most `limit`)."""
+    encode = encoding(name).encode_ordinary
+    if len(text) <= min(limit, _PIECE_CHARS):
+        return len(encode(text)), len(text)
+    chars = max(min(len(text), limit), 0)
+    pieces = (text[at : min(at + _PIECE_CHARS, chars)] for at in range(0, chars, _PIECE_CHARS))
+    return sum(len(encode(piece)) + _CUT_TOKENS for piece in pieces), chars
+
+
+def _bound(text: str, counted: int, margin_percent: int | None) -> int:
+    """The most tokens that a tokenizer with this margin over the counted one makes of `text`; None: its own.
+
+    A margin holds for prose and code in Latin letters. Tokenizers differ more over digits (in threes, or one by one),
+    runs of blanks and other scripts (in words, or in bytes), so each of those is reserved on top; and none makes more
+    tokens than there are bytes.
+    """
+    if margin_percent is None:
+        return counted
+    size = len(text.encode("utf-8", "surrogatepass"))
+    beyond_ascii = size - len(text)
+    digits = sum(map(text.count, "0123456789"))
+    blanks = len(text) - len(" ".join(text.split()))
+    prose = ceil(max(counted, size / _BYTES_PER_TOKEN) * (100 + margin_percent) / 100)
+    return min(size, prose + ceil(beyond_ascii * 3 / 4 + digits * 2 / 3 + blanks / 4))
+
+
+def _added(parts: Parts, family: Family) -> int:
+    """What stands around the texts, and what isn't text."""
+    return (
+        (
+            family.tools_tokens + 10 * parts.tools + _CUSTOM_TOOL_TOKENS * parts.custom_tools
+            if parts.tools
+            else 0
+        )
+        + family.schema_tokens * min(parts.formats, 1)
+        + (family.thinking_tokens if parts.thinking else 0)
+        + family.file_tokens * parts.files
+        + _CALL_TOKENS * parts.calls
+        + _images(parts.images, family.image)
+        + (20 + ceil(parts.sound_s * family.audio_tokens_per_s) if parts.sound_s else 0)
+    )
+
+
+def _images(images: Iterable[Image], cost: ImageCost) -> int:
+    return sum(_image(image, cost) for image in images)
+
+
+def _image(image: Image, cost: ImageCost) -> int:
+    if image.low_detail and cost.low is not None:
+        return cost.low
+    if image.size is None:
+        return cost.most
+    width, height = image.size
+    tiles = max(ceil(width / cost.tile_px), 1) * max(ceil(height / cost.tile_px), 1)
+    return min(cost.base + cost.per_tile * tiles, cost.most)
