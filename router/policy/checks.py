@@ -1,6 +1,7 @@
 """Checks of meaning, over a draft without errors."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from router.decide.judge import is_sampled
 from router.errors import Problem
@@ -8,7 +9,9 @@ from router.policy import money_checks, order_checks
 from router.policy.draft import Draft, problem
 from router.policy.names import nested
 from router.policy.reach import callable_policies, everything
+from router.policy.targets import facts_of, target_texts
 
+SOON = timedelta(days=60)
 Check = Callable[[Draft], Iterator[Problem]]
 
 
@@ -56,7 +59,23 @@ def _led_to(draft: Draft, start: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def retiring_models(draft: Draft) -> Iterator[Problem]:
+    """A warning, never an error: what depends on today's date must not stop a restart at night."""
+    if draft.today is None:
+        return
+    for name, spot in target_texts(draft):
+        facts = facts_of(draft, name)
+        gone_on = facts.deprecated_on if facts else None
+        if gone_on is not None and gone_on - draft.today <= SOON:
+            verb = "was" if gone_on <= draft.today else "is to be"
+            message = f"`{name}` {verb} retired on {gone_on.isoformat()}"
+            yield problem(
+                "model-deprecated", message, spot.place, help="move to its successor", severity="warning"
+            )
+
+
 CHECKS: tuple[Check, ...] = (
+    retiring_models,
     money_checks.unknown_prices,
     money_checks.unbounded_output,
     money_checks.unpayable,

@@ -1,6 +1,7 @@
 """Documents to a Plan, through named pure passes."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import reduce
 
 from router.errors import PolicyError, Problem
@@ -56,10 +57,17 @@ PASSES: tuple[Pass, ...] = (
 
 
 def compile_draft(
-    documents: Sequence[Document], catalog: Catalog, *, folder: str = "", problems: Sequence[Problem] = ()
+    documents: Sequence[Document],
+    catalog: Catalog,
+    *,
+    folder: str = "",
+    problems: Sequence[Problem] = (),
+    today: date | None = None,
 ) -> Draft:
     """`problems` are those of form; with errors among them only names are checked."""
-    first = Draft(documents=tuple(documents), catalog=catalog, folder=folder, problems=tuple(problems))
+    first = Draft(
+        documents=tuple(documents), catalog=catalog, folder=folder, today=today, problems=tuple(problems)
+    )
     return reduce(lambda draft, step: step(draft), PASSES, first)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from router.errors import Problem
 from router.plan import Plan, Policy, Provider, Settings, Target, Tenant
@@ -22,11 +23,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """Each pass returns one with more in it; `problems` only grows."""
+    """Each pass returns one with more in it; `problems` only grows. `today` None: nothing is said about dates."""
 
     documents: tuple[Document, ...]
     catalog: Catalog
     folder: str = ""
+    today: date | None = None
     written: Written = field(default_factory=Written)
     settings: Settings = field(default_factory=Settings)
     providers: Mapping[str, Provider] = field(default_factory=dict)

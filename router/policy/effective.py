@@ -17,7 +17,7 @@ from router.values import Kind, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effective:
-    """`name` is a dotted path inside the policy, `text` the value as an author would write it. `place` None: built in."""
+    """`name` is a dotted path inside the policy, `text` the value as an author writes it. `place` None: built in."""
 
     name: str
     text: str

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,24 @@ class Loaded:
         return tuple(found for found in self.problems if found.severity == "warning")
 
 
-def load(source: str | os.PathLike[str] | Mapping[str, Any], prices: Catalog) -> Loaded:
-    """Never raises for what an author wrote: whatever is wrong becomes a problem."""
+def load(
+    source: str | os.PathLike[str] | Mapping[str, Any], prices: Catalog, *, today: date | None = None
+) -> Loaded:
+    """Never raises for what an author wrote: whatever is wrong becomes a problem. With `today`, models that their
+    provider retires soon are warned of."""
     if isinstance(source, Mapping):
-        return _compiled((read_dict(dict(source)),), prices, folder="")
+        return _compiled((read_dict(dict(source)),), prices, folder="", today=today)
     path = Path(source)
     if path.is_dir():
-        return _folder(path, prices)
+        files = tuple(policy_files(path))
+        if not files:
+            return _nothing(
+                path, "no policy files here", "files are found by their names: `*.yaml` and `*.yml`"
+            )
+        return _compiled(tuple(read_file(file) for file in files), prices, folder=str(path), today=today)
     if not path.exists():
         return _nothing(path, "there is no file or folder here", "`router init` writes a first one")
-    return _compiled((read_file(path),), prices, folder=str(path.parent))
+    return _compiled((read_file(path),), prices, folder=str(path.parent), today=today)
 
 
 def load_text(text: str, prices: Catalog, *, file: str = "<text>") -> Loaded:
@@ -76,21 +85,14 @@ def read_file(path: Path) -> Read:
     return read_text(text, file)
 
 
-def _folder(path: Path, prices: Catalog) -> Loaded:
-    files = list(policy_files(path))
-    if not files:
-        return _nothing(path, "no policy files here", "files are found by their names: `*.yaml` and `*.yml`")
-    return _compiled(tuple(read_file(file) for file in files), prices, folder=str(path))
-
-
-def _compiled(reads: tuple[Read, ...], prices: Catalog, *, folder: str) -> Loaded:
+def _compiled(reads: tuple[Read, ...], prices: Catalog, *, folder: str, today: date | None = None) -> Loaded:
     documents = tuple(read.document for read in reads if read.document is not None)
     read_problems = [found for read in reads for found in read.problems]
     form = [found for document in documents for found in check_form(document)]
     if read_problems or any(_is_structural(document) for document in documents):
         # names can't be judged while part of what was written is not known
         return Loaded(plan=None, problems=_sorted([*read_problems, *form]), documents=documents)
-    draft = compile_draft(documents, prices, folder=folder, problems=form)
+    draft = compile_draft(documents, prices, folder=folder, problems=form, today=today)
     broken = any(found.severity == "error" for found in draft.problems)
     return Loaded(plan=None if broken else draft.plan, problems=_sorted(draft.problems), documents=documents)
 

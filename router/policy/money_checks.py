@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from router.decide.fit import is_free, worst_of
 from router.errors import Problem
-from router.plan import Budget, Limit, Policy
+from router.plan import Budget, Limit, Plan, Policy
 from router.policy.draft import Draft, problem
 from router.policy.reach import Call, Reached, calls, own_budgets
 from router.policy.scalars import count_text, money_text

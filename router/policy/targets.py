@@ -27,6 +27,16 @@ def resolve_targets(draft: Draft) -> Draft:
     return replace(draft, targets=found).blaming([*problems, *_unknown_aliases(draft)])
 
 
+def facts_of(draft: Draft, target: str) -> ModelFacts | None:
+    """What the price file says of a target as written."""
+    provider_name, model = target.split("/", 1)
+    provider = draft.providers.get(provider_name)
+    if provider is None:
+        return None
+    declared = draft.written.providers[provider_name].at("models", model)
+    return _facts(draft.catalog, provider.kind, model, declared)
+
+
 def target_texts(draft: Draft) -> Iterator[tuple[str, Spot]]:
     """Every `provider/model` that policies write, where it stands."""
     for policy in draft.written.policies.values():

@@ -18,7 +18,7 @@ SETTINGS = Block(
         "cache": Key(form=words.TEXT, description="The folder of cached answers, or memory."),
         "default_policy": Key(form=words.NAME, description="The policy of calls that name none."),
     },
-    later=("alerts", "breaker", "log", "prices", "content", "access"),
+    later=("alerts",),
     help="a map: `{time_zone: Europe/Berlin}`",
 )
 

@@ -33,7 +33,7 @@ TARGET = Block(
     },
     choice=("model", "policy"),
     alone="policy",
-    later=("pick", "of", "weights", "hedge", "enabled", "labels"),
+    later=("pick", "of"),
     help=words.TARGET_TEXT.help,
     examples=("openai/gpt-5-nano", {"policy": "last-resort"}),
 )
@@ -53,7 +53,6 @@ RULE = Block(
     },
     required=("name", "when"),
     choice=("targets", "policy", "reject"),
-    later=("when_spent", "enabled", "share"),
     help="a name, a `when`, and one of `targets`, `policy`, `reject`",
     examples=({"name": "long", "when": {"input_tokens": {"over": "60k"}}, "policy": "smart"},),
 )
