@@ -13,7 +13,7 @@ SECRET = Block(
         "file": Key(form=words.FILE_NAME, description="The file that holds it, and nothing else."),
     },
     choice=("env", "file"),
-    later=("limits", "enabled", "allow", "labels"),
+    later=("limits", "enabled", "allow"),
     help="write `{env: NAME}` or `{file: PATH}`",
     examples=({"env": "OPENAI_API_KEY"}, {"file": "/run/secrets/openai"}),
 )
@@ -65,7 +65,7 @@ MODEL = Block(
             description="What it can do; requests that need more skip it.",
         ),
     },
-    later=("labels", "breaker", "limits", "enabled", "tokens", "was"),
+    later=("labels", "breaker", "limits", "enabled", "tokens"),
     help="a map, empty where there is nothing to say: `{}`",
     examples=({"context": "128k", "max_output": "8k", "supports": ["tools", "json"]},),
 )

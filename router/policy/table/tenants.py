@@ -42,17 +42,6 @@ TENANT = Block(
         "limits": Key(form=LIMITS, description="Rates of it and everything below it."),
         "each": Key(form=EACH, description="Budgets and limits of every user, session or child."),
     },
-    later=(
-        "require",
-        "allow",
-        "content",
-        "access",
-        "max_price",
-        "ceiling",
-        "priority",
-        "queue",
-        "labels",
-        "was",
-    ),
+    later=("require", "allow", "content", "access", "max_price", "ceiling", "was"),
     help="a map: `{policies: all, budget: {per_month: $5000}}`",
 )
