@@ -8,7 +8,7 @@ from router.plan import Entry, Policy, PolicyEntry, TargetEntry
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to, suggestion
-from router.policy.scalars import count
+from router.policy.scalars import count, share
 from router.policy.traps import shown
 
 
@@ -87,7 +87,7 @@ def condition_names(draft: Draft) -> Iterator[Problem]:
                     yield from _unknown_tenants(when, draft)
                     yield from _unknown_budget(when.get("budget_used"), draft)
                     yield from _empty_span(when.get("local_time"))
-                    for field in ("input_tokens", "output_tokens"):
+                    for field in ("input_tokens", "output_tokens", "budget_used"):
                         yield from _empty_bound(when.get(field))
 
 
@@ -173,12 +173,23 @@ def _empty_span(span: Spot | None) -> Iterator[Problem]:
 
 def _empty_bound(bound: Spot | None) -> Iterator[Problem]:
     over, up_to = (bound.get("over"), bound.get("up_to")) if bound else (None, None)
-    if bound is None or over is None or up_to is None:
+    if bound is None:
         return
-    least, most = count(over.value), count(up_to.value)
-    if least is not None and most is not None and least >= most:
-        message = f"nothing is over {shown(over.value)} and up to {shown(up_to.value)}"
-        yield problem("rule-never-reached", message, bound.key_place, help="`over` is the lower of the two")
+    if over is None and up_to is None:
+        yield problem(
+            "missing-key", f"`{bound.key}` has no bound", bound.key_place, help="write `over` or `up_to`"
+        )
+    elif over is not None and up_to is not None:
+        least, most = _number(over), _number(up_to)
+        if least is not None and most is not None and least >= most:
+            message = f"nothing is over {shown(over.value)} and up to {shown(up_to.value)}"
+            yield problem(
+                "rule-never-reached", message, bound.key_place, help="`over` is the lower of the two"
+            )
+
+
+def _number(bound: Spot) -> int | None:
+    return count(bound.value) if share(bound.value) is None else share(bound.value)
 
 
 def parameters(draft: Draft) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """How a value of the wrong form is described: what it must be, what it is, and how to write it."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -9,6 +10,7 @@ from router.policy.forms import Block, Form, ListOf, MapOf, Open, Scalar
 from router.policy.traps import NO_SPACE, SECRET, Fault, no_space, shown
 
 _YES = {"on": "true", "yes": "true", "y": "true", "off": "false", "no": "false", "n": "false"}
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _SECRETIVE = frozenset({"keys", "base_url", "env", "file", "api_key", "key", "token", "password"})
 
 
@@ -59,9 +61,16 @@ def quoted(value: object, path: Path) -> str:
 
 def wrong_form(form: Form, value: object, path: Path, raw: str | None) -> Fault:
     """`raw` is the text of a plain scalar that YAML reads as a number or a truth value."""
-    secret = _literal_secret(value, path)
-    if secret is not None:
+    if isinstance(value, str) and (secret := literal_secret(value, path)):
         return secret
+    if (
+        isinstance(value, str)
+        and isinstance(form, Block)
+        and form.ref == "secret"
+        and _VARIABLE.fullmatch(value)
+    ):
+        message = f"{label(path)} must be a secret by reference, not text"
+        return Fault("wrong-form", message, f"write `{{env: {value}}}`")
     taken = isinstance(form, Scalar) and _later_word(form, value)
     if taken:
         message = f"`{label(path).strip('`')}: {taken}` is part of the language but not supported by this version yet"
@@ -85,16 +94,25 @@ def _later_word(form: Scalar, value: object) -> str | None:
     return value if isinstance(value, str) and value in form.later else None
 
 
-def _literal_secret(value: object, path: Path) -> Fault | None:
-    """A key written out. The value is in no message."""
-    if not isinstance(value, str):
+def literal_secret(value: str, path: Path) -> Fault | None:
+    """A secret written out where a reference belongs, or one that shows wherever it stands. It is in no message."""
+    if not (_looks_secret(value) or _is_key(value, path) or ("base_url" in path and "@" in value)):
         return None
-    in_keys = "keys" in path and "/" not in value and len(value) > 8
-    with_credentials = "base_url" in path and "@" in value
-    if SECRET.search(value) or in_keys or with_credentials:
-        advice = "write where it is: `{env: NAME}` or `{file: PATH}`; and replace it, a secret in a file is no secret"
-        return Fault("literal-secret", f"{label(path)} holds what looks like a secret", advice)
-    return None
+    advice = (
+        "write where it is: `{env: NAME}` or `{file: PATH}`; and replace it, a secret in a file is no secret"
+    )
+    return Fault("literal-secret", f"{label(path)} holds what looks like a secret", advice)
+
+
+def _looks_secret(value: str) -> bool:
+    """The prefix of a known kind of key, and the mix of letters and digits that names do not have."""
+    found = SECRET.search(value)
+    return found is not None and all(re.search(kind, found[0]) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+
+
+def _is_key(value: str, path: Path) -> bool:
+    """Text in `keys` that is no name of a variable or file."""
+    return "keys" in path and path[-1] != "file" and len(value) > 8 and not _VARIABLE.fullmatch(value)
 
 
 def _wants_text(form: Scalar | Block, value: object) -> bool:

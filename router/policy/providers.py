@@ -89,6 +89,17 @@ def _problems(name: str, spot: Spot) -> Iterator[Problem]:
     yield from _missing_address(name, kind, spot, known)
     yield from _misplaced(kind, spot, known)
     yield from _same_key_twice(spot)
+    yield from _patterns(spot)
+
+
+def _patterns(spot: Spot) -> Iterator[Problem]:
+    models = spot.get("models")
+    for model, below in models.fields() if models else ():
+        if model.endswith("*"):
+            message = (
+                f"{shown(model)}: patterns are part of the language but not supported by this version yet"
+            )
+            yield problem("unsupported", message, below.key_place, help="write the models out")
 
 
 def _kind_help(name: str) -> str:

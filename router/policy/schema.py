@@ -9,10 +9,10 @@ from router.errors import Problem
 from router.policy.document import Document, Path
 from router.policy.forms import Block, Form, MapOf, Scalar, form_at, homes
 from router.policy.json_schema import inlined, json_schema
-from router.policy.phrases import close_to, expected, label, quoted, suggestion, wrong_form
+from router.policy.phrases import close_to, expected, label, literal_secret, quoted, suggestion, wrong_form
 from router.policy.table.root import ROOT
 from router.policy.traps import Fault, shown
-from router.policy.words import RESERVED
+from router.policy.words import RESERVED, VERSION
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -25,7 +25,20 @@ def check_form(document: Document) -> tuple[Problem, ...]:
     for error in _validator().iter_errors(document.value):
         for problem_path, problem in _problems(error, document):
             found.setdefault((problem_path, problem.message), problem)
+    for path, text in _texts(document.value, ()):
+        secret = literal_secret(text, path)
+        if secret is not None:
+            found.setdefault((path, secret.message), _problem(secret, document.place(path)))
     return tuple(found.values())
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every text in a document."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict | list):
+        for step, below in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(below, (*path, step))
 
 
 @cache
@@ -110,7 +123,7 @@ def _missing(form: Block, path: Path, document: Document, value: Any) -> Iterato
 
 
 def _lacking(form: Block, key: str, path: Path) -> Fault:
-    if form.keys[key].form.name == "`1`":
+    if form.keys[key].form is VERSION:
         return Fault("version", "the file does not say `version: 1`", "start it with `version: 1`")
     if not form.required:
         names = " or ".join(f"`{choice}`" for choice in form.choice)
@@ -157,6 +170,8 @@ def _bad_name(form: MapOf, name: str) -> Fault:
 
 def _wrong(form: Form | None, error: "ValidationError", path: Path, document: Document) -> Fault:
     value: Any = error.instance
+    if form is VERSION:
+        return Fault("version", f"this version reads policies of version 1, not {shown(value)}", form.help)
     if error.validator == "uniqueItems":
         twice = next(item for index, item in enumerate(value) if item in value[:index])
         return Fault("wrong-form", f"{label(path)} names {shown(twice)} twice", "keep one of them")

@@ -1,5 +1,6 @@
 """Mistakes that YAML makes easy, each with a message of its own: pure functions from what was seen to what is said."""
 
+import json
 import re
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ SECRET = re.compile(
     r"|eyJ[A-Za-z0-9_-]{16,}"
 )
 
+_PLAIN = re.compile(r"[A-Za-z0-9$./_][^,\[\]{}:#\"'\n]*(?<! )")
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+|\.?[0-9][0-9.]*([eE][-+]?[0-9]+)?")
+_CONSTANTS = frozenset({"true", "false", "null"})
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?")
 _UNDERSCORED = re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?")
@@ -27,26 +31,29 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 
 def shown(value: object, *, limit: int = 60) -> str:
     """A user's value in backticks, on one line, cut where it is long, hidden where it looks like a secret."""
-    text = value if isinstance(value, str) else _as_written(value)
+    text = value if isinstance(value, str) else written(value)
     if SECRET.search(text):
         return "a value that looks like a secret"
     text = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
     return f"`{text if len(text) <= limit else text[: limit - 1] + '…'}`"
 
 
-def _as_written(value: object) -> str:
+def written(value: object) -> str:
+    """A value in YAML's flow style, as an author would write it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_as_written(below)}" for key, below in value.items()) + "}"
+        return "{" + ", ".join(f"{written(key)}: {written(below)}" for key, below in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(_as_written(item) for item in value) + "]"
-    return str(value)
+        return "[" + ", ".join(written(item) for item in value) + "]"
+    return _quoted_where_needed(value) if isinstance(value, str) else str(value)
 
 
-def written(value: object) -> str:
-    """A value in YAML's flow style, as an author would write it."""
-    return _as_written(value)
+def _quoted_where_needed(text: str) -> str:
+    needs = (
+        not _PLAIN.fullmatch(text) or ambiguous(text) or _NUMBER.fullmatch(text) or text.lower() in _CONSTANTS
+    )
+    return json.dumps(text, ensure_ascii=False) if needs else text
 
 
 def ambiguous(text: str) -> Fault | None:

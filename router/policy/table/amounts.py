@@ -66,9 +66,10 @@ LIMITS = Block(
             for window in LIMIT_WINDOWS
         },
         "concurrent_requests": Key(form=COUNT_WINDOW, description="Requests in flight at one time."),
+        "enforce": Key(form=words.ENFORCE, description="The default of the rates beside it."),
     },
     at_least=1,
-    later=("enforce", *_BUDGET_LATER),
+    later=_BUDGET_LATER,
     help="rates like `{requests_per_minute: 600, concurrent_requests: 20}`",
     examples=({"requests_per_minute": 600, "tokens_per_minute": "200k", "concurrent_requests": 20},),
 )

@@ -45,7 +45,6 @@ _BUDGET_USED = Block(
         "up_to": Key(form=words.SHARE, description="At most this share."),
     },
     required=("of", "window"),
-    at_least=3,
     help="write `{of: tenant, window: per_month, over: 80%}`",
     examples=({"of": "tenant", "window": "per_month", "over": "80%"},),
 )
