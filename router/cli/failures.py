@@ -1,11 +1,12 @@
 """Failures as people read them: what is wrong, what to do, and never a traceback."""
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from router.cli.out import Out
-from router.errors import BudgetExceeded, PolicyError, Problem, RequestError, RouterError
+from router.errors import BudgetExceeded, Dropped, PolicyError, Problem, RequestError, RouterError
 from router.tools.figures import about
 from router.tools.plain import plain
 
@@ -21,8 +22,7 @@ def tell(out: Out, error: BaseException) -> int:
         document = {"type": type(error).__name__, "message": message, "help": advice, **_fields(error)}
         out.document({"error": document})
     else:
-        if isinstance(error, PolicyError):
-            problems(out, error.problems, remark=True)
+        problems(out, getattr(error, "problems", ()), remark=True)
         out.remark(f"error: {message}", fg="red")
         for detail in details:
             out.remark(f"  {detail}")
@@ -65,17 +65,29 @@ def debugging() -> bool:
     return bool(os.environ.get("ROUTER_DEBUG"))
 
 
+def parted(message: str, lines: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """A message without the list at its end, and that list, to be told line by line; none where it ends otherwise."""
+    tail = f": {'; '.join(lines)}"
+    return (message.removesuffix(tail), lines) if lines and message.endswith(tail) else (message, ())
+
+
+def dropped_line(drop: Dropped) -> str:
+    return f"{drop.target}: {drop.detail or drop.reason}"
+
+
+def on_command_line(help: str) -> str:
+    """Help for callers in Python, in the words of the command line."""
+    return re.sub(r"\b(tenant|user|session|policy)=\.\.\.", r"--\1 ...", help)
+
+
 def _split(error: RouterError) -> tuple[str, str, Sequence[str]]:
-    """The message without the list at its end, which is told line by line."""
-    lists = (
-        [str(attempt) for attempt in getattr(error, "attempts", ())],
-        [f"{drop.target}: {drop.detail or drop.reason}" for drop in getattr(error, "dropped", ())],
-    )
-    for lines in lists:
-        tail = f": {'; '.join(lines)}"
-        if lines and error.message.endswith(tail):
-            return error.message.removesuffix(tail), error.help, lines
-    return error.message, error.help, _resets(error)
+    attempts = [str(attempt) for attempt in getattr(error, "attempts", ())]
+    dropped = [dropped_line(drop) for drop in getattr(error, "dropped", ())]
+    for lines in (attempts, dropped):
+        message, told = parted(error.message, lines)
+        if told:
+            return message, on_command_line(error.help), told
+    return error.message, on_command_line(error.help), _resets(error)
 
 
 def _resets(error: RouterError) -> Sequence[str]:

@@ -88,7 +88,7 @@ def command(
 
 def _show(out: Out, report: Any) -> None:
     total = report.total
-    since = f"in the last {about(report.now_s - report.since_s)}"
+    since = f"in the last {about(int(report.now_s - report.since_s))}"
     if not total.attempts:
         out.line(f"nothing was spent {since}", bold=True)
     else:

@@ -20,8 +20,8 @@ from router.engine.run import Run
 from router.errors import Dropped, Rejected, RequestError, RouterError
 from router.plan import Budget, Candidate, Limit, Plan, Policy, Route, TokenClass
 from router.tools.balance import BudgetNow, LimitNow, budgets_now, limits_now
-from router.tools.remedy import Short, advice
-from router.values import Place, Request, Usage
+from router.tools.remedy import Short, advice, is_full
+from router.values import Place, Request, SecretRef, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """`this_call` is the bound of the flat list of this request; None without a prompt, or where it is refused."""
+    """`passes`: such a call would be sent to some target now. `this_call` is the bound of the flat list of this request;
+    None without a prompt, or where it is refused."""
 
     policy: str
     description: str
@@ -78,6 +79,7 @@ class Explanation:
     session: str | None
     tags: tuple[str, ...]
     prompted: bool
+    passes: bool
     refusal: Refusal | None
     rules: tuple[RuleOutcome, ...]
     offers: tuple[Offer, ...]
@@ -88,15 +90,24 @@ class Explanation:
     limits: tuple[LimitNow, ...]
     advice: tuple[str, ...]
     notes: tuple[str, ...]
+    missing_keys: tuple[SecretRef, ...]
 
 
-async def explain(plan: Plan, ports: Ports, request: Request) -> Explanation:
-    """Explain `request`; one without messages asks about the policy as such.
+class _AssumedSecrets:
+    """Every key is there. Nothing is sent while explaining."""
+
+    def get(self, ref: SecretRef) -> str | None:
+        return ""
+
+
+async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bool = False) -> Explanation:
+    """Explain `request`; one without messages asks about the policy as such, wherever it will run: with all keys.
 
     Raises RequestError for a policy that does not exist, StoreError where balances can't be read.
     """
     policy = called_policy(plan, request)
-    run = _run(plan, ports, request)
+    assumed = assume_keys or not request.messages
+    run = _run(plan, replace(ports, secrets=_AssumedSecrets()) if assumed else ports, request)
     route, refusal = await _routed(run, policy)
     candidates = route.candidates if route else ()
     budgets = await budgets_now(
@@ -114,6 +125,7 @@ async def explain(plan: Plan, ports: Ports, request: Request) -> Explanation:
         session=request.session,
         tags=request.tags,
         prompted=bool(request.messages),
+        passes=any(not short for short in shorts) and not any(map(is_full, limits.values())),
         refusal=refusal,
         rules=tuple(_rule_outcomes(policy, run.trace)),
         offers=tuple(
@@ -126,6 +138,7 @@ async def explain(plan: Plan, ports: Ports, request: Request) -> Explanation:
         limits=tuple(limits.values()),
         advice=advice(plan, shorts, limits.values(), now_s=ports.clock.now_s()),
         notes=tuple(_notes(plan, request)),
+        missing_keys=tuple(_missing_keys(plan, ports, candidates)) if assumed else (),
     )
 
 
@@ -158,6 +171,15 @@ def _notes(plan: Plan, request: Request) -> Iterator[str]:
         yield f"a call must name its tenant; these may call it: {', '.join(callers) or 'none'}"
     if not request.messages:
         yield "no prompt: figures are those of the policy's ceilings, and rules see an empty input"
+
+
+def _missing_keys(plan: Plan, ports: Ports, candidates: Sequence[Candidate]) -> Iterator[SecretRef]:
+    """The keys that were assumed and are not to be had here: those of providers without any other."""
+    run = _run(plan, ports, Request(id="", policy="", messages=()))
+    for name in dict.fromkeys(each.target.provider for each in candidates):
+        keys = plan.providers[name].keys
+        if keys and not any(run.has_key(key) for key in keys):
+            yield from (key.secret for key in keys if key.secret is not None)
 
 
 def _may_call(plan: Plan, path: str, policy: str) -> bool:

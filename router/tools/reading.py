@@ -1,11 +1,16 @@
 """A router that is only asked: policies checked and compiled, the state of others read, and no file made."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from router.client import Router
 from router.client.assembly import MEMORY, build_ports, state_place
+from router.client.calls import build_request
 from router.errors import PolicyError
 from router.policy.load import Loaded
+from router.values import Message, Request
 
 
 def loaded_policies(policies: Path) -> Loaded:
@@ -34,3 +39,12 @@ def reading_router(loaded: Loaded) -> Router:
         sinks=(),
     )
     return Router(loaded.plan, loaded.warnings, ports)
+
+
+def asked(router: Router, messages: Sequence[Message], *, policy: str, **arguments: Any) -> Request:
+    """The request of a call, or without messages of one that has not been written yet. Raises RequestError."""
+    placeholder: Sequence[Message] = ({"role": "user", "content": ""},)
+    request = build_request(
+        router.plan, router.ports.draw.id(), messages or placeholder, policy=policy, **arguments
+    )
+    return request if messages else replace(request, messages=())

@@ -39,12 +39,13 @@ def advice(
             nearest[key] = min(nearest.get(key, short), short, key=lambda each: each.needed)
     return (
         *(_sentence(short, list(_ways(plan, short, now_s=now_s))) for short in nearest.values()),
-        *(
-            _wait(limit)
-            for limit in limits
-            if limit.unit in ("requests", "concurrent_requests") and not limit.left
-        ),
+        *(_wait(limit) for limit in limits if is_full(limit)),
     )
+
+
+def is_full(limit: LimitNow) -> bool:
+    """Whether it refuses every call now, whichever target would answer."""
+    return limit.unit in ("requests", "concurrent_requests") and not limit.left
 
 
 def most_output(short: Short) -> int:

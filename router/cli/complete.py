@@ -1,0 +1,165 @@
+"""`router complete`: one prompt, answered by a policy. The answer goes to standard output, what happened beside it."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from router import events as ev
+from router.cli.options import Duration, caller_options, json_option, policies_at, policies_option
+from router.cli.out import Out
+from router.tools.figures import about, count, money, seconds, tokens
+from router.tools.plain import plain
+
+if TYPE_CHECKING:
+    from router.values import Reply
+
+EXPECTED = ("duplicate", "not_in_only")
+"""Reasons for a dropped candidate that surprise nobody."""
+
+
+@click.command("complete")
+@click.argument("policy")
+@click.argument("prompt")
+@caller_options
+@click.option("--system", metavar="TEXT", help="A system message before the prompt.")
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=JSON", help="An OpenAI parameter, as temperature=0."
+)
+@click.option("--timeout", type=Duration(), help="Less time than the policy gives, such as 8s.")
+@click.option(
+    "--replay", type=click.Path(path_type=Path), metavar="CASSETTE", help="Answer from a recording."
+)
+@click.option("--fake", is_flag=True, help="Make an answer up: no key, no network.")
+@policies_option
+@json_option
+@click.pass_obj
+def command(
+    out: Out,
+    /,
+    policy: str,
+    prompt: str,
+    system: str | None,
+    params: Sequence[str],
+    timeout: float | None,
+    replay: Path | None,
+    fake: bool,
+    policies: Path | None,
+    **who: Any,
+) -> None:
+    """Answer PROMPT by POLICY; a PROMPT of `-` is read from standard input.
+
+    The answer goes to standard output; who gave it, what it cost and what failed before to standard error. With --fake
+    or --replay nothing is spent, and neither the ledger nor the cache is touched.
+    """
+    if fake and replay:
+        raise click.UsageError("--fake and --replay are two answers to one question: choose one")
+    from router.client import Router
+
+    made_up = "fake" if fake else f"cassette:{replay}" if replay else None
+    kept = "memory" if made_up else None
+    folder = policies_at(policies)
+    with quiet_log(), Router.open(folder, transport=made_up, state=kept, cache=kept) as router:
+        tell_warnings(out, len(router.warnings))
+        reply = router.complete(
+            messages(prompt, system), policy=policy, timeout=timeout, **who, **parameters(params)
+        )
+    if out.json:
+        out.document(_document(reply))
+        return
+    for line in story(reply):
+        out.remark(line, dim=True)
+    out.line(reply.text or _tool_calls(reply))
+
+
+def messages(prompt: str, system: str | None = None) -> Sequence[Mapping[str, Any]]:
+    """OpenAI's messages. A prompt of `-` is standard input."""
+    text = sys.stdin.read().rstrip("\n") if prompt == "-" else prompt
+    before = [{"role": "system", "content": system}] if system else []
+    return [*before, {"role": "user", "content": text}]
+
+
+def parameters(given: Sequence[str]) -> dict[str, Any]:
+    """`temperature=0` as {"temperature": 0}. A value that is no JSON is text."""
+    found = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(f"`{each}` is not NAME=VALUE", param_hint="--param")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+@contextmanager
+def quiet_log() -> Iterator[None]:
+    """Warnings about the files are told by the command, not by the log's last resort."""
+    handler = logging.NullHandler()
+    logging.getLogger("router").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("router").removeHandler(handler)
+
+
+def tell_warnings(out: Out, number: int) -> None:
+    if number:
+        out.remark(f"{count(number, 'warning')} in the policies: `router check` tells", fg="yellow")
+
+
+def story(reply: "Reply") -> Iterator[str]:
+    """What happened, in order: what was left out, what failed, who answered, and what it cost."""
+    for event in reply.trace:
+        match event:
+            case ev.CandidateDropped() if event.reason not in EXPECTED:
+                yield f"{event.target} was left out: {event.detail or event.reason}"
+            case ev.ReserveRefused():
+                yield from (f"{event.target} was not sent: {shortfall}" for shortfall in event.shortfalls)
+            case ev.AttemptFailed():
+                status = f" {event.status}" if event.status else ""
+                yield f"{event.target} failed after {seconds(event.duration_s)}: {event.kind}{status}: {event.message}"
+            case ev.RetryScheduled():
+                yield f"waited {seconds(event.delay_s)}"
+            case ev.CacheHit():
+                yield f"{event.target} answered {about(event.age_s)} ago, from the cache: $0"
+            case ev.RequestAnswered() if not event.cached:
+                yield _answered(reply, event.duration_s)
+
+
+def _answered(reply: "Reply", duration_s: float) -> str:
+    usage = reply.usage
+    cost = money(reply.cost_nusd, unknown="at an unknown price")
+    counted = f"{tokens(usage.input_tokens)} tokens in, {tokens(usage.output_tokens)} out"
+    cut = ", cut by a limit on output" if reply.truncated else ""
+    return f"{reply.target} answered in {seconds(duration_s)}: {counted}, {cost}{cut}"
+
+
+def _tool_calls(reply: "Reply") -> str:
+    return (
+        json.dumps([plain(each) for each in reply.tool_calls], ensure_ascii=False) if reply.tool_calls else ""
+    )
+
+
+def _document(reply: "Reply") -> dict[str, Any]:
+    cost = reply.cost_usd
+    return {
+        "text": reply.text,
+        "message": plain(reply.message),
+        "policy": reply.policy,
+        "target": reply.target,
+        "model": reply.model,
+        "finish_reason": reply.finish_reason,
+        "truncated": reply.truncated,
+        "cached": reply.cached,
+        "usage": plain(reply.usage),
+        "cost_usd": None if cost is None else f"{cost:f}",
+        "cost_nusd": reply.cost_nusd,
+        "trace": [{"event": type(event).__name__, **plain(event)} for event in reply.trace],
+    }

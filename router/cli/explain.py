@@ -1,0 +1,198 @@
+"""`router explain`: what a policy does, what it may cost, and why."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from router.cli.complete import messages, parameters
+from router.cli.failures import PROBLEMS, dropped_line, on_command_line, parted
+from router.cli.options import Duration, caller_options, json_option, policies_at, policies_option
+from router.cli.out import INDENT, Column, Out
+from router.cli.usage import budgets, limits
+from router.tools.figures import count, money, seconds, tokens
+from router.tools.plain import plain
+
+if TYPE_CHECKING:
+    from router.plan import TokenClass
+    from router.policy.effective import Effective
+    from router.tools.explain import Explanation, Offer
+    from router.values import Place
+
+UNBOUNDED = "unbounded"
+
+
+@click.command("explain")
+@click.argument("policy")
+@click.option("--prompt", metavar="TEXT", help="What is asked; `-` reads standard input.")
+@caller_options
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=JSON", help="An OpenAI parameter, as max_tokens=50."
+)
+@click.option("--timeout", type=Duration(), help="Less time than the policy gives, such as 8s.")
+@click.option("--assume-keys", is_flag=True, help="As if every key were set; always so without a prompt.")
+@policies_option
+@json_option
+@click.pass_obj
+def command(
+    out: Out,
+    /,
+    policy: str,
+    prompt: str | None,
+    params: Sequence[str],
+    timeout: float | None,
+    assume_keys: bool,
+    policies: Path | None,
+    **who: Any,
+) -> int:
+    """The effective policy with the line of each value; who would be asked, in which order, and who not and why; the
+    likely and the worst cost; and what is left of the budgets and limits that hold for this caller.
+
+    With a prompt it tells of that call, without one of the policy. Nothing is sent, reserved or written. Exit code 1:
+    such a call would be refused.
+    """
+    from router.client.routers import run_inline
+    from router.policy.effective import effective
+    from router.tools.explain import explain
+    from router.tools.reading import asked, loaded_policies, reading_router
+
+    loaded = loaded_policies(policies_at(policies))
+    with reading_router(loaded) as router:
+        said = messages(prompt) if prompt is not None else ()
+        request = asked(router, said, policy=policy, timeout=timeout, params=parameters(params), **who)
+        told = run_inline(explain(router.plan, router.ports, request, assume_keys=assume_keys))
+        now_s = router.ports.clock.now_s()
+    values = effective(loaded, policy)
+    if out.json:
+        out.document({**plain(told), "effective": plain(values)})
+    else:
+        _show(out, told, values, now_s)
+    return 0 if told.passes else PROBLEMS
+
+
+def _show(out: Out, told: "Explanation", values: "Sequence[Effective]", now_s: float) -> None:
+    out.line(f"policy {told.policy}", bold=True)
+    out.table(
+        (Column(title="", style="bold"), Column(title="", fixed=False), Column(title="", style="dim")),
+        _tree(values),
+    )
+    out.heading(_whose(told))
+    for note in told.notes:
+        out.line(f"  {note}", dim=True)
+    for key in told.missing_keys:
+        out.line(f"  `{key.name}` is not set here (asked for at {key.place})", fg="yellow")
+    if told.refusal:
+        headline, _ = parted(told.refusal.message, [dropped_line(each) for each in told.dropped])
+        out.line(f"  refused: {headline}", fg="red")
+        if told.refusal.help:
+            out.line(f"  help: {on_command_line(told.refusal.help)}")
+    for rule in told.rules:
+        lacking = f" (the call names no {rule.lacking})" if rule.outcome == "unknown" else ""
+        out.line(f"  rule {rule.name} {rule.outcome}{lacking}", dim=rule.outcome != "holds")
+    _offers(out, told)
+    _dropped(out, told)
+    _bounds(out, told)
+    if told.budgets:
+        out.heading("budgets")
+        budgets(out, told.budgets, now_s)
+    if told.limits:
+        out.heading("limits")
+        limits(out, told.limits)
+    if told.advice:
+        out.heading("what to change")
+        for sentence in told.advice:
+            out.line(f"  {sentence}")
+
+
+def _tree(values: "Sequence[Effective]") -> Iterator[Sequence[str]]:
+    """What belongs together below its name, as in the file."""
+    above = ""
+    for each in values:
+        block, _, name = each.name.rpartition(".")
+        if block not in ("", above):
+            yield block, "", ""
+        above = block
+        yield f"{INDENT if block else ''}{name}", each.text, _where(each.place)
+
+
+def _where(place: "Place | None") -> str:
+    if place is None:
+        return "built in"
+    return f"{place.file}:{place.line}" if place.line else place.file
+
+
+def _whose(told: "Explanation") -> str:
+    who = [f"{name} {value}" for name in ("tenant", "user", "session") if (value := getattr(told, name))]
+    who += [f"tag {tag}" for tag in told.tags]
+    return f"for {', '.join(who) or 'any caller'}"
+
+
+# --- The list ---------------------------------------------------------------------------------------------------------
+
+
+def _offers(out: Out, told: "Explanation") -> None:
+    if not told.offers:
+        return
+    out.heading("tried in this order")
+    columns = [Column(title="", right=True), Column(title="target", style="bold")]
+    columns += [Column(title=title, right=True) for title in ("sends", "tokens in", "out", "cost")]
+    columns += [Column(title="counted", style="dim", fixed=False)]
+    out.table(
+        columns,
+        [
+            row
+            for number, each in enumerate(told.offers, start=1)
+            for row in _rows(str(number), each, told.prompted)
+        ],
+    )
+    refused = [(each.target, reason) for each in told.offers for reason in each.refused]
+    if refused:
+        out.heading("without room now")
+        for target, reason in refused:
+            out.line(f"  {target}: {reason}", fg="yellow")
+
+
+def _rows(number: str, offer: "Offer", prompted: bool) -> Iterator[Sequence[str]]:
+    """The likely figures of a call above those that bound it; of a policy there are only bounds."""
+    output, sends = tokens(offer.output_bound, UNBOUNDED), str(offer.sends)
+    if prompted:
+        likely = f"~{tokens(offer.input_tokens)}", output, f"~{money(offer.likely_nusd)}"
+        yield number, offer.target, sends, *likely, ""
+    worst = tokens(offer.input_bound, UNBOUNDED), output, money(offer.worst_nusd, UNBOUNDED)
+    first = ("", "  at most", "") if prompted else (number, offer.target, sends)
+    yield *first, *worst, counted_by(offer.tokens)
+
+
+def counted_by(tokens: "TokenClass") -> str:
+    """How the input is bounded: `exact`, `+60% claude`, `window`."""
+    if tokens.method != "margin":
+        return tokens.method
+    return f"+{tokens.margin_percent}% {tokens.family}".rstrip()
+
+
+def _dropped(out: Out, told: "Explanation") -> None:
+    if told.dropped:
+        out.heading("left out")
+        columns = (Column(title="", style="bold"), Column(title="", fixed=False))
+        out.table(columns, [(each.target, each.detail or each.reason) for each in told.dropped])
+
+
+def _bounds(out: Out, told: "Explanation") -> None:
+    rows = list(_bound_rows(told))
+    if rows:
+        out.heading("never more than")
+        columns = [
+            Column(title="", style="bold"),
+            Column(title="cost", right=True),
+            Column(title="time", right=True),
+        ]
+        out.table([*columns, Column(title="", style="dim", fixed=False)], rows)
+
+
+def _bound_rows(told: "Explanation") -> Iterator[Sequence[str]]:
+    named = [("this call", told.this_call)] if told.this_call else []
+    for name, bound in (*named, *((f"any call, {each.branch}", each) for each in told.branches)):
+        cap = f"capped by `{bound.capped_by}`" if bound.capped_by else ""
+        sends = f"in {count(len(bound.attempts), 'send')}"
+        yield name, money(bound.cost_nusd, UNBOUNDED), seconds(bound.seconds), cap or sends
