@@ -1,7 +1,7 @@
 """What a reservation holds of its counters and windows, state by state: the arithmetic every ledger shares."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple, get_args
+from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
 from router.decide.classify import FAILURES
 from router.decide.sliding import Room
@@ -22,18 +22,22 @@ LAPSES_A_STEP = 16
 """Lapsed leases that one `reserve` resolves at most, so that no call pays for a crowd that died."""
 
 
-class Part(NamedTuple):
-    """What one reservation needs of one counter (`key` from `counter_key`)."""
+K = TypeVar("K")
+"""What an adapter names its counters and windows by: their text, or a number that stands for it."""
 
-    key: str
-    unit: Unit
+
+class Part(NamedTuple, Generic[K]):
+    """What one reservation needs of one counter."""
+
+    key: K
+    unit: str
     needed: int
 
 
-class Taken(NamedTuple):
-    """What one reservation took of one sliding window (`key` from `limit_key`), in bucket `at`."""
+class Taken(NamedTuple, Generic[K]):
+    """What one reservation took of one sliding window, in bucket `at`."""
 
-    key: str
+    key: K
     unit: str
     at: int
     amount: int
@@ -55,25 +59,24 @@ def limit_key(limit: Limit) -> str:
     return f"{limit.owner} {limit.unit} {limit.window_s:g}"
 
 
-def parts_of(charges: Iterable[Charge]) -> tuple[Part, ...]:
+def parts_of(keys: Iterable[K], charges: Iterable[Charge]) -> list[Part[K]]:
     """One part per counter: two budgets on one counter (a pool met twice) are the same money, not twice the money."""
-    parts: dict[str, Part] = {}
-    for charge in charges:
-        key = counter_key(charge.counter)
+    parts: dict[K, Part[K]] = {}
+    for key, charge in zip(keys, charges, strict=True):
         known = parts.get(key)
         if known is None or charge.needed > known.needed:
-            parts[key] = Part(key=key, unit=charge.counter.unit, needed=charge.needed)
-    return tuple(parts.values())
+            parts[key] = Part(key, charge.counter.unit, charge.needed)
+    return list(parts.values())
 
 
-def takes_of(takes: Iterable[Take], rooms: Iterable[Room]) -> tuple[Taken, ...]:
-    """One per window; `rooms` in the order of `takes`."""
-    by_key: dict[str, Taken] = {}
-    for take, found in zip(takes, rooms, strict=True):
-        key = limit_key(take.limit)
-        if key not in by_key or take.amount > by_key[key].amount:
-            by_key[key] = Taken(key=key, unit=take.limit.unit, at=found.at, amount=take.amount)
-    return tuple(by_key.values())
+def takes_of(keys: Iterable[K], takes: Iterable[Take], rooms: Iterable[Room]) -> list[Taken[K]]:
+    """One per window."""
+    by_key: dict[K, Taken[K]] = {}
+    for key, take, found in zip(keys, takes, rooms, strict=True):
+        known = by_key.get(key)
+        if known is None or take.amount > known.amount:
+            by_key[key] = Taken(key, take.limit.unit, found.at, take.amount)
+    return list(by_key.values())
 
 
 def shortfalls(hold: Hold, used: Iterable[int], rooms: Iterable[Room]) -> tuple[Shortfall, ...]:
@@ -133,7 +136,7 @@ def settled_amount(unit: str, needed: int, ending: Settlement) -> int:
     return ending.usage.total_tokens
 
 
-def in_window(state: State, take: Taken, ending: Settlement | None) -> int:
+def in_window(take: Taken[K], state: State, ending: Settlement | None) -> int:
     """What a row in `state` holds of a sliding window."""
     if state == "released":
         return 0
@@ -149,7 +152,7 @@ def row_cost_nusd(state: State, worst_nusd: int, ending: Settlement | None) -> i
     return ending.cost_nusd if state == "settled" and ending is not None else worst_nusd
 
 
-def change(part: Part, before: State, after: State, ending: Settlement | None) -> tuple[int, int]:
+def change(part: Part[K], before: State, after: State, ending: Settlement | None) -> tuple[int, int]:
     """By how much (settled, reserved) of a counter change when a row goes from `before`, unsettled, to `after`."""
     settled, reserved = held(after, part.unit, part.needed, ending)
     had_settled, had_reserved = held(before, part.unit, part.needed, None)
@@ -157,7 +160,7 @@ def change(part: Part, before: State, after: State, ending: Settlement | None) -
 
 
 def held_now(
-    parts: Iterable[Part], state: State, ending: Settlement | None
+    parts: Iterable[Part[str]], state: State, ending: Settlement | None
 ) -> tuple[tuple[Counter, int], ...]:
     """What each counter holds for a row, settled or reserved."""
     return tuple((counter_of(part.key), sum(held(state, part.unit, part.needed, ending))) for part in parts)

@@ -7,10 +7,20 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from router.adapters import accounts
-from router.adapters.accounts import LAPSED, LAPSES_A_STEP, OPEN, UNSETTLED, Part, State, Taken, counter_key
+from router.adapters.accounts import (
+    LAPSED,
+    LAPSES_A_STEP,
+    OPEN,
+    UNSETTLED,
+    Part,
+    State,
+    Taken,
+    counter_key,
+    limit_key,
+)
 from router.adapters.memory_store import MemoryStore
-from router.decide.sliding import Room
-from router.ports import Balance, Charge, Counter, Granted, Hold, Refused, Row, Settlement
+from router.decide.sliding import Room, room
+from router.ports import Balance, Charge, Counter, Granted, Hold, Refused, Row, Settlement, Take
 
 MAX_ROWS = 100_000
 MAX_ENDED_COUNTERS = 50_000
@@ -22,8 +32,8 @@ class Entry:
 
     hold: Hold
     seq: int
-    parts: tuple[Part, ...]
-    takes: tuple[Taken, ...]
+    parts: tuple[Part[str], ...]
+    takes: tuple[Taken[str], ...]
     lease_until_s: float
     state: State = "reserved"
     ending: Settlement | None = None
@@ -60,7 +70,7 @@ class MemoryLedger:
         with self._store.step():
             self._lapse(hold.now_s, LAPSES_A_STEP)
             self._seq += 1
-            rooms = [self._store.room(take.limit, take.amount, now_s=hold.now_s) for take in hold.takes]
+            rooms = [self._room(take, hold.now_s) for take in hold.takes]
             short = accounts.shortfalls(hold, map(self._used, hold.charges), rooms)
             if short:
                 return Refused(seq=self._seq, shortfalls=short)
@@ -123,6 +133,11 @@ class MemoryLedger:
         count = self._counts.get(counter_key(charge.counter))
         return count.settled + count.reserved if count else 0
 
+    def _room(self, take: Take, now_s: float) -> Room:
+        limit = take.limit
+        slide = self._store.window(limit, now_s=now_s)
+        return room(slide, limit.window_s, limit.at_most, take.amount, now_s=now_s)
+
     def _balance(self, counter: Counter) -> Balance:
         count = self._counts.get(counter_key(counter), Count())
         return Balance(settled=count.settled, reserved=count.reserved)
@@ -130,28 +145,24 @@ class MemoryLedger:
     def _begin(self, hold: Hold, rooms: Sequence[Room]) -> None:
         if hold.id in self._open or hold.id in self._ended:
             raise accounts.known_row(hold.id)
-        parts = accounts.parts_of(hold.charges)
+        keys = [counter_key(charge.counter) for charge in hold.charges]
+        limits = {limit_key(take.limit): take.limit for take in hold.takes}
         entry = Entry(
             hold=hold,
             seq=self._seq,
-            parts=parts,
-            takes=accounts.takes_of(hold.takes, rooms),
+            parts=tuple(accounts.parts_of(keys, hold.charges)),
+            takes=tuple(accounts.takes_of((limit_key(take.limit) for take in hold.takes), hold.takes, rooms)),
             lease_until_s=hold.now_s + hold.lease_s,
         )
         self._open[hold.id] = entry
         heappush(self._leases, (entry.lease_until_s, hold.id))
         self._sweep(hold.now_s)
-        for charge in hold.charges:
-            self._counts.setdefault(counter_key(charge.counter), Count(resets_at_s=charge.resets_at_s))
-        for part in parts:
+        for key, charge in zip(keys, hold.charges, strict=True):
+            self._counts.setdefault(key, Count(resets_at_s=charge.resets_at_s))
+        for part in entry.parts:
             self._counts[part.key].reserved += part.needed
-        places = {
-            accounts.limit_key(take.limit): (take.limit, found)
-            for take, found in zip(hold.takes, rooms, strict=True)
-        }
         for taken in entry.takes:
-            limit, found = places[taken.key]
-            self._store.take(limit, found, taken.amount, now_s=hold.now_s)
+            self._store.take(limits[taken.key], taken.at, taken.amount, now_s=hold.now_s)
 
     def _end(self, entry: Entry, state: State, now_s: float, ending: Settlement | None = None) -> None:
         after = replace(entry, state=state, ending=ending, ended_at_s=now_s)
@@ -164,8 +175,7 @@ class MemoryLedger:
                 count.settled += settled
                 count.reserved += reserved
         for taken in entry.takes:
-            by = accounts.in_window(state, taken, ending) - accounts.in_window(entry.state, taken, None)
-            self._store.correct(taken.key, taken.at, by)
+            self._store.correct(taken.key, taken.at, accounts.in_window(taken, state, ending) - taken.amount)
         while len(self._ended) > self._max_rows:
             self._ended.popitem(last=False)
 

@@ -5,7 +5,7 @@ from math import inf
 
 from router.adapters.accounts import limit_key
 from router.adapters.memory_store import MemoryStore
-from router.decide.sliding import permit_wait_s
+from router.decide.sliding import Room, permit_wait_s, room
 from router.plan import Limit
 from router.ports import LimitFull, Take
 
@@ -55,8 +55,13 @@ class MemoryLimiter:
 
     def _used(self, limit: Limit, now_s: float) -> int:
         if limit.unit != "concurrent_requests":
-            return self._store.room(limit, 0, now_s=now_s).held
+            return self._room(Take(limit=limit, amount=0), now_s).held
         return sum(amount for amount, _ in self._live(limit_key(limit), now_s).values())
+
+    def _room(self, take: Take, now_s: float) -> Room:
+        limit = take.limit
+        slide = self._store.window(limit, now_s=now_s)
+        return room(slide, limit.window_s, limit.at_most, take.amount, now_s=now_s)
 
     def _live(self, key: str, now_s: float) -> Permits:
         permits = self._permits.get(key, {})
@@ -70,7 +75,7 @@ class MemoryLimiter:
             live = self._live(limit_key(limit), now_s)
             wait_s = permit_wait_s(live.values(), limit.at_most, take.amount, now_s=now_s)
         else:
-            wait_s = self._store.room(limit, take.amount, now_s=now_s).retry_after_s
+            wait_s = self._room(take, now_s).retry_after_s
         if wait_s == 0.0:
             return None
         return LimitFull(limit=limit, retry_after_s=inf if wait_s is None else wait_s)
@@ -82,8 +87,7 @@ class MemoryLimiter:
             self._permits.setdefault(key, {})[id] = take.amount, now_s + lease_s
             self._held[id] = (*self._held.get(id, ()), key)
         else:
-            room = self._store.room(limit, take.amount, now_s=now_s)
-            self._store.take(limit, room, take.amount, now_s=now_s)
+            self._store.take(limit, self._room(take, now_s).at, take.amount, now_s=now_s)
 
     def _release(self, id: str) -> None:
         for key in self._held.pop(id, ()):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from router.adapters.accounts import limit_key
-from router.decide.sliding import Room, Slide, is_over, room, taken
+from router.decide.sliding import Slide, is_over, moved, taken
 from router.plan import Limit
 
 MAX_IDLE_WINDOWS = 10_000
@@ -30,14 +30,14 @@ class MemoryStore:
         with self._lock:
             yield
 
-    def room(self, limit: Limit, amount: int, *, now_s: float) -> Room:
+    def window(self, limit: Limit, *, now_s: float) -> Slide:
         kept = self._slides.get(limit_key(limit))
-        return room(kept[1] if kept else None, limit.window_s, limit.at_most, amount, now_s=now_s)
+        return moved(kept[1] if kept else None, limit.window_s, now_s=now_s)
 
-    def take(self, limit: Limit, found: Room, amount: int, *, now_s: float) -> None:
-        """Count `amount` where `room` found place for it, in the same step."""
+    def take(self, limit: Limit, at: int, amount: int, *, now_s: float) -> None:
+        """Count `amount` in bucket `at`, which a Room of this step named."""
         key = limit_key(limit)
-        self._slides[key] = limit.window_s, taken(found.slide, found.at, amount)
+        self._slides[key] = limit.window_s, taken(self.window(limit, now_s=now_s), at, amount)
         self._slides.move_to_end(key)
         while len(self._slides) > MAX_IDLE_WINDOWS:
             window_s, oldest = next(iter(self._slides.values()))

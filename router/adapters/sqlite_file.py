@@ -42,6 +42,8 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
         self._paused = False
+        self.openings = 0
+        """How often a connection was made: what was remembered of an earlier one may be of another file."""
         watch_forks(self)
 
     @property
@@ -143,6 +145,7 @@ class SqliteFile:
             connection.close()
             raise
         self._connection = connection
+        self.openings += 1
         return cursor
 
     def _close(self) -> None:

@@ -5,23 +5,20 @@ from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
-from router.adapters import accounts
+from router.adapters import accounts, sqlite_windows
 from router.adapters.accounts import LAPSED, LAPSES_A_STEP, UNSETTLED, State, counter_key, limit_key
 from router.adapters.sqlite_file import SqliteFile
+from router.adapters.sqlite_names import SqliteNames, keys_of
 from router.adapters.sqlite_rows import (
     INSERT,
-    PUT_WINDOW,
     SELECT_ROWS,
     attempt_values,
     parts_from,
-    read_slide,
     row_from,
-    slide_bytes,
-    slide_from,
     takes_from,
     usage_text,
 )
-from router.decide.sliding import Room, room, taken
+from router.decide.sliding import Room
 from router.ports import Balance, Counter, Granted, Hold, Refused, Row, Settlement
 
 ROWS_A_STEP = 1000
@@ -29,11 +26,12 @@ RECONCILED_A_STEP = 64
 
 SELECT_ATTEMPT = "SELECT seq, state, worst_nusd, parts, takes FROM attempts WHERE"
 SELECT_LAPSED = f"{SELECT_ATTEMPT} ended_at_s IS NULL AND lease_until_s <= ? ORDER BY lease_until_s LIMIT ?"
+SELECT_BALANCE = "SELECT settled, reserved FROM counters JOIN names USING (name) WHERE key = ?"
 ADD_RESERVED = """
     INSERT INTO counters VALUES (?, 0, ?)
-    ON CONFLICT (key) DO UPDATE SET reserved = reserved + excluded.reserved
+    ON CONFLICT (name) DO UPDATE SET reserved = reserved + excluded.reserved
 """
-CHANGE_COUNTER = "UPDATE counters SET settled = settled + ?, reserved = reserved + ? WHERE key = ?"
+CHANGE_COUNTER = "UPDATE counters SET settled = settled + ?, reserved = reserved + ? WHERE name = ?"
 END_ATTEMPT = """
     UPDATE attempts SET state = ?, cost_nusd = ?, usage = ?, how = ?, kind = ?, ended_at_s = ? WHERE seq = ?
 """
@@ -42,15 +40,20 @@ END_ATTEMPT = """
 class SqliteLedger:
     """A Ledger in a SqliteFile."""
 
-    def __init__(self, file: SqliteFile) -> None:
+    def __init__(self, file: SqliteFile, names: SqliteNames) -> None:
         self._file = file
+        self._names = names
 
     @property
     def suspends(self) -> bool:
         return self._file.suspends
 
     async def reserve(self, hold: Hold) -> Granted | Refused:
-        return await self._file.step("ledger", lambda cursor: _reserve(cursor, hold))
+        counters = [counter_key(charge.counter) for charge in hold.charges]
+        windows = [limit_key(take.limit) for take in hold.takes]
+        numbers = await self._names.numbers("ledger", counters + windows)
+        names = _Names(numbers[: len(counters)], numbers[len(counters) :])
+        return await self._file.step("ledger", lambda cursor: _reserve(cursor, hold, names))
 
     async def mark_sent(self, id: str, *, now_s: float) -> None:
         def work(cursor: sqlite3.Cursor) -> None:
@@ -100,7 +103,7 @@ class SqliteLedger:
         while limit is None or len(rows) < limit:
             wanted = ROWS_A_STEP if limit is None else min(ROWS_A_STEP, limit - len(rows))
             found = await self._file.step(
-                "ledger", partial(_rows, after=last, since_s=since_s, limit=wanted), begin=""
+                "ledger", partial(_rows, after=last, since_s=since_s, limit=wanted), begin="BEGIN"
             )
             rows += found
             if len(found) < wanted:
@@ -113,6 +116,22 @@ class SqliteLedger:
 
 
 # --- Inside a step ----------------------------------------------------------------------------------------------------
+
+
+class _Names(NamedTuple):
+    """The numbers of a hold's counters and windows, in the order of its charges and takes."""
+
+    counters: list[int]
+    windows: list[int]
+
+
+class _Found(NamedTuple):
+    """Everything that decides about a reservation, from one query. `windows` are pairs of the columns of HELD."""
+
+    lapsed: int | None
+    seq: int
+    used: list[int]
+    windows: list[tuple[int | None, int | None]]
 
 
 class _Attempt(NamedTuple):
@@ -132,33 +151,37 @@ def _attempt(cursor: sqlite3.Cursor, id: str) -> _Attempt:
     return _Attempt(*found)
 
 
-def _reserve(cursor: sqlite3.Cursor, hold: Hold) -> Granted | Refused:
-    lapsed, seq, used, slides = _read(cursor, hold)
-    if lapsed:
+def _reserve(cursor: sqlite3.Cursor, hold: Hold, names: _Names) -> Granted | Refused:
+    found = _read(cursor, hold, names)
+    if found.lapsed is not None:
         _lapse(cursor, hold.now_s, LAPSES_A_STEP)
-        _, seq, used, slides = _read(cursor, hold)
+        found = _read(cursor, hold, names)
     rooms = [
-        room(slide_from(slide), take.limit.window_s, take.limit.at_most, take.amount, now_s=hold.now_s)
-        for take, slide in zip(hold.takes, slides, strict=True)
+        sqlite_windows.room_of(cursor, name, take, *held, hold.now_s)
+        for name, take, held in zip(names.windows, hold.takes, found.windows, strict=True)
     ]
-    short = accounts.shortfalls(hold, used, rooms)
+    short = accounts.shortfalls(hold, found.used, rooms)
     if short:
-        cursor.execute("UPDATE meta SET value = ? WHERE name = 'refused_seq'", (seq,))
-        return Refused(seq=seq, shortfalls=short)
-    _begin(cursor, hold, seq, rooms)
-    return Granted(seq=seq)
+        cursor.execute("UPDATE meta SET value = ? WHERE name = 'refused_seq'", (found.seq,))
+        return Refused(seq=found.seq, shortfalls=short)
+    _begin(cursor, hold, names, found, rooms)
+    return Granted(seq=found.seq)
 
 
-def _read(cursor: sqlite3.Cursor, hold: Hold) -> tuple[bool, int, Sequence[int], Sequence[bytes | None]]:
-    """Everything that decides, in one query: is there a lapsed lease, the next seq, what is used, the windows."""
-    charges, takes = len(hold.charges), len(hold.takes)
-    keys = [counter_key(charge.counter) for charge in hold.charges]
-    windows = [limit_key(take.limit) for take in hold.takes]
+def _read(cursor: sqlite3.Cursor, hold: Hold, names: _Names) -> _Found:
+    values: list[float] = [hold.now_s, *names.counters]
+    for name, take in zip(names.windows, hold.takes, strict=True):
+        values += sqlite_windows.held_values(name, take, hold.now_s)
+    charges = len(names.counters)
     lapsed, granted, refused, *rest = cursor.execute(
-        _read_query(charges, takes), (hold.now_s, *keys, *windows)
+        _read_query(charges, len(names.windows)), values
     ).fetchone()
-    seq = max(granted or 0, refused) + 1
-    return lapsed is not None, seq, [used or 0 for used in rest[:charges]], rest[charges:]
+    return _Found(
+        lapsed,
+        max(granted or 0, refused) + 1,
+        [used or 0 for used in rest[:charges]],
+        list(zip(rest[charges::2], rest[charges + 1 :: 2], strict=True)),
+    )
 
 
 @cache
@@ -167,23 +190,23 @@ def _read_query(charges: int, takes: int) -> str:
         "(SELECT seq FROM attempts WHERE ended_at_s IS NULL AND lease_until_s <= ? LIMIT 1)",
         "(SELECT max(seq) FROM attempts)",
         "(SELECT value FROM meta WHERE name = 'refused_seq')",
-        *["(SELECT settled + reserved FROM counters WHERE key = ?)"] * charges,
-        *["(SELECT slide FROM windows WHERE key = ?)"] * takes,
+        *["(SELECT settled + reserved FROM counters WHERE name = ?)"] * charges,
+        *[sqlite_windows.HELD] * takes,
     )
     return f"SELECT {', '.join(columns)}"
 
 
-def _begin(cursor: sqlite3.Cursor, hold: Hold, seq: int, rooms: Sequence[Room]) -> None:
-    parts, takes = accounts.parts_of(hold.charges), accounts.takes_of(hold.takes, rooms)
+def _begin(cursor: sqlite3.Cursor, hold: Hold, names: _Names, found: _Found, rooms: Sequence[Room]) -> None:
+    parts = accounts.parts_of(names.counters, hold.charges)
+    takes = accounts.takes_of(names.windows, hold.takes, rooms)
     try:
-        cursor.execute(INSERT, attempt_values(hold, seq, parts, takes))
+        cursor.execute(INSERT, attempt_values(hold, found.seq, parts, takes))
     except sqlite3.IntegrityError:
         raise accounts.known_row(hold.id) from None
     cursor.executemany(ADD_RESERVED, [(part.key, part.needed) for part in parts])
-    slides = {limit_key(take.limit): found.slide for take, found in zip(hold.takes, rooms, strict=True)}
-    cursor.executemany(
-        PUT_WINDOW, [(take.key, slide_bytes(taken(slides[take.key], take.at, take.amount))) for take in takes]
-    )
+    newest = {name: newest for name, (_, newest) in zip(names.windows, found.windows, strict=True)}
+    for take in takes:
+        sqlite_windows.add(cursor, take.key, take.at, take.amount, newest[take.key])
 
 
 def _end(
@@ -200,11 +223,10 @@ def _end(
             for part in parts_from(attempt.parts)
         ],
     )
-    for take in takes_from(attempt.takes):
-        by = accounts.in_window(state, take, ending) - take.amount
-        slide = read_slide(cursor, take.key) if by else None
-        if slide is not None:
-            cursor.execute(PUT_WINDOW, (take.key, slide_bytes(taken(slide, take.at, by))))
+    changes = (
+        (accounts.in_window(take, state, ending) - take.amount, take) for take in takes_from(attempt.takes)
+    )
+    sqlite_windows.correct(cursor, [(by, take.key, take.at) for by, take in changes if by])
 
 
 def _lapse(cursor: sqlite3.Cursor, now_s: float, at_most: int) -> int:
@@ -216,8 +238,9 @@ def _lapse(cursor: sqlite3.Cursor, now_s: float, at_most: int) -> int:
 
 
 def _balances(cursor: sqlite3.Cursor, *, counters: Sequence[Counter]) -> dict[Counter, Balance]:
-    query = "SELECT settled, reserved FROM counters WHERE key = ?"
-    found = {counter: cursor.execute(query, (counter_key(counter),)).fetchone() for counter in counters}
+    found = {
+        counter: cursor.execute(SELECT_BALANCE, (counter_key(counter),)).fetchone() for counter in counters
+    }
     return {
         counter: Balance(settled=values[0], reserved=values[1]) if values else Balance()
         for counter, values in found.items()
@@ -226,5 +249,7 @@ def _balances(cursor: sqlite3.Cursor, *, counters: Sequence[Counter]) -> dict[Co
 
 def _rows(cursor: sqlite3.Cursor, *, after: int, since_s: float, limit: int) -> list[Row]:
     found = cursor.execute(SELECT_ROWS, (after, since_s, limit))
-    names = [column[0] for column in found.description]
-    return [row_from(dict(zip(names, values, strict=True))) for values in found.fetchall()]
+    columns = [column[0] for column in found.description]
+    lines = [dict(zip(columns, values, strict=True)) for values in found.fetchall()]
+    keys = keys_of(cursor, (part.key for line in lines for part in parts_from(line["parts"])))
+    return [row_from(line, keys) for line in lines]

@@ -3,11 +3,13 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from math import inf
+from typing import NamedTuple
 
+from router.adapters import sqlite_windows
 from router.adapters.accounts import limit_key
 from router.adapters.sqlite_file import SqliteFile
-from router.adapters.sqlite_rows import PUT_WINDOW, read_slide, slide_bytes
-from router.decide.sliding import permit_wait_s, room, taken
+from router.adapters.sqlite_names import SqliteNames, known_number
+from router.decide.sliding import permit_wait_s
 from router.plan import Limit
 from router.ports import LimitFull, Take
 
@@ -15,8 +17,9 @@ from router.ports import LimitFull, Take
 class SqliteLimiter:
     """A Limiter in a SqliteFile."""
 
-    def __init__(self, file: SqliteFile) -> None:
+    def __init__(self, file: SqliteFile, names: SqliteNames) -> None:
         self._file = file
+        self._names = names
 
     @property
     def suspends(self) -> bool:
@@ -25,19 +28,15 @@ class SqliteLimiter:
     async def admit(
         self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
     ) -> LimitFull | None:
-        def work(cursor: sqlite3.Cursor) -> LimitFull | None:
-            cursor.execute("DELETE FROM permits WHERE id = ?", (id,))
-            full = [each for take in takes if (each := _full(cursor, take, now_s)) is not None]
-            if full:
-                return max(full, key=lambda each: each.retry_after_s)
-            for take in {limit_key(take.limit): take for take in takes}.values():
-                _take(cursor, id, take, now_s, now_s + lease_s)
-            return None
-
-        return await self._file.step("limiter", work)
+        numbers = await self._names.numbers("limiter", [limit_key(take.limit) for take in takes])
+        # One take per limit is counted: the same limit met twice is the same request.
+        named = dict(zip(numbers, takes, strict=True))
+        return await self._file.step(
+            "limiter", lambda cursor: _admit(cursor, id, named, now_s, now_s + lease_s)
+        )
 
     async def renew(self, id: str, *, lease_until_s: float) -> None:
-        change = "UPDATE permits SET until_s = ? WHERE id = ?"
+        change = "UPDATE permits SET until_s = max(until_s, ?) WHERE id = ?"
         await self._file.step("limiter", lambda cursor: cursor.execute(change, (lease_until_s, id)), begin="")
 
     async def release(self, id: str) -> None:
@@ -59,34 +58,54 @@ class SqliteLimiter:
 # --- Inside a step ----------------------------------------------------------------------------------------------------
 
 
+class _Room(NamedTuple):
+    """What a limit has for a take. `at` and `newest` are for `sqlite_windows.add`."""
+
+    retry_after_s: float | None
+    at: int = 0
+    newest: int | None = None
+
+
+def _admit(
+    cursor: sqlite3.Cursor, id: str, takes: Mapping[int, Take], now_s: float, until_s: float
+) -> LimitFull | None:
+    cursor.execute("DELETE FROM permits WHERE id = ?", (id,))
+    rooms = {name: _room(cursor, name, take, now_s) for name, take in takes.items()}
+    full = [
+        LimitFull(
+            limit=takes[name].limit, retry_after_s=inf if room.retry_after_s is None else room.retry_after_s
+        )
+        for name, room in rooms.items()
+        if room.retry_after_s != 0.0
+    ]
+    if full:
+        return max(full, key=lambda each: each.retry_after_s)
+    for name, take in takes.items():
+        if take.limit.unit == "concurrent_requests":
+            cursor.execute("DELETE FROM permits WHERE name = ? AND until_s <= ?", (name, now_s))
+            cursor.execute("INSERT INTO permits VALUES (?, ?, ?, ?)", (id, name, take.amount, until_s))
+        else:
+            sqlite_windows.add(cursor, name, rooms[name].at, take.amount, rooms[name].newest)
+    return None
+
+
+def _room(cursor: sqlite3.Cursor, name: int, take: Take, now_s: float) -> _Room:
+    if take.limit.unit == "concurrent_requests":
+        live = _live(cursor, name, now_s)
+        return _Room(permit_wait_s(live, take.limit.at_most, take.amount, now_s=now_s))
+    room, newest = sqlite_windows.read_room(cursor, name, take, now_s)
+    return _Room(room.retry_after_s, room.at, newest)
+
+
+def _live(cursor: sqlite3.Cursor, name: int, now_s: float) -> list[tuple[int, float]]:
+    query = "SELECT amount, until_s FROM permits WHERE name = ? AND until_s > ?"
+    return cursor.execute(query, (name, now_s)).fetchall()
+
+
 def _used(cursor: sqlite3.Cursor, limit: Limit, now_s: float) -> int:
+    name = known_number(cursor, limit_key(limit))
+    if name is None:
+        return 0
     if limit.unit == "concurrent_requests":
-        return sum(amount for amount, _ in _live(cursor, limit, now_s))
-    return room(read_slide(cursor, limit_key(limit)), limit.window_s, limit.at_most, 0, now_s=now_s).held
-
-
-def _live(cursor: sqlite3.Cursor, limit: Limit, now_s: float) -> list[tuple[int, float]]:
-    query = "SELECT amount, until_s FROM permits WHERE key = ? AND until_s > ?"
-    return cursor.execute(query, (limit_key(limit), now_s)).fetchall()
-
-
-def _full(cursor: sqlite3.Cursor, take: Take, now_s: float) -> LimitFull | None:
-    limit = take.limit
-    if limit.unit == "concurrent_requests":
-        wait_s = permit_wait_s(_live(cursor, limit, now_s), limit.at_most, take.amount, now_s=now_s)
-    else:
-        slide = read_slide(cursor, limit_key(limit))
-        wait_s = room(slide, limit.window_s, limit.at_most, take.amount, now_s=now_s).retry_after_s
-    if wait_s == 0.0:
-        return None
-    return LimitFull(limit=limit, retry_after_s=inf if wait_s is None else wait_s)
-
-
-def _take(cursor: sqlite3.Cursor, id: str, take: Take, now_s: float, until_s: float) -> None:
-    limit, key = take.limit, limit_key(take.limit)
-    if limit.unit == "concurrent_requests":
-        cursor.execute("DELETE FROM permits WHERE key = ? AND until_s <= ?", (key, now_s))
-        cursor.execute("INSERT INTO permits VALUES (?, ?, ?, ?)", (id, key, take.amount, until_s))
-    else:
-        found = room(read_slide(cursor, key), limit.window_s, limit.at_most, take.amount, now_s=now_s)
-        cursor.execute(PUT_WINDOW, (key, slide_bytes(taken(found.slide, found.at, take.amount))))
+        return sum(amount for amount, _ in _live(cursor, name, now_s))
+    return sqlite_windows.read_room(cursor, name, Take(limit=limit, amount=0), now_s)[0].held

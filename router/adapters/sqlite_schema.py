@@ -16,8 +16,8 @@ CREATE TABLE attempts (
     usage TEXT,            -- JSON: the fields of a Usage that are not zero
     how TEXT,
     kind TEXT,
-    parts TEXT NOT NULL,   -- JSON: [[counter, unit, needed], ...]
-    takes TEXT NOT NULL,   -- JSON: [[window, unit, bucket, amount], ...]
+    parts TEXT NOT NULL,   -- JSON: [[name of a counter, unit, needed], ...]
+    takes TEXT NOT NULL,   -- JSON: [[name of a window, unit, bucket, amount], ...]
     reserved_at_s REAL NOT NULL,
     ended_at_s REAL,
     lease_until_s REAL NOT NULL,
@@ -31,23 +31,29 @@ CREATE TABLE attempts (
     prices_digest TEXT NOT NULL
 );
 CREATE INDEX open_leases ON attempts (lease_until_s) WHERE ended_at_s IS NULL;
+CREATE TABLE names (       -- of counters and windows; a number never changes its meaning
+    name INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE
+);
 CREATE TABLE counters (
-    key TEXT PRIMARY KEY,  -- window, start, unit, owner
+    name INTEGER PRIMARY KEY,
     settled INTEGER NOT NULL,
     reserved INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE windows (
-    key TEXT PRIMARY KEY,  -- owner, unit, seconds
-    slide BLOB NOT NULL    -- newest bucket, counts of the buckets up to it
+);
+CREATE TABLE buckets (     -- of sliding windows
+    name INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    PRIMARY KEY (name, at)
 ) WITHOUT ROWID;
 CREATE TABLE permits (
     id TEXT NOT NULL,
-    key TEXT NOT NULL,
+    name INTEGER NOT NULL,
     amount INTEGER NOT NULL,
     until_s REAL NOT NULL,
-    PRIMARY KEY (id, key)
+    PRIMARY KEY (id, name)
 ) WITHOUT ROWID;
-CREATE INDEX permits_of ON permits (key, until_s);
+CREATE INDEX permits_of ON permits (name, until_s);
 CREATE TABLE health (
     provider TEXT NOT NULL,
     name TEXT NOT NULL,    -- of a key, or model:NAME
@@ -57,6 +63,7 @@ CREATE TABLE health (
 ) WITHOUT ROWID;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('refused_seq', 0);
+CREATE VIEW spend AS SELECT key, settled, reserved FROM counters JOIN names USING (name);
 """
 
 
@@ -83,7 +90,7 @@ def prepare(cursor: sqlite3.Cursor) -> None:
 
 
 def _create(cursor: sqlite3.Cursor) -> None:
-    for statement in SCHEMA.split(";"):
+    for statement in SCHEMA.split(";\n"):
         cursor.execute(statement)
     cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     cursor.execute(f"PRAGMA user_version = {VERSION}")

@@ -7,6 +7,7 @@ from router.adapters.sqlite_file import SqliteFile
 from router.adapters.sqlite_health import SqliteHealth
 from router.adapters.sqlite_ledger import SqliteLedger
 from router.adapters.sqlite_limiter import SqliteLimiter
+from router.adapters.sqlite_names import SqliteNames
 from router.ports import Clock, Draw
 
 
@@ -21,8 +22,9 @@ class SqliteState:
         self, path: str | os.PathLike[str], clock: Clock, *, draw: Draw | None = None, full: bool = False
     ) -> None:
         self._file = SqliteFile(path, clock, draw or SystemDraw(), full=full)
-        self.ledger = SqliteLedger(self._file)
-        self.limiter = SqliteLimiter(self._file)
+        names = SqliteNames(self._file)
+        self.ledger = SqliteLedger(self._file, names)
+        self.limiter = SqliteLimiter(self._file, names)
         self.health = SqliteHealth(self._file)
 
     def __repr__(self) -> str:

@@ -7,8 +7,8 @@ refusal is early by at most W/60.
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import ceil, floor
+from typing import NamedTuple
 
 BUCKETS = 60
 KEPT = 2 * BUCKETS + 1  # one window more than counts now, for stamps that come late
@@ -19,8 +19,7 @@ SET_BACK_S = 600.0
 _EMPTY = array("I", bytes(array("I").itemsize * KEPT))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slide:
+class Slide(NamedTuple):
     """Counts per bucket, oldest first; the last one is of bucket `head`. The array is never changed in place; its
     items are of four bytes, or of eight (`q`) where one did not fit."""
 
@@ -28,27 +27,36 @@ class Slide:
     counts: "array[int]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Room(NamedTuple):
     """What a window holds for an event at bucket `at`. `retry_after_s` is 0 where it fits, None where it never will."""
 
-    slide: Slide
     at: int
     held: int
     retry_after_s: float | None
 
 
-def room(slide: Slide | None, window_s: float, at_most: int, amount: int, *, now_s: float) -> Room:
-    """Whether `amount` fits now. A stamp that comes late counts where it belongs, as far back as one window."""
-    bucket = _bucket(now_s, window_s)
-    slide = _moved(slide, bucket, window_s)
-    at = max(bucket, slide.head - BUCKETS)
-    held = sum(slide.counts[at - slide.head + KEPT - 1 - BUCKETS :])
+def moved(slide: Slide | None, window_s: float, *, now_s: float) -> Slide:
+    """`slide` as far as it still matters now."""
+    bucket = bucket_of(now_s, window_s)
+    if slide is None or was_set_back(bucket, slide.head, window_s):
+        return Slide(bucket, _EMPTY)
+    ahead = bucket - slide.head
+    if ahead <= 0:
+        return slide
+    fresh = array(slide.counts.typecode, bytes(slide.counts.itemsize * min(ahead, KEPT)))
+    return Slide(bucket, slide.counts[ahead:] + fresh)
+
+
+def room(slide: Slide, window_s: float, at_most: int, amount: int, *, now_s: float) -> Room:
+    """Whether `amount` fits into a `moved` slide. A stamp that comes late counts where it belongs, as far back as one
+    window."""
+    at = max(bucket_of(now_s, window_s), slide.head - BUCKETS)
+    held = sum(slide.counts[at - slide.head + BUCKETS :])
     if amount == 0 or held + amount <= at_most:
-        return Room(slide=slide, at=at, held=held, retry_after_s=0.0)
-    free = None if amount > at_most else _free_at(slide, at, held + amount - at_most)
-    retry_after_s = None if free is None else _until_s(free, window_s, now_s)
-    return Room(slide=slide, at=at, held=held, retry_after_s=retry_after_s)
+        return Room(at, held, 0.0)
+    if amount > at_most:
+        return Room(at, held, None)
+    return Room(at, held, _until_s(_free_at(slide, at, held + amount - at_most), window_s, now_s))
 
 
 def taken(slide: Slide, at: int, amount: int) -> Slide:
@@ -61,35 +69,35 @@ def taken(slide: Slide, at: int, amount: int) -> Slide:
     if count.bit_length() > 32:
         counts = array("q", counts)
     counts[place] = count
-    return Slide(head=slide.head, counts=counts)
+    return Slide(slide.head, counts)
+
+
+def slide_of(counts: Iterable[tuple[int, int]]) -> Slide | None:
+    """A slide from (bucket, count) in any order; None from none."""
+    known = dict(counts)
+    if not known:
+        return None
+    head = max(known)
+    return Slide(head, array("q", [known.get(at, 0) for at in range(head - KEPT + 1, head + 1)]))
+
+
+def was_set_back(bucket: int, head: int, window_s: float) -> bool:
+    return (head - bucket) * window_s / BUCKETS > max(2 * window_s, SET_BACK_S)
 
 
 def is_over(slide: Slide, window_s: float, *, now_s: float) -> bool:
     """Whether nothing in it can count any more."""
-    return _bucket(now_s, window_s) - slide.head > BUCKETS
+    return bucket_of(now_s, window_s) - slide.head > BUCKETS
 
 
-def _bucket(now_s: float, window_s: float) -> int:
+def bucket_of(now_s: float, window_s: float) -> int:
     return floor(now_s * TICKS_PER_S) * BUCKETS // ceil(window_s * TICKS_PER_S)
-
-
-def _moved(slide: Slide | None, bucket: int, window_s: float) -> Slide:
-    if slide is None:
-        return Slide(head=bucket, counts=_EMPTY)
-    ahead = bucket - slide.head
-    if ahead > 0:
-        fresh = array(slide.counts.typecode, bytes(slide.counts.itemsize * min(ahead, KEPT)))
-        return Slide(head=bucket, counts=slide.counts[ahead:] + fresh)
-    behind_s = -ahead * window_s / BUCKETS
-    if behind_s > max(2 * window_s, SET_BACK_S):
-        return Slide(head=bucket, counts=_EMPTY)
-    return slide
 
 
 def _free_at(slide: Slide, at: int, excess: int) -> int:
     """The bucket from which `excess` less is counted, when nothing else comes."""
     first = at - BUCKETS
-    for place, count in enumerate(slide.counts[first - slide.head + KEPT - 1 :]):
+    for place, count in enumerate(slide.counts[at - slide.head + BUCKETS :]):
         excess -= count
         if excess <= 0:
             return first + place + BUCKETS + 1

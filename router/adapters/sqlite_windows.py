@@ -1,0 +1,50 @@
+"""Sliding windows in a state file: one row per bucket in which something was taken."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from router.decide.sliding import BUCKETS, KEPT, Room, bucket_of, moved, room, slide_of
+from router.ports import Take
+
+HELD = "(SELECT sum(amount) FROM buckets WHERE name = ? AND at >= ?), (SELECT max(at) FROM buckets WHERE name = ?)"
+"""Two columns of a query: what a window holds for an event now, and its newest bucket. Its values: `held_values`."""
+
+ADD = "INSERT INTO buckets VALUES (?, ?, ?) ON CONFLICT (name, at) DO UPDATE SET amount = amount + excluded.amount"
+CORRECT = "UPDATE buckets SET amount = max(0, amount + ?) WHERE name = ? AND at = ?"
+FORGET = "DELETE FROM buckets WHERE name = ? AND (at <= ? OR at > ?)"
+
+
+def held_values(name: int, take: Take, now_s: float) -> tuple[int, int, int]:
+    return name, bucket_of(now_s, take.limit.window_s) - BUCKETS, name
+
+
+def room_of(
+    cursor: sqlite3.Cursor, name: int, take: Take, held: int | None, newest: int | None, now_s: float
+) -> Room:
+    """The Room for `take`, from the two columns of HELD; only what is full or odd is looked at bucket by bucket."""
+    limit, at = take.limit, bucket_of(now_s, take.limit.window_s)
+    held = held or 0
+    in_step = newest is None or newest - BUCKETS <= at
+    if in_step and (take.amount == 0 or held + take.amount <= limit.at_most):
+        return Room(at, held, 0.0)
+    counts = cursor.execute("SELECT at, amount FROM buckets WHERE name = ?", (name,)).fetchall()
+    slide = moved(slide_of(counts), limit.window_s, now_s=now_s)
+    return room(slide, limit.window_s, limit.at_most, take.amount, now_s=now_s)
+
+
+def add(cursor: sqlite3.Cursor, name: int, at: int, amount: int, newest: int | None) -> None:
+    """Count `amount` in bucket `at`. With each new bucket those are forgotten that can't matter any more."""
+    cursor.execute(ADD, (name, at, amount))
+    if newest is not None and not newest - BUCKETS <= at <= newest:
+        cursor.execute(FORGET, (name, at - KEPT, at))
+
+
+def read_room(cursor: sqlite3.Cursor, name: int, take: Take, now_s: float) -> tuple[Room, int | None]:
+    """A Room, and the newest bucket for `add`."""
+    held, newest = cursor.execute(f"SELECT {HELD}", held_values(name, take, now_s)).fetchone()
+    return room_of(cursor, name, take, held, newest, now_s), newest
+
+
+def correct(cursor: sqlite3.Cursor, changes: Sequence[tuple[int, int, int]]) -> None:
+    """Change counts by (by, name, at); a bucket that is forgotten stays so."""
+    cursor.executemany(CORRECT, changes)
