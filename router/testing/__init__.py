@@ -27,6 +27,7 @@ from router.testing.fake_provider_script import (
     ToolCall,
     Unauthorized,
 )
+from router.testing.redirect import fake_secrets, redirected
 
 __all__ = [
     "FAKE_KEY",
@@ -53,5 +54,7 @@ __all__ = [
     "Step",
     "ToolCall",
     "Unauthorized",
+    "fake_secrets",
     "fingerprint",
+    "redirected",
 ]

@@ -20,7 +20,8 @@ def redirected(plan: Plan, provider: FakeProvider) -> Plan:
     the fake one does not speak as.
     """
     providers = {
-        name: replace(each, base_url=provider.base_url(each.kind, name)) for name, each in plan.providers.items()
+        name: replace(each, base_url=provider.base_url(each.kind, name))
+        for name, each in plan.providers.items()
     }
     return replace(plan, providers=providers)
 
@@ -28,4 +29,6 @@ def redirected(plan: Plan, provider: FakeProvider) -> Plan:
 def fake_secrets(plan: Plan) -> EnvSecrets:
     """A made-up key for every key that `plan` names in a variable; the real environment is not read."""
     keys = (key.secret for each in plan.providers.values() for key in each.keys)
-    return EnvSecrets({secret.name: FAKE_KEY for secret in keys if secret is not None and secret.source == "env"})
+    return EnvSecrets(
+        {secret.name: FAKE_KEY for secret in keys if secret is not None and secret.source == "env"}
+    )
