@@ -81,6 +81,7 @@ CHECKS: tuple[Check, ...] = (
     money_checks.unpayable,
     money_checks.small_limits,
     order_checks.hidden_rules,
+    order_checks.impossible_conditions,
     order_checks.starved_targets,
     order_checks.long_backoffs,
     order_checks.small_contexts,

@@ -58,9 +58,9 @@ def load(
     return _compiled((read_file(path),), prices, folder=str(path.parent), today=today)
 
 
-def load_text(text: str, prices: Catalog, *, file: str = "<text>") -> Loaded:
+def load_text(text: str, prices: Catalog, *, file: str = "<text>", today: date | None = None) -> Loaded:
     """One document from memory, with lines and columns."""
-    return _compiled((read_text(text, file),), prices, folder="")
+    return _compiled((read_text(text, file),), prices, folder="", today=today)
 
 
 def policy_files(folder: Path) -> Iterator[Path]:

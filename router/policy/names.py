@@ -8,14 +8,14 @@ from router.plan import Entry, Policy, PolicyEntry, TargetEntry
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to, suggestion
-from router.policy.scalars import count, share
 from router.policy.traps import shown
+from router.policy.words import RESERVED
 
 
 def dangling_policies(draft: Draft) -> Iterator[Problem]:
     for policy in draft.policies.values():
         for entry in nested(policy):
-            if entry.policy not in draft.policies:
+            if entry.policy not in draft.policies and entry.policy not in RESERVED:
                 advice = suggestion(entry.policy, draft.policies, what="policies here:")
                 yield problem(
                     "dangling-name", f"there is no policy {shown(entry.policy)}", entry.place, help=advice
@@ -86,9 +86,7 @@ def condition_names(draft: Draft) -> Iterator[Problem]:
                 if when is not None:
                     yield from _unknown_tenants(when, draft)
                     yield from _unknown_budget(when.get("budget_used"), draft)
-                    yield from _empty_span(when.get("local_time"))
-                    for field in ("input_tokens", "output_tokens", "budget_used"):
-                        yield from _empty_bound(when.get(field))
+                    yield from _no_bound(when.get("budget_used"))
 
 
 def _unknown_tenants(when: Spot, draft: Draft) -> Iterator[Problem]:
@@ -162,34 +160,10 @@ def _budget_blocks(of: str, name: Spot | None, used: Spot, draft: Draft) -> Iter
     yield from (block for block in blocks if block is not None)
 
 
-def _empty_span(span: Spot | None) -> Iterator[Problem]:
-    start = span.get("from") if span else None
-    end = span.get("to") if span else None
-    if span is not None and start is not None and end is not None and start.value == end.value:
-        message = f"a span from {shown(start.value)} to the same minute"
-        advice = "`to` is the minute after the last; leave `local_time` out for every hour"
-        yield problem("wrong-form", message, span.key_place, help=advice)
-
-
-def _empty_bound(bound: Spot | None) -> Iterator[Problem]:
-    over, up_to = (bound.get("over"), bound.get("up_to")) if bound else (None, None)
-    if bound is None:
-        return
-    if over is None and up_to is None:
-        yield problem(
-            "missing-key", f"`{bound.key}` has no bound", bound.key_place, help="write `over` or `up_to`"
-        )
-    elif over is not None and up_to is not None:
-        least, most = _number(over), _number(up_to)
-        if least is not None and most is not None and least >= most:
-            message = f"nothing is over {shown(over.value)} and up to {shown(up_to.value)}"
-            yield problem(
-                "rule-never-reached", message, bound.key_place, help="`over` is the lower of the two"
-            )
-
-
-def _number(bound: Spot) -> int | None:
-    return count(bound.value) if share(bound.value) is None else share(bound.value)
+def _no_bound(used: Spot | None) -> Iterator[Problem]:
+    if used is not None and isinstance(used.value, dict) and not {"over", "up_to"} & used.value.keys():
+        advice = "write `over: 80%` or `up_to: 80%`"
+        yield problem("missing-key", f"`{used.key}` has no bound", used.key_place, help=advice)
 
 
 def parameters(draft: Draft) -> Iterator[Problem]:

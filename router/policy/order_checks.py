@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from router.errors import Problem
 from router.plan import Condition, LocalTime, Plan, Rule
+from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.reach import Branch, Reached, branches
-from router.policy.scalars import count_text, duration_text
+from router.policy.scalars import count, count_text, duration_text, share
+from router.policy.traps import shown
 from router.values import Place
 
 
@@ -55,6 +57,41 @@ def _bounds_within(narrow: Condition, wide: Condition) -> bool:
     over_fits = wide.over is None or (narrow.over is not None and narrow.over >= wide.over)
     up_to_fits = wide.up_to is None or (narrow.up_to is not None and narrow.up_to <= wide.up_to)
     return over_fits and up_to_fits
+
+
+def impossible_conditions(draft: Draft) -> Iterator[Problem]:
+    """Conditions that nothing can meet."""
+    for policy in draft.written.policies.values():
+        rules = policy.get("rules")
+        for rule in rules.items() if rules else ():
+            for when in (rule.get("when"), rule.at("when", "not")):
+                for key, field in when.fields() if when else ():
+                    if key in ("input_tokens", "output_tokens", "budget_used"):
+                        yield from _empty_bound(field)
+                    elif key == "local_time":
+                        yield from _empty_span(field)
+
+
+def _empty_bound(bound: Spot) -> Iterator[Problem]:
+    over, up_to = bound.get("over"), bound.get("up_to")
+    if over is None or up_to is None:
+        return
+    least, most = _number(over), _number(up_to)
+    if least is not None and most is not None and least >= most:
+        message = f"nothing is over {shown(over.value)} and up to {shown(up_to.value)}"
+        yield problem("rule-never-reached", message, bound.key_place, help="`over` is the lower of the two")
+
+
+def _number(bound: Spot) -> int | None:
+    return share(bound.value) if bound.path[-2] == "budget_used" else count(bound.value)
+
+
+def _empty_span(span: Spot) -> Iterator[Problem]:
+    start, end = span.get("from"), span.get("to")
+    if start is not None and end is not None and start.value == end.value:
+        message = f"a span from {shown(start.value)} to the same minute"
+        advice = "`to` is the minute after the last; leave `local_time` out for every hour"
+        yield problem("rule-never-reached", message, span.key_place, help=advice)
 
 
 def starved_targets(draft: Draft) -> Iterator[Problem]:

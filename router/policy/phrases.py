@@ -14,9 +14,9 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _SECRETIVE = frozenset({"keys", "base_url", "env", "file", "api_key", "key", "token", "password"})
 
 
-def close_to(name: str, known: Iterable[str]) -> str | None:
+def close_to(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The one known word that `name` was probably meant to be."""
-    close = get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    close = get_close_matches(name, sorted(set(known)), n=1, cutoff=cutoff)
     return close[0] if close else None
 
 
@@ -78,8 +78,8 @@ def wrong_form(form: Form, value: object, path: Path, raw: str | None) -> Fault:
     if isinstance(form, Block) and isinstance(value, str) and (joined := _joined(form, value)):
         return joined
     if raw is not None and isinstance(form, Scalar | Block) and _wants_text(form, value):
-        message = f"{label(path)} must be {expected(form)}; {shown(raw)} reads as {_kind(value)}"
-        return Fault("wrong-form", message, _unit_help(form, raw) or f'quote it: "{raw}"')
+        message = f"{label(path)} must be {expected(form)}, not {_kind(value, raw)}"
+        return Fault("wrong-form", message, _unit_help(form, raw))
     message = f"{label(path)} must be {expected(form)}, not {quoted(value, path)}"
     return Fault("wrong-form", message, _help(form, value))
 
@@ -120,20 +120,28 @@ def _wants_text(form: Scalar | Block, value: object) -> bool:
     return wanted is not None and "string" in wanted.types and not isinstance(value, str | list | dict)
 
 
-def _kind(value: object) -> str:
-    return "a truth value" if isinstance(value, bool) else f"the number {shown(value)}"
+def _kind(value: object, raw: str) -> str:
+    if isinstance(value, bool):
+        return f"the truth value {shown(value)}"
+    return (
+        f"the number {shown(value)}"
+        if raw == str(value)
+        else f"{shown(raw)}, which is the number {shown(value)}"
+    )
 
 
-def _unit_help(form: Form, raw: str) -> str:
+def _unit_help(form: Scalar | Block, raw: str) -> str:
+    """What to write in place of a plain number or truth value."""
     text = form.text if isinstance(form, Block) else form
-    units = {words.DURATION.name: f"`{raw}s`, `{raw}ms`", words.MONEY.name: f"`${raw}`"}
-    if not isinstance(text, Scalar) or not raw.replace(".", "", 1).isdigit():
-        return text.help if isinstance(text, Scalar) and text.name in units else ""
+    if text is None or not raw.replace(".", "", 1).isdigit():
+        return form.help
     if text.name == words.SHARE.name:
         return f"write a percentage: `{float(raw) * 100:g}%`" if float(raw) <= 1 else f"write `{raw}%`"
-    if text.name == words.COUNT.name:
-        return text.help
-    return f"say the unit: {units[text.name]}" if text.name in units else ""
+    units = {words.DURATION.name: f"`{raw}s`, `{raw}ms`", words.MONEY.name: f"`${raw}`"}
+    if text.name in units:
+        return f"say the unit: {units[text.name]}"
+    fits_quoted = not text.words and re.search(text.pattern or "", raw) is not None
+    return f'quote it: "{raw}"' if fits_quoted and "integer" not in text.types else form.help
 
 
 def _help(form: Form, value: object) -> str:
@@ -153,4 +161,4 @@ def _help(form: Form, value: object) -> str:
 
 def _listed(value: object) -> str:
     text = shown(value)
-    return f"`[{text[1:-1]}]`" if text.startswith("`") else "`[...]`"
+    return f"`[{text[1:-1]}]`" if text.startswith("`") and value else "`[...]`"

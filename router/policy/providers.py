@@ -8,7 +8,7 @@ from router.plan import Key, Provider
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.kinds import KINDS, WIRE_WORDS, KnownKind
-from router.policy.phrases import suggestion
+from router.policy.phrases import close_to
 from router.policy.traps import shown
 from router.policy.windows import budgets
 from router.values import Place, SecretRef
@@ -103,7 +103,8 @@ def _patterns(spot: Spot) -> Iterator[Problem]:
 
 
 def _kind_help(name: str) -> str:
-    return f"{suggestion(name, KINDS, what='say its `kind`: one of')}"
+    close = close_to(name, KINDS, cutoff=0.75)
+    return f"did you mean `{close}`?" if close else f"say its `kind`: one of {', '.join(KINDS)}"
 
 
 def _missing_address(name: str, kind: str, spot: Spot, known: KnownKind) -> Iterator[Problem]:

@@ -81,6 +81,8 @@ def _problems(error: "ValidationError", document: Document) -> Iterator[tuple[Pa
             yield from _missing(form, path, document, value)
         case "minProperties" | "maxProperties" if isinstance(form, Block):
             yield from _miscounted(form, path, document, value)
+        case "minItems" if any(below[:-1] == path for below in document.damaged):
+            return  # what it held was refused while reading
         case _ if "propertyNames" in error.absolute_schema_path and isinstance(form, MapOf):
             below = (*path, value)
             yield below, _problem(_bad_name(form, value), document.key_place(below))

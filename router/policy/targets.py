@@ -9,7 +9,7 @@ from router.policy import scalars
 from router.policy.catalog import Catalog, known_facts
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
-from router.policy.phrases import close_to, suggestion
+from router.policy.phrases import close_to
 from router.policy.traps import shown
 
 _AUSD_PER_TOKEN = 1_000  # nano-USD per million tokens, in atto-USD per token
@@ -193,15 +193,14 @@ def _unknown_aliases(draft: Draft) -> Iterator[Problem]:
         for _, model in models.fields() if models else ():
             alias = model.get("as")
             if alias is not None and known_facts(draft.catalog, provider.kind, str(alias.value)) is None:
-                known = draft.catalog.models(provider.kind)
-                advice = (
-                    suggestion(str(alias.value), known)
-                    if known
-                    else "the price file has no models of this kind"
-                )
                 message = f"the price file knows no {shown(alias.value)}"
-                yield problem("unknown-model", message, alias.place, help=_brief(advice))
+                advice = _alias_advice(str(alias.value), provider.kind, draft.catalog)
+                yield problem("unknown-model", message, alias.place, help=advice)
 
 
-def _brief(help: str) -> str:
-    return help if len(help) < 120 else "no name in the price file is close to it"
+def _alias_advice(alias: str, kind: str, catalog: Catalog) -> str:
+    prefix = f"{kind}/" if alias.startswith(f"{kind}/") else ""
+    close = close_to(alias.removeprefix(prefix), catalog.models(kind))
+    if close is not None:
+        return f"did you mean `{prefix}{close}`?"
+    return "write the name its price is listed under, or leave `as` out and say `price` and `context`"
