@@ -11,8 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
 from tests.recordings import recordings_folder
+
+# The same examples every time, and no verdict from a busy machine's clock.
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "mutants", settings.get_profile("repeatable"), phases=(Phase.explicit, Phase.generate)
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 BLOCKED = pytest.StashKey[list[str]]()
 

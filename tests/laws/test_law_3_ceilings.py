@@ -1,0 +1,117 @@
+"""Law 3: ceilings only tighten; no fallback, cache hit or nesting hands a caller what it may not have."""
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.adapters.scripted_transport import Fails, Says
+from router.errors import NoRoute, RequestError, RouterError
+from router.plan import CacheRule, Ceiling, Plan
+from router.values import Kind
+from tests.build import budget, lexical, plan, policy, tenant
+from tests.world import World
+
+ACME = tenant("acme", "main", budgets=(budget("tenant:acme", 10**12),))
+BETA = tenant("beta", "main")
+
+
+def cached(scope: Any) -> Plan:
+    rule = CacheRule(ttl_s=600, scope=scope, sampled=True)
+    return plan(
+        policy("main", "openai/a", cache=rule), policy("twin", "openai/a", cache=rule), tenants=(ACME, BETA)
+    )
+
+
+def test_no_answer_crosses_tenants() -> None:
+    world = World(cached("tenant"), [Says("for acme"), Says("for beta")])
+    assert world.call("same question", tenant="acme").text == "for acme"
+    assert world.call("same question", tenant="beta").text == "for beta"
+    assert world.call("same question", tenant="acme").cached
+
+
+def test_no_answer_crosses_users_where_the_policy_says_so() -> None:
+    world = World(cached("user"), [Says("for ann"), Says("for bob"), Says("for nobody"), Says("again")])
+    assert world.call("same", tenant="acme", user="ann").text == "for ann"
+    assert world.call("same", tenant="acme", user="bob").text == "for bob"
+    assert [world.call("same", tenant="acme").text for _ in range(2)] == ["for nobody", "again"]
+
+
+def test_shared_answers_are_the_policys_own_choice_and_stay_within_the_policy() -> None:
+    world = World(cached("shared"), [Says("for all"), Says("not for twin")])
+    world.plan = replace(world.plan, tenants={"acme": tenant("acme"), "beta": tenant("beta")})
+    world.call("same", tenant="acme")
+    assert world.call("same", tenant="beta").cached
+    assert not world.call("same", tenant="beta", policy="twin").cached
+
+
+def test_a_cached_answer_is_no_way_around_a_policy_that_is_not_allowed() -> None:
+    world = World(cached("shared"), Says("x"))
+    with pytest.raises(NoRoute, match="may not call policy `twin`"):
+        world.call("same", tenant="acme", policy="twin")
+
+
+def test_a_cached_answer_of_a_target_that_is_gone_is_not_served() -> None:
+    world = World(cached("tenant"), [Says("old"), Says("new")])
+    world.call("same", tenant="acme")
+    world.plan = replace(cached("tenant"), **_moved(cached("tenant"), "groq/b"))
+    reply = world.call("same", tenant="acme")
+    assert (reply.text, reply.target) == ("new", "groq/b")
+
+
+def test_only_restricts_cached_answers_too() -> None:
+    world = World(
+        plan(policy("main", "openai/a", "groq/b", cache=CacheRule(ttl_s=60, sampled=True))), Says("x")
+    )
+    world.call("same")
+    assert world.call("same", only=("groq/b",)).target == "groq/b"
+
+
+def _moved(whole: Plan, name: str) -> dict[str, Any]:
+    moved = plan(policy("main", name, cache=whole.policies["main"].cache))
+    return {"policies": moved.policies, "targets": moved.targets, "providers": moved.providers}
+
+
+NAMES = ("openai/a", "groq/b", "xai/c", "mistral/d")
+
+
+@given(
+    entries=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
+    ceilings=st.lists(st.none() | st.integers(1, 300), min_size=2, max_size=2),
+    asked=st.none() | st.integers(1, 1_000),
+    prefer=st.lists(st.sampled_from(NAMES), max_size=3, unique=True),
+    only=st.lists(st.sampled_from(NAMES), max_size=3, unique=True),
+    kinds=st.lists(st.sampled_from([*Kind]), min_size=6, max_size=6),
+)
+def test_whatever_fails_nobody_gets_more_than_the_tightest_scope_allows(
+    entries: list[str],
+    ceilings: list[int | None],
+    asked: int | None,
+    prefer: list[str],
+    only: list[str],
+    kinds: list[Kind],
+) -> None:
+    outer = policy(
+        "main", "nested", ceiling=Ceiling(output_tokens=ceilings[0]), lexical=lexical(attempt_s=1.0)
+    )
+    inner = policy("nested", *entries, ceiling=Ceiling(output_tokens=ceilings[1]))
+    elsewhere = policy("elsewhere", *NAMES)
+    steps = [Fails(kind, status=500) for kind in kinds]
+    world = World(plan(outer, inner, elsewhere, tenants=(ACME,)), [*steps, Says("done")])
+    params = {} if asked is None else {"max_tokens": asked}
+    with suppress(RouterError):  # answered or not, what was called is what counts
+        world.call(tenant="acme", prefer=tuple(prefer), only=tuple(only), params=params)
+    allowed = set(entries) & set(only or entries)
+    assert set(world.targets()) <= allowed
+    bounds = [bound for bound in (*ceilings, asked) if bound is not None]
+    for call in world.transport.calls:
+        assert call.params.get("max_tokens") == min(bounds, default=None)
+    assert all(row.cost_nusd <= row.worst_nusd for row in world.rows())
+
+
+def test_a_caller_can_not_raise_what_its_policy_multiplies() -> None:
+    with pytest.raises(RequestError, match="asks for more choices"):
+        World(plan(policy("main", "openai/a"))).call(params={"n": 2})

@@ -1,0 +1,124 @@
+"""Law 4: time and money are bounded before the call."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router import events as ev
+from router.adapters.scripted_transport import Fails, NeverAnswers, Says, Step
+from router.decide.bounds import GRACE_S, policy_bounds
+from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
+from router.errors import DeadlineExceeded, RouterError
+from router.plan import Ceiling, Plan, RetryRule
+from router.values import Kind, Usage
+from tests.build import budget, lexical, plan, policy, price, target
+from tests.world import World
+
+DEAR = target("groq/b", prices=price(10**12, 4 * 10**12), context_tokens=5_000)
+
+USED = Usage(input_tokens=5, output_tokens=9)
+STEPS: st.SearchStrategy[Step] = st.one_of(
+    st.builds(
+        Fails,
+        st.sampled_from([*Kind]),
+        status=st.sampled_from([None, 200, 400, 429, 500]),
+        retry_after_s=st.none() | st.floats(0, 30),
+        sent=st.booleans(),
+        after_s=st.floats(0, 10),
+    ),
+    st.builds(
+        Says,
+        st.text(max_size=5),
+        after_s=st.floats(0, 40),
+        usage=st.just(Usage(input_tokens=5, output_tokens=9)),
+    ),
+    st.just(NeverAnswers()),
+)
+
+
+def two(attempts: int, total_s: float, ceiling: Ceiling, cap: int | None) -> Plan:
+    rule = RetryRule(attempts=attempts, base_s=0.5, max_s=3.0, on=TRANSIENT)
+    settings = lexical(retry=rule, attempt_s=4.0, fall_back_on=DEFAULT_FALL_BACK_ON | {Kind.CONTENT_FILTER})
+    budgets = () if cap is None else (budget("policy:main", cap, "request"),)
+    main = policy(
+        "main", "openai/a", "groq/b", lexical=settings, total_s=total_s, ceiling=ceiling, budgets=budgets
+    )
+    return plan(main, targets=(DEAR,))
+
+
+@given(
+    steps=st.lists(STEPS, min_size=12, max_size=12),
+    attempts=st.integers(1, 3),
+    total_s=st.floats(0.5, 40),
+    ceiling=st.builds(Ceiling, output_tokens=st.integers(1, 400), attempts=st.none() | st.integers(1, 4)),
+    cap=st.none() | st.integers(0, 40_000_000),
+    seed=st.integers(0, 100),
+)
+def test_no_run_lasts_longer_or_reserves_more_than_is_printed_beforehand(
+    steps: Sequence[Step], attempts: int, total_s: float, ceiling: Ceiling, cap: int | None, seed: int
+) -> None:
+    whole = two(attempts, total_s, ceiling, cap)
+    printed = policy_bounds(whole, whole.policies["main"])[0]
+    world = World(whole, steps, seed=seed)
+    with suppress(RouterError):  # how it ends is for other tests
+        world.call()
+    assert printed.cost_nusd is not None
+    assert sum(event.worst_nusd for event in world.facts(ev.Reserved)) <= printed.cost_nusd
+    assert world.clock.mono_s() <= printed.seconds
+    assert world.clock.mono_s() <= total_s + GRACE_S
+    began_s = world.seen[0].at_s
+    assert all(event.at_s - began_s < total_s for event in world.facts(ev.AttemptSent))
+    sends = len(world.facts(ev.AttemptSent))
+    assert sends <= min(2 * attempts, ceiling.attempts or 99)
+
+
+def test_the_ceiling_on_attempts_counts_every_send() -> None:
+    world = World(
+        two(3, 30.0, Ceiling(output_tokens=9, attempts=2), None), Fails(Kind.OVERLOADED, status=503)
+    )
+    with pytest.raises(RouterError):
+        world.call()
+    assert world.targets() == ["openai/a", "openai/a"]
+
+
+def test_what_a_request_may_reserve_counts_what_it_has_spent() -> None:
+    one = 6 * 50 + 9 * 400  # the whole of one attempt, which a timeout costs
+    world = World(two(3, 30.0, Ceiling(output_tokens=9), 2 * one), NeverAnswers())
+    with pytest.raises(RouterError):
+        world.call("hello")
+    assert world.targets() == ["openai/a", "openai/a"]
+    assert sum(row.cost_nusd for row in world.rows()) == 2 * one
+
+
+def test_a_retry_never_waits_past_the_deadline() -> None:
+    world = World(
+        two(3, 2.0, Ceiling(output_tokens=9), None), Fails(Kind.RATE_LIMITED, status=429, retry_after_s=1.5)
+    )
+    with pytest.raises(RouterError):
+        world.call()
+    assert world.clock.mono_s() <= 2.0
+
+
+def test_a_caller_in_a_hurry_is_answered_in_time() -> None:
+    world = World(two(3, 30.0, Ceiling(output_tokens=9), None), NeverAnswers())
+    with pytest.raises(DeadlineExceeded):
+        world.call(timeout_s=1.0)
+    assert world.clock.mono_s() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4_000, 10**6])
+def test_what_is_reserved_for_the_input_is_no_more_than_its_ceilings(size: int) -> None:
+    tight = Ceiling(input_tokens=3_000, output_tokens=10)
+    world = World(plan(policy("main", "groq/b", ceiling=tight), targets=(DEAR,)), Says("x"))
+    fields: dict[str, Any] = {}
+    if size < 3_000:
+        world.call("x" * size, **fields)
+        assert world.facts(ev.Reserved)[0].input_tokens <= 3_000
+    else:
+        with pytest.raises(RouterError):
+            world.call("x" * size, **fields)
+        assert world.transport.calls == []
