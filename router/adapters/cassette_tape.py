@@ -70,6 +70,11 @@ class Tape:
     def __len__(self) -> int:
         return len(self._interactions)
 
+    @property
+    def interactions(self) -> tuple[Interaction, ...]:
+        with self._lock:
+            return tuple(self._interactions)
+
     def only(self, number: int) -> "Tape":
         """A tape that holds nothing but interaction `number` of this one."""
         return Tape([self._interactions[number]], recording=False, repeat=self._repeat)

@@ -5,14 +5,16 @@ before, its token counting; and its HTTP transport classes look for an Exchange 
 there is none they do what they always did.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from router.adapters.litellm_exchange import tap
+from router.adapters.litellm_exchange import EXCHANGE, tap
 
 if TYPE_CHECKING:
     import httpx
@@ -24,6 +26,7 @@ _SETTINGS = {
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # else the first Anthropic call fetches a list
 }
 _REWRITTEN = ("TIKTOKEN_CACHE_DIR",)
+_CALLBACKS = ("input_callback", "success_callback", "_async_success_callback")
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def _import() -> Any:
     litellm.suppress_debug_info = True  # it prints to stdout
     if ours:  # else somebody relies on its counts
         litellm.disable_token_counter = (
-            True  # it fetches tokenizers, and passes its guesses off as the provider's
+            True  # it fetches tokenizers, and its guesses look like the provider's
         )
         litellm.disable_hf_tokenizer_download = True
     if hasattr(litellm, "rust"):
@@ -66,6 +69,15 @@ def _load_beta_headers() -> None:
         _load_beta_headers_config()
 
 
+def _load_gemini() -> None:
+    """A module of its first Gemini call registers callbacks, which would run in a thread after every call."""
+    before = {name: list(getattr(litellm, name)) for name in _CALLBACKS}
+    with suppress(ImportError):
+        import_module("litellm.llms.vertex_ai.context_caching.vertex_ai_context_caching")
+    for name, callbacks in before.items():
+        getattr(litellm, name)[:] = callbacks
+
+
 def _tap() -> None:
     import httpx
     from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
@@ -73,6 +85,17 @@ def _tap() -> None:
     for transport in (LiteLLMAiohttpTransport, httpx.AsyncHTTPTransport):
         transport.handle_async_request = tap(transport.handle_async_request, asynchronous=True)  # type: ignore[method-assign]
     httpx.HTTPTransport.handle_request = tap(httpx.HTTPTransport.handle_request, asynchronous=False)  # type: ignore[method-assign]
+
+
+def _silence() -> None:
+    """litellm logs requests, answers and tracebacks of calls that fail. Of this router's calls it logs nothing."""
+    for name in (
+        "LiteLLM",
+        "LiteLLM Proxy",
+        "LiteLLM Router",
+        "litellm.llms.huggingface.chat.transformation",
+    ):
+        logging.getLogger(name).addFilter(lambda record: EXCHANGE.get() is None)
 
 
 def _internal() -> ContextVar[bool] | None:
@@ -99,6 +122,8 @@ def open_wire() -> "httpx.AsyncBaseTransport":
 
 
 litellm = _import()
+_load_gemini()
 _tap()
+_silence()
 acompletion: Callable[..., Coroutine[Any, Any, Any]] = litellm.acompletion
 INTERNAL_CALL = _internal()
