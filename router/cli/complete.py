@@ -129,16 +129,16 @@ def story(reply: "Reply") -> Iterator[str]:
                 yield f"waited {seconds(event.delay_s)}"
             case ev.CacheHit():
                 yield f"{event.target} answered {about(event.age_s)} ago, from the cache: $0"
-            case ev.RequestAnswered() if not event.cached:
-                yield _answered(reply, event.duration_s)
+            case ev.AttemptAnswered():
+                yield f"{event.target} answered in {seconds(event.duration_s)}: {_figures(reply)}"
 
 
-def _answered(reply: "Reply", duration_s: float) -> str:
+def _figures(reply: "Reply") -> str:
     usage = reply.usage
+    counted = "" if usage.reported else ", counted here"
     cost = money(reply.cost_nusd, unknown="at an unknown price")
-    counted = f"{tokens(usage.input_tokens)} tokens in, {tokens(usage.output_tokens)} out"
-    cut = ", cut by a limit on output" if reply.truncated else ""
-    return f"{reply.target} answered in {seconds(duration_s)}: {counted}, {cost}{cut}"
+    cut = "; cut by a limit on output" if reply.truncated else ""
+    return f"{tokens(usage.input_tokens)} tokens in, {tokens(usage.output_tokens)} out{counted}, {cost}{cut}"
 
 
 def _tool_calls(reply: "Reply") -> str:

@@ -136,7 +136,7 @@ def _offers(out: Out, told: "Explanation") -> None:
         return
     out.heading("tried in this order")
     columns = [Column(title="", right=True), Column(title="target", style="bold")]
-    columns += [Column(title=title, right=True) for title in ("sends", "tokens in", "out", "cost")]
+    columns += [Column(title=title, right=True) for title in ("sends", "input", "output", "cost")]
     columns += [Column(title="counted", style="dim", fixed=False)]
     out.table(
         columns,
@@ -156,12 +156,13 @@ def _offers(out: Out, told: "Explanation") -> None:
 def _rows(number: str, offer: "Offer", prompted: bool) -> Iterator[Sequence[str]]:
     """The likely figures of a call above those that bound it; of a policy there are only bounds."""
     output, sends = tokens(offer.output_bound, UNBOUNDED), str(offer.sends)
+    worst = tokens(offer.input_bound, UNBOUNDED), output, money(offer.worst_nusd, UNBOUNDED)
     if prompted:
         likely = f"~{tokens(offer.input_tokens)}", output, f"~{money(offer.likely_nusd)}"
         yield number, offer.target, sends, *likely, ""
-    worst = tokens(offer.input_bound, UNBOUNDED), output, money(offer.worst_nusd, UNBOUNDED)
-    first = ("", "  at most", "") if prompted else (number, offer.target, sends)
-    yield *first, *worst, counted_by(offer.tokens)
+        yield "", f"  at most, {counted_by(offer.tokens)}", "", *worst, ""
+    else:
+        yield number, offer.target, sends, *worst, counted_by(offer.tokens)
 
 
 def counted_by(tokens: "TokenClass") -> str:

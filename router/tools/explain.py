@@ -68,8 +68,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """`passes`: such a call would be sent to some target now. `this_call` is the bound of the flat list of this request;
-    None without a prompt, or where it is refused."""
+    """`passes`: such a call would be sent to some target now. `this_call` bounds the flat list of this request; None
+    without a prompt, or where it is refused."""
 
     policy: str
     description: str
