@@ -58,6 +58,10 @@ class WireChunk:
     done: bool = False
 
 
+Realm = Literal["live", "replay", "fake"]
+"""Real providers, recordings, or made-up answers."""
+
+
 class WireStream(Protocol):
     """An open stream: only a token for `Transport.next` and `Transport.close`."""
 
@@ -80,6 +84,11 @@ class Transport(Protocol):
     @property
     def needs_keys(self) -> bool:
         """False where no provider is reached (fake, replay): then a missing key is no reason to drop a target."""
+        ...
+
+    @property
+    def realm(self) -> Realm:
+        """Where answers come from. An answer of one realm is never served in another."""
         ...
 
     async def ready(self, timeout_s: float) -> bool:

@@ -22,7 +22,7 @@ from router.adapters.litellm_exchange import EXCHANGE, Exchange
 from router.adapters.litellm_reply import ChunkReader, merged_usage, reply_of
 from router.adapters.loop_thread import EitherTransport
 from router.errors import ProviderError
-from router.ports import Pending, WireCall, WireChunk, WireReply, WireStream
+from router.ports import Pending, Realm, WireCall, WireChunk, WireReply, WireStream
 from router.values import Kind, Usage
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class AsyncLitellm:
             stand_in_key  # goes where a call brings no key; litellm refuses to build a request without one
         )
         self.needs_keys = stand_in_key is None
+        self.realm: Realm = "live" if self.needs_keys else "replay"
         self._wires: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport] = (
             WeakKeyDictionary()
         )

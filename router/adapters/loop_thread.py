@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 from weakref import finalize
 
-from router.ports import Pending, Transport, WireCall, WireChunk, WireReply, WireStream
+from router.ports import Pending, Realm, Transport, WireCall, WireChunk, WireReply, WireStream
 
 T = TypeVar("T")
 
@@ -98,6 +98,10 @@ class ThreadedTransport:
     @property
     def needs_keys(self) -> bool:
         return self._inner.needs_keys
+
+    @property
+    def realm(self) -> Realm:
+        return self._inner.realm
 
     async def ready(self, timeout_s: float) -> bool:
         return self._run(self._here().ready(timeout_s))
@@ -197,6 +201,10 @@ class EitherTransport:
     @property
     def needs_keys(self) -> bool:
         return self._form.needs_keys
+
+    @property
+    def realm(self) -> Realm:
+        return self._form.realm
 
     async def ready(self, timeout_s: float) -> bool:
         return await self._form.ready(timeout_s)

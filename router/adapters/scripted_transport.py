@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, cast
 
 from router.errors import ProviderError
-from router.ports import Clock, Pending, WireCall, WireChunk, WireReply, WireStream
+from router.ports import Clock, Pending, Realm, WireCall, WireChunk, WireReply, WireStream
 from router.values import Kind, Usage
 
 _TICK_S = 1e-6
@@ -69,6 +69,7 @@ class ScriptedTransport:
     """Answers by `script`; `calls` are the calls so far, in order, and `cancelled` those that were given up."""
 
     needs_keys = False
+    realm: Realm = "fake"
 
     def __init__(self, script: Script = made_up, *, clock: Clock) -> None:
         self._script = script

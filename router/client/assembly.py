@@ -11,10 +11,12 @@ from router.engine import Ports
 from router.errors import PolicyError, Problem, RequestError
 from router.events import Sink
 from router.plan import Plan
-from router.ports import Cache, Clock, Secrets, Transport
+from router.ports import Cache, Clock, Realm, Secrets, Transport
 
 STATE_FOLDER = ".router"
 MEMORY = "memory"
+REALMS: Mapping[str, Realm] = {"litellm": "live", "cassette": "replay", "fake": "fake"}
+"""The realm of each transport that ROUTER_TRANSPORT can name."""
 
 
 def load_plan(policies: str | PathLike[str] | Mapping[str, Any]) -> tuple[Plan, tuple[Problem, ...]]:
@@ -48,13 +50,14 @@ def build_ports(
     from router.adapters.tiktoken_tokens import TiktokenTokens
 
     clock = clock or _system_clock(suspends=suspends)
-    store = _state(state_place(plan, state), clock)
+    wire = _transport(transport, suspends=suspends, clock=clock)
+    store = _state(state_place(plan, state, realm=wire.realm), clock)
     ports = Ports(
-        transport=_transport(transport, suspends=suspends, clock=clock),
+        transport=wire,
         ledger=store.ledger,
         limiter=store.limiter,
         health=store.health,
-        cache=_cache(cache_place(plan, cache)),
+        cache=_cache(cache_place(plan, cache, realm=wire.realm)),
         clock=clock,
         draw=SystemDraw(),
         tokens=TiktokenTokens(),
@@ -65,11 +68,11 @@ def build_ports(
     return ports
 
 
-def state_place(plan: Plan, state: str | None) -> str:
+def state_place(plan: Plan, state: str | None, *, realm: Realm | None = None) -> str:
     """`memory`, or the path of the SQLite file: the argument, the setting, ROUTER_STATE, else beside the policies."""
     chosen = state or plan.settings.state or os.environ.get("ROUTER_STATE")
     if chosen is None:
-        return str(_state_folder(plan) / "state.db") if plan.folder else MEMORY
+        return str(_state_folder(plan, realm) / "state.db") if plan.folder else MEMORY
     if chosen == MEMORY:
         return MEMORY
     scheme, separator, path = chosen.partition(":///")
@@ -78,19 +81,22 @@ def state_place(plan: Plan, state: str | None) -> str:
     return str(_beside(plan, path, from_plan=state is None and plan.settings.state is not None))
 
 
-def cache_place(plan: Plan, cache: str | PathLike[str] | None) -> str:
+def cache_place(plan: Plan, cache: str | PathLike[str] | None, *, realm: Realm | None = None) -> str:
     """`memory`, or the folder of the cache."""
     if cache is not None:
         return os.fspath(cache)
     if plan.settings.cache is not None:
         chosen = plan.settings.cache
         return chosen if chosen == MEMORY else str(_beside(plan, chosen, from_plan=True))
-    return str(_state_folder(plan) / "cache") if plan.folder else MEMORY
+    return str(_state_folder(plan, realm) / "cache") if plan.folder else MEMORY
 
 
-def _state_folder(plan: Plan) -> Path:
-    """`.router/` beside the policies folder, so that every process meets the same rows."""
-    return Path(plan.folder).resolve().parent / STATE_FOLDER
+def _state_folder(plan: Plan, realm: Realm | None) -> Path:
+    """`.router/` beside the policies folder, so that every process meets the same rows; a folder of its own below it
+    for what was not paid for. `realm` None: that of ROUTER_TRANSPORT."""
+    folder = Path(plan.folder).resolve().parent / STATE_FOLDER
+    realm = realm or REALMS.get((os.environ.get("ROUTER_TRANSPORT") or "litellm").partition(":")[0], "live")
+    return folder if realm == "live" else folder / realm
 
 
 def _beside(plan: Plan, path: str, *, from_plan: bool) -> Path:

@@ -29,7 +29,7 @@ def key_of(run: Run, route: Route) -> str | None:
         providers=run.plan.providers,
         messages=request.messages,
         params=request.params,
-        partition=part,
+        partition=f"{run.ports.transport.realm}:{part}",
     )
 
 

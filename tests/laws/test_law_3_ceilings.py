@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.adapters.scripted_transport import Fails, Says
+from router.adapters.scripted_transport import Fails, Says, ScriptedTransport
 from router.errors import NoRoute, RequestError, RouterError
 from router.plan import CacheRule, Ceiling, Plan
 from router.values import Kind
@@ -115,3 +115,14 @@ def test_whatever_fails_nobody_gets_more_than_the_tightest_scope_allows(
 def test_a_caller_can_not_raise_what_its_policy_multiplies() -> None:
     with pytest.raises(RequestError, match="asks for more choices"):
         World(plan(policy("main", "openai/a"))).call(params={"n": 2})
+
+
+def test_a_made_up_answer_is_never_served_as_a_real_one() -> None:
+    class Live(ScriptedTransport):
+        realm = "live"
+
+    world = World(plan(policy("main", "openai/a", cache=CacheRule(ttl_s=60, sampled=True))), Says("made up"))
+    world.call("same")
+    world.ports = replace(world.ports, transport=Live(Says("real"), clock=world.clock))
+    assert world.call("same").text == "real"
+    assert world.call("same").cached
