@@ -20,9 +20,10 @@ def window_start(window: Window, now_s: float, zone: tzinfo) -> tuple[str, float
         return "", None
     if window == "request":
         raise ValueError("a request is no calendar window: its budget is bounded within the request")
-    local = datetime.fromtimestamp(now_s, zone)
+    second = floor(now_s)
+    local = datetime.fromtimestamp(second, zone)
     if window == "hour":
-        return _hour_key(local), _hour_end_s(local, floor(now_s), zone)
+        return _hour_key(local), _hour_end_s(local, second, zone)
     if window == "day":
         key, ends = local.date().isoformat(), local.date() + timedelta(days=1)
     elif window == "week":
@@ -30,7 +31,7 @@ def window_start(window: Window, now_s: float, zone: tzinfo) -> tuple[str, float
         key, ends = f"{year:04}-W{week:02}", local.date() + timedelta(days=8 - weekday)
     else:
         key, ends = f"{local.year:04}-{local.month:02}", _next_month(local)
-    return key, _midnight_s(ends, zone, floor(now_s))
+    return key, _midnight_s(ends, local, second, zone)
 
 
 def _hour_key(local: datetime) -> str:
@@ -52,12 +53,17 @@ def _next_month(local: datetime) -> date:
     return date(local.year + local.month // 12, local.month % 12 + 1, 1)
 
 
-def _midnight_s(day: date, zone: tzinfo, after_s: int) -> float:
-    """The first instant of `day` after `after_s`; where clocks skip midnight, the instant at which they do."""
-    naive = datetime(day.year, day.month, day.day, tzinfo=zone)
-    first, second = (naive.replace(fold=fold).timestamp() for fold in (0, 1))
+def _midnight_s(day: date, local: datetime, now_s: int, zone: tzinfo) -> float:
+    """The first instant of `day` after `now_s` (`local`); where clocks skip midnight, the instant at which they do."""
+    days = day.toordinal() - local.toordinal()
+    end_s = now_s + days * 86400 - local.hour * 3600 - local.minute * 60 - local.second
+    end = datetime.fromtimestamp(end_s, zone)
+    if end.utcoffset() == local.utcoffset() and not end.fold:
+        return float(end_s)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    first, second = (midnight.replace(fold=fold).timestamp() for fold in (0, 1))
     if second >= first:  # unique, or met twice because clocks go back over it
-        return first if first > after_s else second
+        return first if first > now_s else second
     return float(_offset_change_s(floor(second), floor(first), zone))
 
 
