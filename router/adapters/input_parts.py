@@ -31,6 +31,19 @@ _HELD_BY_PROVIDER = {
 }
 """Parameters that make a provider add input of its own."""
 
+_SPELLED_OUT = frozenset(
+    {
+        "document",
+        "search_result",
+        "thinking",
+        "redacted_thinking",
+        "tool_use",
+        "tool_result",
+        "server_tool_use",
+    }
+)
+"""Providers' own kinds of parts that hold all their text; of any other kind the length isn't known."""
+
 _TEXT_MIMES = ("text/", "application/json", "application/xml", "application/csv")
 _OWN_TOOLS = frozenset({"function", "custom"})
 
@@ -115,6 +128,8 @@ def _add_part(parts: Parts, part: Mapping[str, Any]) -> None:
             parts.texts.append(_text_of(part))
         case "image_url" | "input_image":
             parts.images.append(_image(part.get("image_url")))
+        case "image" if "data" in (part.get("source") or {}):
+            parts.images.append(Image(size=image_size(str(part["source"]["data"]))))
         case "input_audio":
             sound = part.get("input_audio") or {}
             parts.sound_s += sound_seconds(str(sound.get("data", "")), str(sound.get("format", "")))
@@ -161,14 +176,30 @@ def _text_in(data_url: str) -> str | None:
 
 def _add_unknown(parts: Parts, part: Mapping[str, Any]) -> None:
     """A provider's own kind of part: its strings as text, the surroundings as those of a document."""
+    if set(part) <= {"type", "text", "cache_control"}:
+        parts.texts.append(_text_of(part))
+        return
     parts.files += 1
-    source = part.get("source")
-    if isinstance(source, Mapping) and source.get("type") in ("file", "url"):
+    kind, source = str(part.get("type")), part.get("source")
+    link = _link_in(source if isinstance(source, Mapping) else part.get(kind))
+    if link is not None:
         parts.unbounded["a file that the provider fetches"] = None
+    elif isinstance(source, Mapping) and source.get("type") == "text":
+        parts.texts.append(str(source.get("data", "")))
     elif isinstance(source, Mapping) and "data" in source:
         parts.opaque_files += 1
-    else:
+    elif kind in _SPELLED_OUT or kind.endswith("_tool_result"):
         _add_extra(parts, "", part)
+    else:
+        parts.opaque_files += 1
+
+
+def _link_in(source: Any) -> str | None:
+    """Where the provider would fetch a part from; None where the part carries it, or has nothing to fetch."""
+    if not isinstance(source, Mapping):
+        return None
+    links = (source.get(key) for key in ("url", "uri", "file_id", "file_uri"))
+    return next((str(link) for link in links if link and not str(link).startswith("data:")), None)
 
 
 def _add_call(parts: Parts, call: Mapping[str, Any]) -> None:
@@ -197,7 +228,9 @@ def _add_extra(parts: Parts, key: str, value: Any) -> None:
 
 
 def _add_tool(parts: Parts, tool: Mapping[str, Any]) -> None:
-    own = _kind(tool) in _OWN_TOOLS or "parameters" in tool  # the latter: an entry of the old `functions`
+    own = _kind(tool) in _OWN_TOOLS or (
+        _kind(tool) is None and "name" in tool
+    )  # the latter: the old `functions`
     if not own:
         parts.unbounded[f"server-side tool `{_tool_name(tool)}`"] = None
     parts.tools += 1

@@ -136,11 +136,12 @@ def _above(row: Row, thousands: int, below: Price) -> Price:
     entry = _or(_ausd(row, "input_cost_per_token" + suffix), below.input_ausd)
     answer = _or(_ausd(row, "output_cost_per_token" + suffix), below.output_ausd)
     written = _ausd(row, "cache_creation_input_token_cost" + suffix)
+    kept = below.cached_input_ausd if below.cached_input_ausd < below.input_ausd else entry
     return Price(
         above_tokens=thousands * 1000,
         input_ausd=entry,
         output_ausd=answer,
-        cached_input_ausd=_or(_ausd(row, "cache_read_input_token_cost" + suffix), below.cached_input_ausd),
+        cached_input_ausd=_or(_ausd(row, "cache_read_input_token_cost" + suffix), kept),
         cache_write_ausd=written or max(entry, below.cache_write_ausd),
         audio_input_ausd=max(entry, below.audio_input_ausd),
         image_input_ausd=max(entry, below.image_input_ausd),

@@ -1,6 +1,6 @@
 """Input tokens before sending: counted with tiktoken, bounded by what the model's family adds to that."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any
 
@@ -36,15 +36,17 @@ class TiktokenTokens:
         """`bound` is the context window where only that bounds the input; without one, `unbounded` says why."""
         parts, family = parts_of(messages, params), family_of(tokens)
         likely, bound = _text_tokens(parts, tokens)
-        added = _added(parts, family)
-        bound += added + max(tokens.overhead_tokens, family.overhead_tokens if family is UNMEASURED else 0)
-        bound += tokens.per_message_tokens * parts.messages
+        around, media = _around_tokens(parts, family), _media_tokens(parts, family)
+        overhead = max(tokens.overhead_tokens, family.overhead_tokens if family is UNMEASURED else 0)
+        bound += around + media + overhead + tokens.per_message_tokens * parts.messages
+        likely += (
+            around // 2 + overhead // 3 + 4 * parts.messages + 3 + _media_tokens(parts, family, likely=True)
+        )
         unbounded = [*parts.unbounded, *(["server-side search"] if tokens.family.endswith(SEARCHES) else [])]
         if tokens.method == "window" or parts.opaque_files:
             if context_tokens is None:
                 unbounded.append("a length that only a context window would bound, and none is known")
             bound = max(bound, context_tokens or 0)
-        likely += added // 2 + 4 * parts.messages + 3
         return InputEstimate(
             tokens=min(likely, bound), bound=bound, unbounded=tuple(dict.fromkeys(unbounded))
         )
@@ -57,31 +59,23 @@ class TiktokenTokens:
 
 def _text_tokens(parts: Parts, tokens: TokenClass) -> tuple[int, int]:
     """(likely, bound) of everything that is text."""
-    percent = None if tokens.method == "exact" else tokens.margin_percent
-    schema_percent = None if percent is None else max(percent, _SCHEMA_PERCENT)
-    left = ENCODED_CHARS
-    likely = bound = 0
-    for text, margin, seen in _texts(parts, percent, schema_percent):
+    left, likely, bound = ENCODED_CHARS, 0, ceil(parts.opaque_chars / _OPAQUE_CHARS_PER_TOKEN)
+    for text, margin, seen in _texts(parts, tokens):
         counted, chars = _count(text, tokens.encoding, left)
         left -= chars
-        rest = text[chars:] if chars < len(text) else ""
-        bound += _bound(text[:chars] if rest else text, counted, margin) + len(
-            rest.encode("utf-8", "surrogatepass")
-        )
-        likely += (counted + (len(rest) // 4 if rest else 0)) if seen else 0
-    return likely, bound + ceil(parts.opaque_chars / _OPAQUE_CHARS_PER_TOKEN)
+        rest_bytes = 0 if chars == len(text) else len(_utf8(text[chars:]))
+        bound += _bound(text[:chars], counted, margin) + rest_bytes
+        likely += counted + rest_bytes // 4 if seen else 0
+    return likely, bound
 
 
-def _texts(
-    parts: Parts, percent: int | None, schema_percent: int | None
-) -> Iterator[tuple[str, int | None, bool]]:
-    """(text, margin, whether every model reads it)."""
-    for text in parts.texts:
-        yield text, percent, True
-    for text in parts.extras:
-        yield text, percent, False
-    for text in parts.schemas:
-        yield text, schema_percent, True
+def _texts(parts: Parts, tokens: TokenClass) -> Iterator[tuple[str, int | None, bool]]:
+    """(text, margin or None where it is counted exactly, whether every model reads it)."""
+    percent = None if tokens.method == "exact" else tokens.margin_percent
+    schema_percent = None if percent is None else max(percent, _SCHEMA_PERCENT)
+    yield from ((text, percent, True) for text in parts.texts)
+    yield from ((text, percent, False) for text in parts.extras)
+    yield from ((text, schema_percent, True) for text in parts.schemas)
 
 
 def _count(text: str, name: str, limit: int) -> tuple[int, int]:
@@ -103,40 +97,42 @@ def _bound(text: str, counted: int, margin_percent: int | None) -> int:
     """
     if margin_percent is None:
         return counted
-    size = len(text.encode("utf-8", "surrogatepass"))
+    raw = _utf8(text)
+    size = len(raw)
     beyond_ascii = size - len(text)
-    digits = sum(map(text.count, "0123456789"))
-    blanks = len(text) - len(" ".join(text.split()))
+    digits = size - len(raw.translate(None, b"0123456789"))
+    blanks = size - len(b" ".join(raw.split()))
     prose = ceil(max(counted, size / _BYTES_PER_TOKEN) * (100 + margin_percent) / 100)
     return min(size, prose + ceil(beyond_ascii * 3 / 4 + digits * 2 / 3 + blanks / 4))
 
 
-def _added(parts: Parts, family: Family) -> int:
-    """What stands around the texts, and what isn't text."""
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # a lone half of a pair comes through JSON as well
+
+
+def _around_tokens(parts: Parts, family: Family) -> int:
+    """What a provider adds around the texts."""
+    tools = 10 * parts.tools + _CUSTOM_TOOL_TOKENS * parts.custom_tools
     return (
-        (
-            family.tools_tokens + 10 * parts.tools + _CUSTOM_TOOL_TOKENS * parts.custom_tools
-            if parts.tools
-            else 0
-        )
-        + family.schema_tokens * min(parts.formats, 1)
+        tools
+        + (family.tools_tokens if parts.tools else 0)
+        + (family.schema_tokens if parts.formats else 0)
         + (family.thinking_tokens if parts.thinking else 0)
         + family.file_tokens * parts.files
         + _CALL_TOKENS * parts.calls
-        + _images(parts.images, family.image)
-        + (20 + ceil(parts.sound_s * family.audio_tokens_per_s) if parts.sound_s else 0)
     )
 
 
-def _images(images: Iterable[Image], cost: ImageCost) -> int:
-    return sum(_image(image, cost) for image in images)
+def _media_tokens(parts: Parts, family: Family, *, likely: bool = False) -> int:
+    sound = 20 + ceil(parts.sound_s * family.audio_tokens_per_s) if parts.sound_s else 0
+    return sound + sum(_image_tokens(image, family.image, likely=likely) for image in parts.images)
 
 
-def _image(image: Image, cost: ImageCost) -> int:
+def _image_tokens(image: Image, cost: ImageCost, *, likely: bool) -> int:
     if image.low_detail and cost.low is not None:
         return cost.low
     if image.size is None:
-        return cost.most
+        return cost.most // 4 if likely else cost.most
     width, height = image.size
     tiles = max(ceil(width / cost.tile_px), 1) * max(ceil(height / cost.tile_px), 1)
     return min(cost.base + cost.per_tile * tiles, cost.most)

@@ -52,13 +52,13 @@ _OPENAI_PATCHES = ImageCost(base=255, per_tile=3, tile_px=32, most=12000, low=11
 def _openai(
     names: str, image: ImageCost, encoding: Literal["o200k_base", "cl100k_base"] = "o200k_base"
 ) -> Family:
-    """Text is counted exactly; 3 tokens open the answer, and what surrounds tools and schemas is measured."""
+    """Text is counted exactly; what surrounds messages, tools and schemas is measured."""
     return Family(
         names=names,
         encoding=encoding,
         margin_percent=None,
-        overhead_tokens=3,
-        per_message_tokens=4,
+        overhead_tokens=4,
+        per_message_tokens=5,
         tools_tokens=90,
         schema_tokens=30,
         file_tokens=100,
@@ -123,7 +123,7 @@ FAMILIES: Mapping[str, Family] = {
         tools_tokens=700,
         image=ImageCost(base=160, per_tile=150, tile_px=336, most=2700),
     ),
-    "llama": Family(names=r"llama", margin_percent=40, overhead_tokens=45, tools_tokens=200),
+    "llama": Family(names=r"(?<!o)llama", margin_percent=40, overhead_tokens=45, tools_tokens=200),
     "qwen": Family(
         names=r"qwen|qwq",
         margin_percent=40,
@@ -151,7 +151,7 @@ FAMILIES: Mapping[str, Family] = {
         image=ImageCost(base=300, per_tile=256, tile_px=448, most=2100),
     ),
     "grok": Family(
-        names=r"grok",
+        names=r"grok|^xai",
         margin_percent=40,
         overhead_tokens=210,
         tools_tokens=300,
@@ -159,14 +159,16 @@ FAMILIES: Mapping[str, Family] = {
         image=ImageCost(base=300, per_tile=256, tile_px=448, most=2100),
     ),
     "command": Family(
-        names=r"command|c4ai|\baya",
+        names=r"command|c4ai|\baya|^cohere",
         overhead_tokens=230,
         tools_tokens=1500,
         schema_tokens=600,
         image=ImageCost(base=520, per_tile=256, tile_px=512, most=3600),
     ),
     "nova": Family(names=r"nova", overhead_tokens=110, tools_tokens=800, schema_tokens=800),
-    "glm": Family(names=r"glm", margin_percent=40, overhead_tokens=20, tools_tokens=130, schema_tokens=130),
+    "glm": Family(
+        names=r"glm|^zai", margin_percent=40, overhead_tokens=20, tools_tokens=130, schema_tokens=130
+    ),
     "kimi": Family(
         names=r"kimi|moonshot",
         margin_percent=40,
@@ -191,7 +193,7 @@ _SEARCH_FEE = re.compile(r"/sonar|-online$|search-preview")
 def token_class(kind: str, model: str) -> TokenClass:
     """How the input of `model`, as a provider of litellm's `kind` names it, is bounded."""
     full = _full(kind, model)
-    name = next((name for name, pattern in _PATTERNS if pattern.search(full)), "")
+    name = _family_in(model.lower()) or _family_in(kind)
     family = FAMILIES.get(name, UNMEASURED)
     return TokenClass(
         method="exact" if family.margin_percent is None else "margin",
@@ -212,6 +214,11 @@ def always_searches(kind: str, model: str) -> bool:
     """Whether every request pays for a search. What it finds is not billed as input by these."""
     full = _full(kind, model)
     return bool(_SEARCH_FEE.search(full)) and not _ADDS_INPUT.search(full)
+
+
+def _family_in(name: str) -> str:
+    """The family of a model, or of a provider that serves its own; "" where none was measured."""
+    return next((family for family, pattern in _PATTERNS if pattern.search(name)), "")
 
 
 def _full(kind: str, model: str) -> str:
