@@ -56,7 +56,8 @@ def read_text(text: str, file: str) -> Read:
         before = text[: odd.start()]
         place = Place(file=file, line=before.count("\n") + 1, column=odd.start() - before.rfind("\n"))
         message = f"a character no policy needs (U+{ord(odd[0]):04X})"
-        return Read(document=None, problems=(Problem(code="yaml", message=message, place=place),))
+        found = Problem(code="yaml", message=message, place=place, help="delete it")
+        return Read(document=None, problems=(found,))
     return _Reader(text=text, file=file).read()
 
 
@@ -289,10 +290,10 @@ class _Reader:
         )
 
     def _syntax(self, error: "YAMLError") -> Problem:
-        mark = getattr(error, "context_mark", None)
         context = getattr(error, "context", None) or ""
-        if mark is None or "scanning" not in context or "simple key" in context:
-            mark = getattr(error, "problem_mark", None) or mark
+        begun = ("scanning" in context and "simple key" not in context) or "flow" in context
+        marks = (getattr(error, "context_mark", None), getattr(error, "problem_mark", None))
+        mark = next((each for each in (marks if begun else marks[::-1]) if each is not None), None)
         line, column = (mark.line, mark.column) if mark else (0, 0)
         lines = self.text.splitlines() or [""]
         problem = getattr(error, "problem", None) or "unreadable"
