@@ -93,7 +93,8 @@ def _budget(each: "TeamBudget") -> "Sequence[str]":
 
     now = each.now
     counts = (str(each.calls), str(each.answered), str(each.cached))
-    return each.tenant, *counts, cost(now.settled), f"{money(now.amount)} a {now.window}", cost(now.left)
+    amount = f"{money(now.amount).removesuffix('.00')} a {now.window}"
+    return each.tenant, *counts, cost(now.settled), amount, cost(now.left)
 
 
 def _document(

@@ -10,6 +10,16 @@ from pathlib import Path
 
 from router.cli.demo_stage import state_of
 
+FURTHER = (
+    ("what each team spent, on which model, and what is left", "usage"),
+    (
+        "what cheap-fast does for a team, line by line, and its worst cost",
+        "explain cheap-fast --team acme/search",
+    ),
+    ("the rules of smart, and who is asked in which order", "explain smart --team acme/legal --user ann"),
+    ("why the intern is stopped, and what would help (exit code 1)", "explain cheap-fast --team acme/intern"),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Next:
@@ -24,19 +34,7 @@ def next_commands(policies: Path) -> tuple[Next, ...]:
     router, where = _called_as(sys.argv[0]), f"--policies {shlex.quote(str(policies))}"
     prefix = _prefix(policies, os.environ)
     return tuple(
-        Next(shows=shows, command=f"{prefix}{router} {command} {where}")
-        for shows, command in (
-            ("what each team spent, on which model, and what is left", "usage"),
-            (
-                "what cheap-fast does for a team, and why, line by line",
-                "explain cheap-fast --team acme/search",
-            ),
-            ("why the intern is stopped, and what would help", "explain cheap-fast --team acme/intern"),
-            (
-                "where a policy sends a request, and its worst cost",
-                "explain smart --team acme/legal --user ann",
-            ),
-        )
+        Next(shows=shows, command=f"{prefix}{router} {command} {where}") for shows, command in FURTHER
     )
 
 
@@ -49,10 +47,10 @@ def _called_as(program: str) -> str:
 
 
 def _short(program: str) -> str:
-    """The bare name, where the shell would find the same program by it."""
+    """The bare name, where the shell finds this very path by it: a link to the same file may be another environment."""
     path = Path(program)
     found = shutil.which(path.name)
-    same = found is not None and path.exists() and Path(found).samefile(path)
+    same = found is not None and Path(found).absolute() == path.absolute()
     return path.name if same else shlex.quote(program)
 
 

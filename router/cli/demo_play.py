@@ -51,9 +51,9 @@ class Watch:
         self._events.append(event)
         match event:
             case ev.AttemptSent():
-                self._live.show(f"{self._prefix} asks {event.target}")
+                self._live.show(f"{self._prefix}: {event.target} is asked")
             case ev.RetryScheduled():
-                self._live.show(f"{self._prefix} waits {seconds(event.delay_s)} for {event.target}")
+                self._live.show(f"{self._prefix}: {event.target} is asked again in {seconds(event.delay_s)}")
 
     @property
     def events(self) -> Sequence[ev.Event]:
@@ -67,11 +67,11 @@ def set_up(say: Say, live: LiveLine, watch: Watch) -> Iterator[Stage]:
     try:
         with ThreadPoolExecutor(1) as pool:
             loading = pool.submit(run_inline, transport.ready(LOADING_S))
-            say("  litellm loads in the background")
+            say("  litellm loads in the background, which takes some seconds")
             policies = copied_policies(fresh_folder())
             with staged(policies, transport, watch) as stage:
                 say(f"  {_sizes(stage)} in {policies}")
-                say(f"  a fake provider speaks as {_kinds(stage)} at {stage.provider.url}")
+                say(f"  a fake {_kinds(stage)} at {stage.provider.url}")
                 _wait(loading, live, began_s)
                 say(f"  litellm was there after {seconds(round(monotonic() - began_s, 1))}")
                 yield stage
@@ -113,7 +113,7 @@ def play(stage: Stage, story: Sequence[Scene], watch: Watch) -> Iterator[tuple[S
 
 
 def _row(stage: Stage, scene: Scene, call: Call, number: int, calls: int, watch: Watch) -> Row:
-    watch.begin(f"  {number} of {calls}: {call.tenant}")
+    watch.begin(f"  {number} of {calls}, {call.tenant}")
     error = _ask(stage, call)
     row = Row(number=number, scene=scene.title, tenant=call.tenant, user=call.user, policy=call.policy)
     return told(row, watch.events, error)

@@ -8,7 +8,6 @@ from router.errors import RouterError
 from router.tools.figures import seconds
 
 END = "that was the end"
-NOT_SENT = "not sent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +55,7 @@ def told(row: Row, events: Sequence[ev.Event], error: RouterError | None) -> Row
     row = replace(row, cost_nusd=sum(costs.values()))
     if error is None:
         return row
-    outcome = "failed" if any(setback.then != NOT_SENT for setback in row.setbacks) else "refused"
+    outcome = "failed" if any(isinstance(event, ev.AttemptSent) for event in events) else "refused"
     return replace(row, outcome=outcome, error=type(error).__name__, message=error.message)
 
 
@@ -65,12 +64,12 @@ def _with(row: Row, event: ev.Event, costs: Mapping[str, int]) -> Row:
         case ev.RuleMatched():
             return replace(row, rule=row.rule or event.rule)
         case ev.ReserveRefused():
-            return _set_back(row, Setback(target=event.target, why="over_budget", then=NOT_SENT))
+            return _set_back(row, Setback(target=event.target, why="over_budget", then="not sent"))
         case ev.AttemptFailed():
             return _set_back(row, _failed(event, costs.get(event.attempt, 0)))
         case ev.RetryScheduled():
-            as_told = " as told" if event.why == "retry_after" else ""
-            return _then(row, f"waited {seconds(event.delay_s)}{as_told}, tried again")
+            as_told = ", as told" if event.why == "retry_after" else ""
+            return _then(row, f"retried after {seconds(event.delay_s)}{as_told}")
         case ev.FellBack():
             return _then(row, _and_next(row.setbacks[-1].then))
         case ev.RequestAnswered():

@@ -140,9 +140,9 @@ STORY: tuple[Scene, ...] = (
         calls=(_legal(f"What may change without a signature? {CONTRACT}", user="ben"),),
     ),
     Scene(
-        title="an intern pastes log files until the day's budget is gone",
+        title="an intern spends the day's budget on log files; a cached answer still comes",
         calls=(
-            *(_intern(f"What happened on host {host}? {LOG_EXCERPT}") for host in range(1, 6)),
+            *(_intern(f"What happened on host {host}? {LOG_EXCERPT}") for host in range(1, 7)),
             _intern("How do I undo my last commit?"),
         ),
     ),

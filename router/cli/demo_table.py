@@ -10,7 +10,7 @@ from router.decide.outcome import dollars
 from router.tools.figures import seconds
 from router.values import NUSD_PER_USD
 
-WIDEST = 100
+NARROWEST, WIDEST = 60, 100
 COST, TIME = 9, 6
 STYLES = {"answered": "green", "cached": "cyan", "refused": "red", "failed": "red"}
 
@@ -25,8 +25,9 @@ class Widths:
     screen: int
 
     @property
-    def before_target(self) -> int:
-        return 2 + self.tenant + 2 + self.policy + 2
+    def remarks(self) -> int:
+        """Where remarks begin: under the policy, which leaves them most of a narrow screen."""
+        return 2 + self.tenant + 2
 
 
 def widths_for(story: Sequence[Scene], targets: Iterable[str], *, screen: int) -> Widths:
@@ -35,7 +36,7 @@ def widths_for(story: Sequence[Scene], targets: Iterable[str], *, screen: int) -
         tenant=_widest("who asked", (call.tenant for call in calls)),
         policy=_widest("policy", (call.policy for call in calls)),
         target=_widest("answered by", targets),
-        screen=min(screen, WIDEST),
+        screen=min(max(screen, NARROWEST), WIDEST),
     )
 
 
@@ -49,11 +50,12 @@ def header(widths: Widths) -> str:
 
 def row_line(row: Row, widths: Widths) -> str:
     paid = "$0 cached" if row.outcome == "cached" else cost(row.cost_nusd)
-    return _line(widths, row.tenant, row.policy, row.target or row.error or "", paid, seconds(row.duration_s))
+    who = row.target or f"no answer: {row.error}"
+    return _line(widths, row.tenant, row.policy, who, paid, seconds(row.duration_s))
 
 
 def remarks(row: Row, widths: Widths) -> Iterator[str]:
-    """What failed before and why, under the target, each on as many lines as the screen needs."""
+    """What failed before and why, each on as many lines as the screen needs."""
     if row.rule is not None:
         yield from _remark(f"by the rule `{row.rule}`", widths)
     if row.outcome == "refused":  # nothing was sent, and the message says why
@@ -66,12 +68,14 @@ def remarks(row: Row, widths: Widths) -> Iterator[str]:
 def _setback(setback: Setback) -> str:
     status = f" {setback.status}" if setback.status else ""
     model = setback.target.partition("/")[2]
-    charged = f"; charged {dollars(setback.charged_nusd)}, it may be billed" if setback.charged_nusd else ""
+    charged = (
+        f"; charged {dollars(setback.charged_nusd)} in case it is billed" if setback.charged_nusd else ""
+    )
     return f"after {model}: {setback.why}{status}, {setback.then}{charged}"
 
 
 def _remark(text: str, widths: Widths) -> Iterator[str]:
-    indent = " " * widths.before_target
+    indent = " " * widths.remarks
     yield from wrap(
         text,
         widths.screen,
@@ -89,5 +93,7 @@ def _line(widths: Widths, tenant: str, policy: str, target: str, cost: str, time
 
 
 def cost(nusd: int) -> str:
-    """To the millionth of a dollar, which is enough for the eye; JSON is exact."""
-    return f"${nusd / NUSD_PER_USD:.6f}" if nusd else "$0"
+    """To the cent, and below a dollar to its millionth: enough for the eye; JSON is exact."""
+    if not nusd:
+        return "$0"
+    return f"${nusd / NUSD_PER_USD:.{6 if abs(nusd) < NUSD_PER_USD else 2}f}"
