@@ -111,8 +111,9 @@ def _looks_secret(value: str) -> bool:
 
 
 def _is_key(value: str, path: Path) -> bool:
-    """Text in `keys` that is no name of a variable or file."""
-    return "keys" in path and path[-1] != "file" and len(value) > 8 and not _VARIABLE.fullmatch(value)
+    """Text where `keys` holds references, that is no variable's name."""
+    where_keys_are = path[-1] == "env" or isinstance(path[-1], int)
+    return "keys" in path[-3:] and where_keys_are and len(value) > 8 and not _VARIABLE.fullmatch(value)
 
 
 def _wants_text(form: Scalar | Block, value: object) -> bool:

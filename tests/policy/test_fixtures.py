@@ -1,6 +1,7 @@
 """Every code has a bad document with its exact messages, and a good one with none."""
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -41,7 +42,7 @@ def test_no_fixture_is_left_over() -> None:
 
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_codes_are_kebab_case_and_explained(code: str) -> None:
-    assert code == code.lower() and " " not in code and "_" not in code
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code)
     assert CODES[code][0].islower() or CODES[code][0] == "`"
     assert not CODES[code].endswith(".")
 
