@@ -49,15 +49,14 @@ class PriceFile:
         found = Path(path) if path is not None else _shipped()
         try:
             body = found.read_bytes()
-            rows = json.loads(body, parse_float=Decimal)
+            rows = _chat_rows(json.loads(body, parse_float=Decimal))
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"the price file `{found}` can't be read: {error}",
                 port="prices",
                 help="install litellm again",
             ) from error
-        chat = {key: {"key": key, **row} for key, row in rows.items() if row.get("mode") in _CHAT_MODES}
-        return cls(chat, digest=hashlib.sha256(body).hexdigest())
+        return cls(rows, digest=hashlib.sha256(body).hexdigest())
 
     @property
     def digest(self) -> str:
@@ -102,6 +101,14 @@ def _shipped() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise StoreError("the price file is part of litellm", port="prices", help="install litellm")
     return Path(next(iter(spec.submodule_search_locations))) / _FILE
+
+
+def _chat_rows(book: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Rows of chat models of some provider, each with its own key. Raises ValueError where it is no such book."""
+    if not isinstance(book, dict) or not all(isinstance(row, dict) for row in book.values()):
+        raise ValueError("it is not a map of models")
+    chat = ((key, row) for key, row in book.items() if row.get("mode") in _CHAT_MODES)
+    return {key: {"key": key, **row} for key, row in chat if isinstance(row.get("litellm_provider"), str)}
 
 
 def _serves(kind: str, provider: str) -> bool:

@@ -88,17 +88,17 @@ def max_output_of(row: Row) -> int | None:
 
 
 def deprecation_of(row: Row) -> date | None:
+    stated = row.get("deprecation_date")
     try:
-        return date.fromisoformat(str(row.get("deprecation_date")))
+        return date.fromisoformat(stated) if isinstance(stated, str) else None
     except ValueError:
         return None
 
 
 def _tiers(row: Row) -> Iterator[Price]:
     """Prices by rising threshold; nothing where the row has no price a token for input and output."""
-    brackets = row.get("tiered_pricing")
-    if brackets:
-        for bracket in sorted(brackets, key=lambda bracket: bracket["range"][0]):
+    if (brackets := row.get("tiered_pricing")) is not None:
+        for bracket in _by_start(brackets):
             yield from _base(row, bracket)
         return
     base = list(_base(row, row))
@@ -106,6 +106,14 @@ def _tiers(row: Row) -> Iterator[Price]:
     for thousands in sorted({int(found[1]) for key in row if (found := _TIER.fullmatch(key))}):
         base = base and [_above(row, thousands, base[0])]
         yield from base
+
+
+def _by_start(brackets: Any) -> list[Row]:
+    """Brackets by where they start; none where they don't start at nothing, for then they leave a request unpriced."""
+    starts = [(bracket.get("range") or [None])[0] for bracket in brackets]
+    if 0 not in starts or not all(isinstance(start, int | Decimal) for start in starts):
+        return []
+    return [bracket for _, bracket in sorted(zip(starts, brackets, strict=True), key=lambda pair: pair[0])]
 
 
 def _base(row: Row, bracket: Row) -> Iterator[Price]:
