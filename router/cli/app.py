@@ -67,6 +67,7 @@ class App(click.Group):
         try:
             return int(super().main(args, prog_name, **extra) or 0)
         except click.ClickException as error:
+            out.json = out.json or "--json" in (sys.argv[1:] if args is None else args)
             return _misused(out, error)
         except (click.Abort, KeyboardInterrupt):
             return INTERRUPTED

@@ -55,14 +55,16 @@ def command(
     """Answer PROMPT by POLICY; a PROMPT of `-` is read from standard input.
 
     The answer goes to standard output; who gave it, what it cost and what failed before to standard error. With --fake
-    or --replay nothing is spent, and neither the ledger nor the cache is touched.
+    (the same as ROUTER_TRANSPORT=fake) or --replay nothing is spent, and the real ledger and cache are left alone.
     """
     if fake and replay:
         raise click.UsageError("--fake and --replay are two answers to one question: choose one")
     from router.client import Router
 
     made_up = "fake" if fake else f"cassette:{replay}" if replay else None
-    kept = "memory" if made_up else None
+    kept = (
+        "memory" if replay else None
+    )  # each replay begins anew: no answer and no cooling key of an earlier one
     folder = policies_at(policies)
     with quiet_log(), Router.open(folder, transport=made_up, state=kept, cache=kept) as router:
         tell_warnings(out, len(router.warnings))
@@ -115,7 +117,8 @@ def tell_warnings(out: Out, number: int) -> None:
 
 
 def story(reply: "Reply") -> Iterator[str]:
-    """What happened, in order: what was left out, what failed, who answered, and what it cost."""
+    """What happened, in order: what was left out, what failed, who answered, and what each cost."""
+    costs = {event.attempt: event for event in reply.trace if isinstance(event, ev.Settled)}
     for event in reply.trace:
         match event:
             case ev.CandidateDropped() if event.reason not in EXPECTED:
@@ -123,22 +126,29 @@ def story(reply: "Reply") -> Iterator[str]:
             case ev.ReserveRefused():
                 yield from (f"{event.target} was not sent: {shortfall}" for shortfall in event.shortfalls)
             case ev.AttemptFailed():
-                status = f" {event.status}" if event.status else ""
-                yield f"{event.target} failed after {seconds(event.duration_s)}: {event.kind}{status}: {event.message}"
+                yield _failed(event, costs.get(event.attempt))
             case ev.RetryScheduled():
                 yield f"waited {seconds(event.delay_s)}"
             case ev.CacheHit():
                 yield f"{event.target} answered {about(event.age_s)} ago, from the cache: $0"
             case ev.AttemptAnswered():
-                yield f"{event.target} answered in {seconds(event.duration_s)}: {_figures(reply)}"
+                yield _answered(event, costs.get(event.attempt))
 
 
-def _figures(reply: "Reply") -> str:
-    usage = reply.usage
+def _failed(event: ev.AttemptFailed, settled: ev.Settled | None) -> str:
+    status = f" {event.status}" if event.status else ""
+    charged = settled.cost_nusd if settled else 0
+    cost = f"; charged {money(charged)} ({settled.how.replace('_', ' ')})" if settled and charged else ""
+    return f"{event.target} failed after {seconds(event.duration_s)}: {event.kind}{status}: {event.message}{cost}"
+
+
+def _answered(event: ev.AttemptAnswered, settled: ev.Settled | None) -> str:
+    usage = event.usage
     counted = "" if usage.reported else ", counted here"
-    cost = money(reply.cost_nusd, unknown="at an unknown price")
-    cut = "; cut by a limit on output" if reply.truncated else ""
-    return f"{tokens(usage.input_tokens)} tokens in, {tokens(usage.output_tokens)} out{counted}, {cost}{cut}"
+    cost = money(settled.cost_nusd if settled else None, unknown="at an unknown price")
+    end = "" if event.finish_reason in ("stop", "tool_calls") else f" (ended by `{event.finish_reason}`)"
+    counts = f"{tokens(usage.input_tokens)} tokens in, {tokens(usage.output_tokens)} out{counted}"
+    return f"{event.target} answered in {seconds(event.duration_s)}: {counts}, {cost}{end}"
 
 
 def _tool_calls(reply: "Reply") -> str:

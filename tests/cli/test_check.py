@@ -1,0 +1,78 @@
+"""`router check`."""
+
+BROKEN = """\
+version: 1
+providers: {openai: {}}
+policies:
+  a:
+    targets: [openai/gpt-5-nanoo, nope/x]
+    retyr: {}
+"""
+
+
+def test_fine_policies_are_counted(run):
+    assert run("check").stdout == "fine: 2 policies, 2 targets, 3 tenants in 1 file\n"
+
+
+def test_every_problem_of_every_file_in_one_run(run, folder):
+    (folder / "policies" / "b.yaml").write_text(BROKEN)
+    (folder / "policies" / "a.yaml").write_text("version: 1\npolicies: {x: {targets: [openai/gpt-5-nano]}}\nmore: 1\n")
+    lines = run("check", code=1).stdout.splitlines()
+    problems = [line for line in lines if not line.startswith(" ") and ": error: " in line]
+    places = [line.partition(": error: ")[0] for line in problems]
+    assert places == sorted(places, key=lambda place: (place.split(":")[0], *map(int, place.split(":")[1:])))
+    assert {place.split(":")[0] for place in places} >= {"policies/a.yaml", "policies/b.yaml"}
+    assert "policies/b.yaml:6:5: error: unknown key `retyr` in a policy [unknown-key]" in problems
+    assert "    help: did you mean `retry`?" in lines
+    assert lines[-1] == f"{len(problems)} errors in 3 files"
+
+
+def test_one_file_may_be_checked_alone(run, folder):
+    file = folder / "one.yaml"
+    file.write_text(BROKEN)
+    assert "one.yaml:5:" in run("check", str(file), code=1).stdout
+
+
+def test_where_policies_are(run, folder, monkeypatch):
+    (folder / "there").mkdir()
+    (folder / "there" / "b.yaml").write_text(BROKEN)
+    monkeypatch.setenv("ROUTER_POLICIES", "there")
+    assert "there/b.yaml" in run("check", code=1).stdout
+    assert "fine" in run("check", "--policies", "policies").stdout
+
+
+def test_nothing_there_says_what_to_do(run, folder):
+    (folder / "policies" / "main.yaml").unlink()
+    (folder / "policies").rmdir()
+    told = run("check", code=2).stderr
+    assert told.startswith("error: there are no policies at `policies`\nhelp: ")
+    assert "router init" in told
+    assert "router init" in run("check", "nowhere", code=1).stdout
+
+
+def test_a_warning_is_a_problem_only_when_strict(run, folder, document):
+    text = (folder / "policies" / "main.yaml").read_text()
+    (folder / "policies" / "main.yaml").write_text(text.replace("ceiling: {input_tokens: 10k, output_tokens: 400}", "", 1))
+    assert run("check").stdout.splitlines()[-1].startswith("fine: 2 policies, 2 targets, 3 tenants in 1 file; 1 warning")
+    assert "with --strict a warning is a problem" in run("check", "--strict", code=1).stdout
+    told = document("check", "--strict", code=1)
+    assert (told["ok"], told["errors"], told["warnings"]) == (False, 0, 1)
+    assert document("check")["ok"] is True
+
+
+def test_the_document_has_a_place_for_every_problem(document, folder):
+    (folder / "policies" / "main.yaml").write_text(BROKEN)
+    told = document("check", code=1)
+    assert list(told) == ["ok", "files", "errors", "warnings", "notes", "problems", "plan"]
+    assert told["plan"] is None
+    assert told["files"] == ["policies/main.yaml"]
+    (typo,) = [each for each in told["problems"] if each["code"] == "unknown-key"]
+    assert list(typo) == ["code", "message", "place", "help", "severity", "also"]
+    assert typo["place"] == {"file": "policies/main.yaml", "line": 6, "column": 5}
+
+
+def test_the_document_of_fine_policies_names_them(document):
+    plan = document("check")["plan"]
+    assert plan["policies"] == ["fast", "night"]
+    assert plan["tenants"] == ["acme", "acme/intern", "acme/search"]
+    assert len(plan["digest"]) == 64

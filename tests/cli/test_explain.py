@@ -1,0 +1,182 @@
+"""`router explain`: what it prints. That it is true is tested in tests/tools/test_explain.py."""
+
+import pytest
+
+HELLO = ("--prompt", "What is the capital of France?")
+SEARCH = ("--tenant", "acme/search", "--user", "ann")
+
+
+def section(told: str, title: str) -> list[str]:
+    """The lines below a heading, up to the next one."""
+    lines = told.splitlines()
+    start = lines.index(title) + 1
+    end = next((at for at in range(start, len(lines)) if not lines[at]), len(lines))
+    return [line.strip() for line in lines[start:end]]
+
+
+def test_every_value_has_its_line(run):
+    told = run("explain", "fast").stdout
+    values = {line.split()[0]: line.split() for line in section(told, "policy fast") if line.split()}
+    assert values["description"][-1] == "policies/main.yaml:7"
+    assert values["attempt"] == ["attempt", "8s", "policies/main.yaml:10"]
+    assert values["output_tokens"] == ["output_tokens", "400", "policies/main.yaml:11"]
+    assert values["per_day"] == ["per_day", "$25", "policies/main.yaml:12"]
+    assert values["backoff"][-2:] == ["built", "in"]
+
+
+def test_without_a_prompt_it_tells_of_the_policy_wherever_it_runs(run):
+    told = run("explain", "fast").stdout
+    caller = section(told, "for any caller")
+    assert "a call must name its tenant; these may call it: acme, acme/intern, acme/search" in caller
+    assert "`OPENAI_API_KEY` is not set here (asked for at policies/main.yaml:3:3)" in caller
+    order = section(told, "tried in this order")
+    assert order[0].split() == ["target", "sends", "input", "output", "cost", "counted"]
+    assert order[1].split() == ["1", "openai/gpt-5-nano", "2", "10k", "400", "$0.00066", "exact"]
+    assert section(told, "never more than")[1].split()[:4] == ["any", "call,", "targets", "$0.03032"]
+
+
+def test_with_a_prompt_it_tells_of_that_call(run, with_keys):
+    told = run("explain", "fast", *SEARCH, *HELLO).stdout
+    assert "for tenant acme/search, user ann" in told
+    first, bound = section(told, "tried in this order")[1:3]
+    assert first.split()[:3] == ["1", "openai/gpt-5-nano", "2"]
+    assert first.split()[-1].startswith("~$0.000")
+    assert bound.startswith("at most, exact")
+    assert section(told, "never more than")[1].startswith("this call")
+    owners = [line.split()[0] for line in section(told, "budgets")[1:]]
+    assert owners == ["tenant:acme", "tenant:acme/search", "user:acme/search:ann", "policy:fast", "policy:fast"]
+    assert [line.split()[1] for line in section(told, "limits")[1:]] == ["requests_per_minute:", "tokens_per_minute:"]
+
+
+def test_every_dropped_candidate_has_its_reason(run):
+    told = run("explain", "fast", *SEARCH, *HELLO, code=1).stdout
+    assert "refused: policy `fast` has no target left for this request" in told
+    assert section(told, "left out") == [
+        "openai/gpt-5-nano           variable `OPENAI_API_KEY` is not set (asked for at policies/main.yaml:3:3)",
+        "anthropic/claude-haiku-4-5  variable `ANTHROPIC_API_KEY` is not set (asked for at policies/main.yaml:4:3)",
+    ]
+    assert "left out" not in run("explain", "fast", *SEARCH, *HELLO, "--assume-keys").stdout
+
+
+def test_only_and_prefer_are_those_of_the_call(run, with_keys):
+    claude = "anthropic/claude-haiku-4-5"
+    told = run("explain", "fast", *SEARCH, *HELLO, "--prefer", claude).stdout
+    assert section(told, "tried in this order")[1].startswith(f"1  {claude}")
+    told = run("explain", "fast", *SEARCH, *HELLO, "--only", claude).stdout
+    assert "openai/gpt-5-nano" not in "".join(section(told, "tried in this order"))
+
+
+def test_rules_say_how_they_came_out(run, with_keys):
+    plain = run("explain", "night", "--tenant", "acme", *HELLO).stdout
+    assert "rule tagged unknown (the call names no tag)" in plain
+    assert "rule long does not hold" in plain
+    tagged = run("explain", "night", "--tenant", "acme", "--tag", "slow", *HELLO).stdout
+    assert "rule tagged holds" in tagged
+    assert "rule long not read" in tagged
+    assert "openai/gpt-5-nano" in tagged
+
+
+def test_a_reject_says_why(run, with_keys):
+    told = run("explain", "night", "--tenant", "acme", "--prompt", "word " * 6_000, code=1).stdout
+    assert "refused: policy `night` rejects this request: too long for us" in told
+
+
+def test_a_budget_that_cant_pay_says_what_to_change(run, with_keys):
+    told = run("explain", "fast", "--tenant", "acme/intern", *HELLO, code=1).stdout
+    assert section(told, "without room now")[0].startswith("openai/gpt-5-nano: over budget: `tenant:acme/intern` has")
+    (change,) = section(told, "what to change")
+    assert change.startswith("`tenant:acme/intern` `per_day: $0.0001`: write `ceiling: {output_tokens: ")
+    assert "raise it to $0.0001" in change
+    assert "(policies/main.yaml:26:" in change
+
+
+def test_what_to_change_works(run, with_keys, folder):
+    told = run("explain", "fast", "--tenant", "acme/intern", *HELLO, code=1).stdout
+    (change,) = section(told, "what to change")
+    output = change.partition("output_tokens: ")[2].partition("}")[0]
+    file = folder / "policies" / "main.yaml"
+    written = file.read_text()
+    file.write_text(written.replace("output_tokens: 400", f"output_tokens: {output}"))
+    run("explain", "fast", "--tenant", "acme/intern", *HELLO)
+    file.write_text(written.replace("output_tokens: 400", f"output_tokens: {int(output) + 1}"))
+    run("explain", "fast", "--tenant", "acme/intern", *HELLO, code=1)
+    enough = change.partition("raise it to ")[2].partition(" ")[0]
+    file.write_text(written.replace("per_day: $0.0001", f"per_day: {enough}"))
+    run("explain", "fast", "--tenant", "acme/intern", *HELLO)
+
+
+@pytest.mark.parametrize(
+    ("who", "message", "advice"),
+    [
+        (("--tenant", "acme/serch"), "unknown tenant `acme/serch` (did you mean `acme/search`?)", "declare it"),
+        (("--tenant", "acme/search"), "tenant `acme/search` needs a user on every call", "help: pass --user ...;"),
+    ],
+)
+def test_a_caller_that_may_not_call_is_told_and_the_policy_all_the_same(run, who, message, advice):
+    told = run("explain", "fast", *who, code=1).stdout
+    assert "per_day" in told
+    assert f"refused: {message}" in told
+    assert advice in told
+
+
+def test_an_unknown_policy_is_wrong_usage(run):
+    told = run("explain", "fsat", code=2).stderr
+    assert told == "error: unknown policy `fsat` (did you mean `fast`?)\nhelp: policies here: fast, night\n"
+
+
+def test_policies_with_problems_are_told_and_not_explained(run, folder):
+    (folder / "policies" / "main.yaml").write_text("version: 1\npolices: {}\n")
+    told = run("explain", "fast", code=1)
+    assert "policies/main.yaml:2:1: error: unknown key `polices`" in told.stderr
+    assert told.stdout == ""
+
+
+def test_the_document_holds_all_of_it(document, with_keys):
+    told = document("explain", "fast", *SEARCH, *HELLO)
+    assert list(told) == [
+        "policy",
+        "description",
+        "place",
+        "tenant",
+        "user",
+        "session",
+        "tags",
+        "prompted",
+        "passes",
+        "refusal",
+        "rules",
+        "offers",
+        "dropped",
+        "this_call",
+        "branches",
+        "budgets",
+        "limits",
+        "advice",
+        "notes",
+        "missing_keys",
+        "effective",
+    ]
+    first = told["offers"][0]
+    assert first["tokens"]["method"] == "exact"
+    assert 0 < first["likely_nusd"] <= first["worst_nusd"]
+    assert told["effective"][0] == {
+        "name": "description",
+        "text": "Short answers.",
+        "place": {"file": "policies/main.yaml", "line": 7, "column": 5},
+    }
+
+
+def test_a_prompt_may_come_from_standard_input(run, with_keys):
+    spoken = run("explain", "fast", *SEARCH, "--prompt", "-", input="What is the capital of France?\n").stdout
+    assert spoken == run("explain", "fast", *SEARCH, *HELLO).stdout
+
+
+def test_explaining_makes_no_file(run, with_keys, folder):
+    run("explain", "fast", *SEARCH, *HELLO)
+    assert [each.name for each in folder.iterdir()] == ["policies"]
+
+
+def test_no_secret_and_no_prompt_is_told(run, with_keys):
+    told = run("explain", "fast", *SEARCH, "--prompt", "a very private question", "--json").stdout
+    assert "sk-" not in told
+    assert "private" not in told

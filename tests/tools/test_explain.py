@@ -1,0 +1,265 @@
+"""What `explain` tells is what a call does: it is compared with real runs, over the same state."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router import events as ev
+from router.adapters.clocks import ManualClock
+from router.adapters.scripted_transport import Fails, Says, ScriptedTransport
+from router.client import Router
+from router.client.calls import build_request
+from router.client.routers import run_inline
+from router.errors import RouterError
+from router.tools.explain import Explanation, explain
+from router.tools.reading import asked
+from router.values import Kind, Usage
+
+POLICIES: dict[str, Any] = {
+    "version": 1,
+    "providers": {
+        "openai": {"budget": {"per_month": "$100"}},
+        "anthropic": {},
+        "home": {"kind": "hosted_vllm", "base_url": "http://localhost:1", "price": "free", "models": {"m": {"context": "4k"}}},
+    },
+    "policies": {
+        "main": {
+            "targets": ["openai/gpt-5-nano", "anthropic/claude-haiku-4-5", {"policy": "spare"}],
+            "rules": [
+                {"name": "long", "when": {"input_tokens": {"over": 500}}, "targets": ["openai/gpt-5-mini", "home/m"]},
+                {"name": "tagged", "when": {"tag": ["odd"]}, "policy": "spare"},
+                {"name": "spent", "when": {"budget_used": {"of": "tenant", "window": "per_day", "over": "50%"}}, "reject": "spent"},
+            ],
+            "ceiling": {"input_tokens": "3k", "output_tokens": 300},
+            "retry": {"attempts": 2, "base": "10ms", "max": "20ms"},
+            "timeout": {"total": "20s", "attempt": "2s"},
+            "budget": {"per_request": "$0.01", "per_day": "$1"},
+        },
+        "spare": {
+            "targets": ["openai/gpt-5-nano", "openai/gpt-4.1-nano", "home/m"],
+            "ceiling": {"output_tokens": 100},
+            "retry": "off",
+            "params": {"n": 2},
+        },
+    },
+    "tenants": {
+        "acme": {"policies": "all", "budget": {"per_day": "$0.004"}, "limits": {"requests_per_minute": 3}},
+        "acme/deep": {"each": {"user": {"budget": {"per_day": "$0.001"}, "limits": {"tokens_per_minute": "2k"}}}},
+        "acme/poor": {"budget": {"per_day": "$0.00005"}},
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_needed(monkeypatch):
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+
+
+def opened(script: Any = None, policies: dict[str, Any] = POLICIES) -> Router:
+    clock = ManualClock()
+    transport = ScriptedTransport(clock=clock) if script is None else ScriptedTransport(script, clock=clock)
+    return Router.open(policies, state="memory", cache="memory", clock=clock, transport=transport)
+
+
+def explained(router: Router, prompt: str | None, policy: str = "main", *, params: Any = None, **who: Any) -> Explanation:
+    messages = () if prompt is None else ({"role": "user", "content": prompt},)
+    request = asked(router, messages, policy=policy, params=params or {}, **who)
+    return run_inline(explain(router.plan, router.ports, request))
+
+
+def ran(router: Router, prompt: str, policy: str = "main", *, params: Any = None, **who: Any) -> tuple[list[ev.Event], RouterError | None]:
+    """The events of a real call, and the error it ended in."""
+    seen: list[ev.Event] = []
+    listening = Router(router.plan, (), _listened(router, seen))
+    try:
+        listening.complete(prompt, policy=policy, **who, **(params or {}))
+    except RouterError as error:
+        return seen, error
+    return seen, None
+
+
+def _listened(router: Router, seen: list[ev.Event]) -> Any:
+    from dataclasses import replace
+
+    return replace(router.ports, sinks=(seen.append,))
+
+
+def of(kind: type, events: list[ev.Event]) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+CALLERS = st.sampled_from(
+    [
+        {"tenant": "acme"},
+        {"tenant": "acme/deep", "user": "ann"},
+        {"tenant": "acme/deep"},
+        {"tenant": "acme/poor"},
+        {"tenant": "nobody"},
+        {"tenant": "acme", "tags": ("odd",)},
+        {"tenant": "acme", "only": ("anthropic/claude-haiku-4-5",)},
+        {"tenant": "acme", "prefer": ("home/m", "openai/gpt-5-mini")},
+        {"tenant": "acme", "only": ("openai/none",)},
+    ]
+)
+PROMPTS = st.sampled_from(["Hello", "word " * 300, "word " * 700, "word " * 2_500, "word " * 9_000])
+PARAMS = st.sampled_from([{}, {"max_tokens": 10}, {"n": 2}, {"tools": [{"type": "function", "function": {"name": "f"}}]}])
+
+
+@settings(max_examples=60, deadline=None)
+@given(who=CALLERS, prompt=PROMPTS, params=PARAMS, policy=st.sampled_from(["main", "spare"]), before=st.integers(0, 3))
+def test_what_is_told_is_what_happens(who, prompt, params, policy, before):
+    """The list, each drop, each worst case, the refusal and whether anything is sent: all as in the run that follows."""
+    with opened(Fails(Kind.SERVER_ERROR, status=500)) as router:
+        for _ in range(before):  # money and requests are used up on the way
+            ran(router, "word " * 100, tenant="acme")
+        told = explained(router, prompt, policy, params=params, **who)
+        events, error = ran(router, prompt, policy, params=params, **who)
+        assert error is not None
+        routed = [event.targets for event in of(ev.Routed, events)]
+        assert routed == ([tuple(offer.target for offer in told.offers)] if told.offers else [])
+        dropped = [(each.target, each.reason, each.detail) for each in of(ev.CandidateDropped, events)]
+        assert dropped == [(each.target, each.reason, each.detail) for each in told.dropped]
+        offers = {offer.target: offer for offer in told.offers}
+        for event in of(ev.Reserved, events):
+            offer = offers[event.target]
+            assert (event.input_tokens, event.output_tokens) == (offer.input_bound, offer.output_bound)
+            assert event.worst_nusd == offer.worst_nusd
+        if told.refusal is not None:
+            assert (type(error).__name__, error.message, error.help) == (
+                told.refusal.type,
+                told.refusal.message,
+                told.refusal.help,
+            )
+        assert told.passes is bool(of(ev.AttemptSent, events))
+
+
+@settings(max_examples=30, deadline=None)
+@given(who=CALLERS, prompt=PROMPTS)
+def test_no_run_reserves_more_or_lasts_longer_than_told(who, prompt):
+    with opened(Fails(Kind.TIMEOUT, after_s=1.9)) as router:
+        told = explained(router, prompt, **who)
+        started_s = router.ports.clock.mono_s()
+        events, _ = ran(router, prompt, **who)
+        reserved = sum(event.worst_nusd for event in of(ev.Reserved, events))
+        lasted_s = router.ports.clock.mono_s() - started_s
+        dearest = max((bound.cost_nusd for bound in told.branches if bound.cost_nusd is not None), default=0)
+        assert reserved <= dearest
+        if told.this_call is not None:
+            assert told.this_call.cost_nusd is not None
+            assert reserved <= told.this_call.cost_nusd <= dearest
+            assert lasted_s <= told.this_call.seconds
+
+
+def test_explaining_changes_nothing():
+    with opened() as router:
+        for prompt in (None, "Hello", "word " * 700):
+            explained(router, prompt, tenant="acme/deep", user="ann")
+        assert list(run_inline(router.ports.ledger.rows())) == []
+        told = explained(router, "Hello", tenant="acme/deep", user="ann")
+        assert {each.settled + each.reserved for each in told.budgets} == {0}
+        assert {each.used for each in told.limits} == {0}
+
+
+def test_balances_are_those_of_the_rows():
+    usage = Usage(input_tokens=100, output_tokens=50)
+    with opened(Says("ok", usage=usage)) as router:
+        ran(router, "Hello", tenant="acme/deep", user="ann")
+        told = explained(router, "Hello", tenant="acme/deep", user="ann")
+        (row,) = run_inline(router.ports.ledger.rows())
+        used = {(each.owner, each.window): each.settled for each in told.budgets}
+        assert row.cost_nusd == 100 * 50 + 50 * 400
+        for owner in ("tenant:acme", "user:acme/deep:ann", "policy:main"):
+            assert used[owner, "day"] == row.cost_nusd
+        assert used["provider:openai", "month"] == row.cost_nusd
+        limits = {(each.owner, each.unit): each.used for each in told.limits}
+        assert limits["tenant:acme", "requests"] == 1
+        assert limits["user:acme/deep:ann", "tokens"] == 150
+
+
+def test_rules_come_out_as_they_do():
+    with opened() as router:
+        outcomes = [(each.name, each.outcome, each.lacking) for each in explained(router, "Hello", tenant="acme").rules]
+        assert outcomes == [("long", "does not hold", ""), ("tagged", "unknown", "tag"), ("spent", "does not hold", "")]
+        outcomes = [(each.name, each.outcome) for each in explained(router, "word " * 700, tenant="acme").rules]
+        assert outcomes == [("long", "holds"), ("tagged", "not read"), ("spent", "not read")]
+
+
+def test_a_full_rate_limit_refuses_whatever_answers():
+    with opened() as router:
+        for _ in range(3):
+            ran(router, "Hello", tenant="acme")
+        told = explained(router, "Hello", tenant="acme")
+        assert not told.passes
+        assert told.advice[-1].startswith("`tenant:acme` is at its `requests_per_minute: 3`: wait 1m at most, or raise it")
+
+
+def test_a_token_limit_says_what_would_fit():
+    with opened() as router:
+        told = explained(router, "word " * 400, tenant="acme/deep", user="ann", params={"max_tokens": 300})
+        assert told.passes
+        told = explained(router, "word " * 1_900, policy="spare", tenant="acme/deep", user="ann")
+        assert any("`tokens_per_minute: 2k`" in sentence for sentence in told.advice)
+
+
+def test_without_a_prompt_figures_are_those_of_the_ceilings(monkeypatch):
+    monkeypatch.delenv("ROUTER_TRANSPORT")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    clock = ManualClock()
+    with Router.open(POLICIES, state="memory", cache="memory", clock=clock) as router:
+        told = explained(router, None, tenant="acme")
+        assert (told.prompted, told.this_call) == (False, None)
+        nano = told.offers[0]
+        assert (nano.input_tokens, nano.input_bound, nano.output_bound, nano.likely_nusd) == (None, 3_000, 300, None)
+        assert nano.worst_nusd == 3_000 * 50 + 300 * 400
+        assert "OPENAI_API_KEY" in [key.name for key in told.missing_keys]
+
+
+def test_keys_are_only_assumed_where_asked(monkeypatch):
+    monkeypatch.delenv("ROUTER_TRANSPORT")
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with Router.open(POLICIES, state="memory", cache="memory", clock=ManualClock()) as router:
+        request = build_request(router.plan, "r", "Hello", policy="main", tenant="acme", params={})
+        real = run_inline(explain(router.plan, router.ports, request))
+        assert [offer.target for offer in real.offers] == ["home/m"]
+        assert {each.reason for each in real.dropped} == {"missing_key"}
+        assumed = run_inline(explain(router.plan, router.ports, request, assume_keys=True))
+        assert [offer.target for offer in assumed.offers][:2] == ["openai/gpt-5-nano", "anthropic/claude-haiku-4-5"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(cents=st.integers(1, 400))
+def test_what_to_change_would_do(cents):
+    """The figures of the advice pass, and one token more, or one nano-dollar less, does not."""
+    amount = cents * 1_000  # nano-USD
+    policies = {
+        **POLICIES,
+        "policies": {"main": {"targets": ["openai/gpt-5-nano"], "ceiling": {"input_tokens": "3k", "output_tokens": 800}}},
+        "tenants": {"acme": {"policies": "all", "budget": {"per_day": f"${amount / 1e9:.9f}"}}},
+    }
+    with opened(policies=policies) as router:
+        told = explained(router, "word " * 100, tenant="acme")
+        (offer,) = told.offers
+        assert told.passes is (offer.worst_nusd <= amount)
+        if told.passes:
+            assert told.advice == ()
+            return
+        (sentence,) = told.advice
+        output = sentence.partition("output_tokens: ")[2].partition("}")[0]
+        if output:
+            assert explained(router, "word " * 100, tenant="acme", params={"max_tokens": int(output)}).passes
+            assert not explained(router, "word " * 100, tenant="acme", params={"max_tokens": int(output) + 1}).passes
+        else:
+            words = int(sentence.partition("within ")[2].split()[0]) if "within" in sentence else 0
+            assert words < offer.input_bound
+        assert f"raise it to ${offer.worst_nusd / 1e9:.9f}".rstrip("0") in sentence
+
+
+def test_a_mapping_needs_no_folder(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with opened() as router:
+        explained(router, "Hello", tenant="acme")
+    assert list(tmp_path.iterdir()) == []
