@@ -1,6 +1,6 @@
 """Which candidates this request fits, once its input has been counted, and what one attempt at each may cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from router.decide.estimate import worst_nusd
@@ -38,12 +38,15 @@ def worst_of(candidate: Candidate, bound: int) -> Worst:
 
 
 def fit(
-    candidates: Sequence[Candidate], estimates: Mapping[str, InputEstimate], budgets: Sequence[Budget]
+    candidates: Sequence[Candidate],
+    estimates: Mapping[str, InputEstimate],
+    budgets_of: Callable[[str], Sequence[Budget]],
 ) -> tuple[tuple[Candidate, ...], tuple[Dropped, ...]]:
-    """Split into what may be tried and what may not. `estimates` by target name; `budgets` are the caller's."""
+    """Split into what may be tried and what may not. `estimates` by target name; `budgets_of` gives the budgets of
+    the caller and of a provider."""
     kept, dropped = [], []
     for candidate in candidates:
-        guarded = bool(budgets or candidate.budgets or candidate.per_request)
+        guarded = bool(budgets_of(candidate.target.provider) or candidate.budgets or candidate.per_request)
         reason = _why_not(candidate, estimates[candidate.target.name], guarded=guarded)
         if reason is None:
             kept.append(candidate)

@@ -1,8 +1,9 @@
 """What one request carries through its stages: the ports it may touch, and what it has gathered so far."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from router import events as ev
@@ -33,6 +34,10 @@ class Ports:
     sinks: tuple[ev.Sink, ...] = ()
 
 
+Counted = tuple[tuple[TokenClass, int | None], Mapping[str, Any], InputEstimate]
+"""What an estimate depends on besides the messages, and the estimate."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Run:
     """What one request gathers on its way. It belongs to this request alone and ends with it."""
@@ -47,7 +52,9 @@ class Run:
     dropped: list[Dropped] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
-    estimates: dict[TokenClass, InputEstimate] = field(default_factory=dict)
+    estimates: list[tuple[tuple[TokenClass, int | None], Mapping[str, Any], InputEstimate]] = field(
+        default_factory=list
+    )
     spent: dict[str, int] = field(default_factory=dict)  # by owner of a per_request budget
     sends: int = 0
     permit: bool = False  # whether the limiter holds concurrency for this request
@@ -58,23 +65,23 @@ class Run:
         for sink in self.ports.sinks:
             try:
                 sink(event)
-            except (
-                Exception
-            ):  # a sink never fails a call; its own mistake is logged where its author will look
+            except Exception:
                 logging.getLogger("router").exception("sink %r failed on %s", sink, fact.__name__)
 
     def elapsed_s(self) -> float:
         return self.ports.clock.mono_s() - self.started_s
 
     def estimate(self, candidate: Candidate) -> InputEstimate:
-        """The input of this request by the candidate's token class, counted once per class."""
-        tokens, context = candidate.target.tokens, candidate.target.context_tokens
-        if tokens not in self.estimates or tokens.method == "window":
-            estimate = self.ports.tokens.estimate(
-                self.request.messages, candidate.params, tokens, context_tokens=context
-            )
-            self.estimates[tokens] = estimate
-        return self.estimates[tokens]
+        """The input of this request for one candidate: counted once for all that count it alike."""
+        key = (candidate.target.tokens, candidate.target.context_tokens)
+        for counted, params, estimate in self.estimates:
+            if counted == key and params == candidate.params:
+                return estimate
+        tokens, context = key
+        messages = self.request.messages
+        estimate = self.ports.tokens.estimate(messages, candidate.params, tokens, context_tokens=context)
+        self.estimates.append((key, candidate.params, estimate))
+        return estimate
 
     def drop(self, dropped: Sequence[Dropped]) -> None:
         for drop in dropped:

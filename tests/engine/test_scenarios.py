@@ -247,6 +247,26 @@ def test_input_that_can_not_be_bounded_is_refused_under_a_hard_budget() -> None:
     assert world.call(params={"web_search_options": {}}).text == "x"
 
 
+def test_a_budget_of_the_provider_is_as_hard_as_any() -> None:
+    invoice = provider("openai", budgets=(budget("provider:openai", 10**12),))
+    world = World(replace(plan(policy("main", "openai/a")), providers={"openai": invoice}), Says("x"))
+    with pytest.raises(NoRoute, match="can't be bounded"):
+        world.call(params={"web_search_options": {}})
+
+
+def test_each_target_counts_the_input_that_it_is_sent() -> None:
+    searching = replace(entry("groq/b"), params={"web_search_options": {}})
+    acme = tenant("acme", budgets=(budget("tenant:acme", 10**12),))
+    world = World(
+        plan(policy("main", "openai/a", searching, lexical=once()), tenants=(acme,)), Fails(Kind.OVERLOADED)
+    )
+    with pytest.raises(TargetsExhausted):
+        world.call(tenant="acme")
+    assert [(drop.target, drop.reason) for drop in world.facts(ev.CandidateDropped)] == [
+        ("groq/b", "unbounded_input")
+    ]
+
+
 def test_an_unknown_price_has_no_cost_and_no_place_under_a_budget() -> None:
     odd = target("openai/a", prices=None)
     world = World(plan(policy("main", "openai/a"), targets=(odd,)), Says("x"))
