@@ -184,7 +184,7 @@ def test_it_names_what_came_next(document: Document) -> None:
 def test_a_deadline_of_one_second_ends_after_one(document: Document) -> None:
     row = document.value["rows"][18]
     assert row["error"] == "DeadlineExceeded"
-    assert 0.99 <= row["duration_s"] < 1.25
+    assert 0.99 <= row["duration_s"] < 2  # to 50 ms: tests of the transport
 
 
 def test_what_was_sent_and_not_answered_is_charged_at_its_worst_case(document: Document) -> None:
