@@ -1,0 +1,95 @@
+"""What is called, by whom, under which rules: the same for every path that is measured."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+KEY_VARIABLE = "BENCH_API_KEY"
+URLS_VARIABLE = "BENCH_UPSTREAM"
+KEY = "sk-bench"
+
+MODEL = "gpt-4.1-nano"
+TENANT = "acme/search"
+POLICY = "answers"
+KEPT_POLICY = "kept-answers"
+
+MESSAGES = [
+    {"role": "system", "content": "You answer questions about invoices. Be brief, polite and exact. " * 4},
+    {
+        "role": "user",
+        "content": "When is the invoice of the third of November due, and who has to approve it? " * 3,
+    },
+]
+PARAMS = {"temperature": 0, "max_tokens": 100}
+
+
+def upstream_urls() -> dict[str, str]:
+    """Base URL by kind of provider, from the parent process."""
+    urls: dict[str, str] = json.loads(os.environ[URLS_VARIABLE])
+    return urls
+
+
+def policies(urls: Mapping[str, str]) -> dict[str, Any]:
+    """Four targets; six money budgets, two of them of the tenant's chain; four limits, two of them of requests."""
+    answers = {
+        "targets": [
+            f"openai/{MODEL}",
+            "anthropic/claude-haiku-4-5",
+            "gemini/gemini-2.5-flash-lite",
+            "groq/openai/gpt-oss-20b",
+        ],
+        "ceiling": {"input_tokens": "50k", "output_tokens": "1k"},
+        "retry": {"attempts": 2},
+        "timeout": {"total": "30s", "attempt": "8s"},
+        "budget": {"per_request": "$0.25", "per_day": "$900000", "per_month": "$9000000"},
+    }
+    return {
+        "version": 1,
+        "settings": {"time_zone": "Europe/Berlin"},
+        "providers": {
+            "openai": {"budget": {"per_month": "$9000000"}, **_reached(urls["openai"])},
+            **{name: _reached(urls[name]) for name in ("anthropic", "gemini", "groq")},
+        },
+        "policies": {POLICY: answers, KEPT_POLICY: {**answers, "cache": {"ttl": "1h", "sampled": True}}},
+        "tenants": {
+            "acme": {
+                "policies": "all",
+                "budget": {"per_month": "$9000000"},
+                "limits": {"concurrent_requests": 200},
+            },
+            TENANT: {
+                "budget": {"per_day": "$900000"},
+                "limits": {
+                    "requests_per_minute": "9M",
+                    "tokens_per_minute": "900M",
+                    "concurrent_requests": 100,
+                },
+            },
+        },
+    }
+
+
+def _reached(url: str) -> dict[str, Any]:
+    return {"base_url": url, "keys": [{"env": KEY_VARIABLE}]}
+
+
+def router_arguments(policy: str, *, number: int = 0) -> dict[str, Any]:
+    """The arguments of `complete`; another `number` is another request."""
+    return {"policy": policy, "tenant": TENANT, "messages": _messages(number), **PARAMS}
+
+
+def litellm_arguments(urls: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of litellm's `completion` for the first target of the policies."""
+    return {
+        "model": f"openai/{MODEL}",
+        "api_base": urls["openai"],
+        "api_key": KEY,
+        "messages": _messages(0),
+        **PARAMS,
+    }
+
+
+def _messages(number: int) -> list[dict[str, str]]:
+    *rest, last = MESSAGES
+    return [*rest, {**last, "content": f"{last['content']} ({number})"}]
