@@ -21,14 +21,13 @@ class MemoryLimiter:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._permits: dict[str, Permits] = {}  # by limit key
-        self._held: dict[str, tuple[str, ...]] = {}  # limit keys by id
+        self._held: dict[str, set[str]] = {}  # limit keys by id
 
     async def admit(
         self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
     ) -> LimitFull | None:
         with self._store.step():
-            self._release(id)
-            full = [each for take in takes if (each := self._full(take, now_s)) is not None]
+            full = [each for take in takes if (each := self._full(id, take, now_s)) is not None]
             if full:
                 return max(full, key=lambda each: each.retry_after_s)
             for take in {limit_key(take.limit): take for take in takes}.values():
@@ -40,7 +39,8 @@ class MemoryLimiter:
             for key in self._held.get(id, ()):
                 permits = self._permits.get(key, {})
                 if id in permits:
-                    permits[id] = permits[id][0], lease_until_s
+                    amount, until_s = permits[id]
+                    permits[id] = amount, max(until_s, lease_until_s)
 
     async def release(self, id: str) -> None:
         with self._store.step():
@@ -69,11 +69,12 @@ class MemoryLimiter:
             self._release(lapsed)
         return permits
 
-    def _full(self, take: Take, now_s: float) -> LimitFull | None:
+    def _full(self, id: str, take: Take, now_s: float) -> LimitFull | None:
         limit = take.limit
         if limit.unit == "concurrent_requests":
-            live = self._live(limit_key(limit), now_s)
-            wait_s = permit_wait_s(live.values(), limit.at_most, take.amount, now_s=now_s)
+            live = self._live(limit_key(limit), now_s).items()
+            others = [permit for holder, permit in live if holder != id]
+            wait_s = permit_wait_s(others, limit.at_most, take.amount, now_s=now_s)
         else:
             wait_s = self._room(take, now_s).retry_after_s
         if wait_s == 0.0:
@@ -85,7 +86,7 @@ class MemoryLimiter:
         if limit.unit == "concurrent_requests":
             key = limit_key(limit)
             self._permits.setdefault(key, {})[id] = take.amount, now_s + lease_s
-            self._held[id] = (*self._held.get(id, ()), key)
+            self._held.setdefault(id, set()).add(key)
         else:
             self._store.take(limit, self._room(take, now_s).at, take.amount, now_s=now_s)
 

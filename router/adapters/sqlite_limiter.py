@@ -69,8 +69,7 @@ class _Room(NamedTuple):
 def _admit(
     cursor: sqlite3.Cursor, id: str, takes: Mapping[int, Take], now_s: float, until_s: float
 ) -> LimitFull | None:
-    cursor.execute("DELETE FROM permits WHERE id = ?", (id,))
-    rooms = {name: _room(cursor, name, take, now_s) for name, take in takes.items()}
+    rooms = {name: _room(cursor, id, name, take, now_s) for name, take in takes.items()}
     full = [
         LimitFull(
             limit=takes[name].limit, retry_after_s=inf if room.retry_after_s is None else room.retry_after_s
@@ -83,23 +82,25 @@ def _admit(
     for name, take in takes.items():
         if take.limit.unit == "concurrent_requests":
             cursor.execute("DELETE FROM permits WHERE name = ? AND until_s <= ?", (name, now_s))
-            cursor.execute("INSERT INTO permits VALUES (?, ?, ?, ?)", (id, name, take.amount, until_s))
+            cursor.execute(
+                "INSERT OR REPLACE INTO permits VALUES (?, ?, ?, ?)", (id, name, take.amount, until_s)
+            )
         else:
             sqlite_windows.add(cursor, name, rooms[name].at, take.amount, rooms[name].newest)
     return None
 
 
-def _room(cursor: sqlite3.Cursor, name: int, take: Take, now_s: float) -> _Room:
+def _room(cursor: sqlite3.Cursor, id: str, name: int, take: Take, now_s: float) -> _Room:
     if take.limit.unit == "concurrent_requests":
-        live = _live(cursor, name, now_s)
-        return _Room(permit_wait_s(live, take.limit.at_most, take.amount, now_s=now_s))
+        others = _live(cursor, name, now_s, besides=id)
+        return _Room(permit_wait_s(others, take.limit.at_most, take.amount, now_s=now_s))
     room, newest = sqlite_windows.read_room(cursor, name, take, now_s)
     return _Room(room.retry_after_s, room.at, newest)
 
 
-def _live(cursor: sqlite3.Cursor, name: int, now_s: float) -> list[tuple[int, float]]:
-    query = "SELECT amount, until_s FROM permits WHERE name = ? AND until_s > ?"
-    return cursor.execute(query, (name, now_s)).fetchall()
+def _live(cursor: sqlite3.Cursor, name: int, now_s: float, *, besides: str = "") -> list[tuple[int, float]]:
+    query = "SELECT amount, until_s FROM permits WHERE name = ? AND until_s > ? AND id <> ?"
+    return cursor.execute(query, (name, now_s, besides)).fetchall()
 
 
 def _used(cursor: sqlite3.Cursor, limit: Limit, now_s: float) -> int:
