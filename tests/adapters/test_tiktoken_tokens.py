@@ -210,8 +210,8 @@ def test_more_text_never_lowers_a_bound_and_no_bound_is_below_its_estimate(first
         assert two.tokens <= two.bound
 
 
-def test_no_bound_of_text_is_above_its_bytes():
-    text = "ა" * 500
+@pytest.mark.parametrize("text", ["1234567890" * 50, SAMPLES["amharic"], "ა" * 500, " \n" * 300])
+def test_no_bound_of_text_is_above_its_bytes(text):
     assert estimate(user(text), tokens=CLAUDE).bound <= len(text.encode()) + 15
 
 
