@@ -208,7 +208,7 @@ def _gemini(body: bytes) -> Answer | Failure:
 
 def _gemini_usage(usage: JSON) -> Counts:
     reasoned = usage.get("thoughtsTokenCount") or 0
-    read = usage["promptTokenCount"] + (usage.get("toolUsePromptTokenCount") or 0)
+    read = usage.get("promptTokenCount", 0) + (usage.get("toolUsePromptTokenCount") or 0)
     wrote = (usage.get("candidatesTokenCount") or 0) + reasoned
     return Counts(read, wrote, usage.get("cachedContentTokenCount") or 0, 0, reasoned)
 
@@ -293,7 +293,9 @@ def _converse_events(events: Iterable[tuple[str, JSON]]) -> Answer:
 
 def _converse_usage(usage: JSON) -> Counts:
     cached, written = usage.get("cacheReadInputTokens") or 0, usage.get("cacheWriteInputTokens") or 0
-    return Counts(usage["inputTokens"] + cached + written, usage["outputTokens"], cached, written)
+    return Counts(
+        usage.get("inputTokens", 0) + cached + written, usage.get("outputTokens", 0), cached, written
+    )
 
 
 def _bedrock_invoke(path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:

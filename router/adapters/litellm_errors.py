@@ -277,6 +277,9 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _embedded_status(error: Exception) -> int | None:
+    """The status that an error inside a success names; none where the success could not be read at all."""
+    if any(isinstance(link, ValueError | TypeError | LookupError | AttributeError) for link in _chain(error)):
+        return None
     status = getattr(error, "status_code", None)
     return status if isinstance(status, int) and status >= 400 else None
 

@@ -7,9 +7,7 @@ other users of litellm in the process.
 
 import asyncio
 import sys
-from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from contextvars import Context, copy_context
 from importlib import import_module
 from types import ModuleType
@@ -19,11 +17,12 @@ from weakref import WeakKeyDictionary, WeakSet
 from router.adapters.litellm_calls import arguments, secrets_of
 from router.adapters.litellm_errors import ended_early, provider_error
 from router.adapters.litellm_exchange import EXCHANGE, Exchange
-from router.adapters.litellm_reply import ChunkReader, merged_usage, reply_of
+from router.adapters.litellm_reply import reply_of
+from router.adapters.litellm_stream import LitellmStream
 from router.adapters.loop_thread import EitherTransport
 from router.errors import ProviderError
 from router.ports import Pending, Realm, WireCall, WireChunk, WireReply, WireStream
-from router.values import Kind, Usage
+from router.values import Kind
 
 if TYPE_CHECKING:
     import httpx
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 _ENV = "router.adapters.litellm_env"
 _CANCEL_S = 0.04
 
+_Wires = WeakKeyDictionary[asyncio.AbstractEventLoop, "httpx.AsyncBaseTransport"]
 Brought = WireReply | WireStream | WireChunk | ProviderError
 
 
@@ -42,21 +42,6 @@ class Flight:
     def __init__(self, exchange: Exchange, task: "asyncio.Task[Brought]") -> None:
         self.exchange = exchange
         self.task = task
-
-
-class LitellmStream:
-    """A WireStream: litellm's reader of one open response, and the chunks that are read but not asked for yet."""
-
-    __slots__ = ("call", "context", "ended", "exchange", "reader", "ready", "wrapper")
-
-    def __init__(self, call: WireCall, wrapper: Any, exchange: Exchange, context: Context) -> None:
-        self.call = call
-        self.wrapper = wrapper
-        self.exchange = exchange
-        self.context = context
-        self.reader = ChunkReader()
-        self.ready: deque[WireChunk] = deque()
-        self.ended = False
 
 
 class LitellmTransport(EitherTransport):
@@ -75,14 +60,10 @@ class AsyncLitellm:
         self, *, wire: "Callable[[], httpx.AsyncBaseTransport] | None" = None, stand_in_key: str | None = None
     ) -> None:
         self._open_wire = wire
-        self.stand_in_key = (
-            stand_in_key  # goes where a call brings no key; litellm refuses to build a request without one
-        )
+        self._stand_in_key = stand_in_key  # where a call brings no key: litellm builds no request without one
         self.needs_keys = stand_in_key is None
         self.realm: Realm = "live" if self.needs_keys else "replay"
-        self._wires: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport] = (
-            WeakKeyDictionary()
-        )
+        self._wires: _Wires = WeakKeyDictionary()
         self._flights: WeakSet[Flight] = WeakSet()
         self._orphans: set[asyncio.Task[Brought]] = set()
         self._streams: WeakSet[Exchange] = WeakSet()
@@ -151,11 +132,7 @@ class AsyncLitellm:
         return self._fly(self._advance(opened), opened.exchange, opened.context.copy())
 
     async def close(self, stream: WireStream) -> None:
-        opened = cast(LitellmStream, stream)
-        opened.ended = True
-        await opened.exchange.close()
-        with suppress(Exception):  # its socket is closed: what litellm still says about it is no news
-            await opened.wrapper.aclose()
+        await cast(LitellmStream, stream).close()
 
     async def aclose(self) -> None:
         """Cancel what is under way and close every connection of this loop."""
@@ -195,59 +172,26 @@ class AsyncLitellm:
             env = await _environment()
             if env.INTERNAL_CALL is not None:
                 env.INTERNAL_CALL.set(True)
-            response = await env.acompletion(**arguments(call, stand_in_key=self.stand_in_key))
+            response = await env.acompletion(**arguments(call, stand_in_key=self._stand_in_key))
             if not call.stream:
                 return reply_of(response, exchange.headers)
-            return await self._opened(call, response, exchange, context)
+            self._streams.add(exchange)
+            return await LitellmStream(call, response, exchange, context).open()
         except Exception as error:  # noqa: BLE001 - whatever litellm raises, the port raises ProviderError
             return _failed(error, exchange, call)
 
-    async def _opened(
-        self, call: WireCall, wrapper: Any, exchange: Exchange, context: Context
-    ) -> LitellmStream:
-        if wrapper.completion_stream is None:  # some kinds send only when the first chunk is asked for
-            await wrapper.fetch_stream()
-        wrapper._record_partial_usage_for_failure = _count_nothing
-        self._streams.add(exchange)
-        return LitellmStream(call, wrapper, exchange, context)
-
     async def _advance(self, stream: LitellmStream) -> Brought:
         try:
-            while not stream.ready and not stream.ended:
-                await self._read(stream)
-            return (
-                stream.ready.popleft()
-                if stream.ready
-                else ended_early(stream.exchange, target=stream.call.target)
-            )
+            return await stream.advance() or ended_early(stream.exchange, target=stream.call.target)
         except Exception as error:  # noqa: BLE001 - as in _answer
             stream.ended = True
             return _failed(error, stream.exchange, stream.call)
 
-    async def _read(self, stream: LitellmStream) -> None:
-        """Read one chunk of litellm's, or the end."""
-        wrapper = stream.wrapper
-        try:
-            chunk = await anext(wrapper)
-        except StopAsyncIteration:
-            stream.ended = True
-            return
-        if wrapper.sent_last_chunk and not _end_mark(wrapper):
-            stream.ended = True  # litellm makes up a "stop" for a stream that just stops
-            return
-        stream.ready.extend(stream.reader.read(chunk))
-        if wrapper.sent_last_chunk:
-            usage = await _final_usage(wrapper)
-            stream.ready.append(WireChunk(delta={}, usage=usage, done=True))
-            stream.ended = True
-            await stream.exchange.close()
-
 
 def _loaded() -> ModuleType | None:
     loaded = sys.modules.get(_ENV)
-    return (
-        loaded if loaded is not None and hasattr(loaded, "INTERNAL_CALL") else None
-    )  # the last name it binds
+    whole = loaded is not None and hasattr(loaded, "INTERNAL_CALL")  # the last name it binds
+    return loaded if whole else None
 
 
 async def _environment() -> ModuleType:
@@ -271,25 +215,3 @@ def _failed(error: Exception, exchange: Exchange, call: WireCall) -> ProviderErr
     if any(secret in failure.message for secret in secrets_of(call)):
         failure.args = (f"{failure.kind}: the provider repeated a secret, so its words are left out",)
     return failure
-
-
-def _count_nothing() -> None:
-    """In place of litellm's count of a broken stream, which may fetch a tokenizer over the network to make it."""
-
-
-def _end_mark(wrapper: Any) -> bool:
-    return (wrapper.received_finish_reason or wrapper.intermittent_finish_reason) is not None
-
-
-async def _final_usage(wrapper: Any) -> Usage | None:
-    """The usage that the provider reported, reading on behind the finish to where many of them put it.
-
-    litellm's own ending is not asked for: where no usage was reported it would count, and say nothing of it.
-    """
-    usages = [getattr(chunk, "usage", None) for chunk in wrapper.chunks]
-    with suppress(Exception):  # the answer is whole; a connection that breaks here only hides its usage
-        async for raw in wrapper.completion_stream:
-            piece = wrapper.chunk_creator(chunk=raw)
-            usages.append(getattr(piece, "usage", None))
-    usages.extend(getattr(chunk, "usage", None) for chunk in wrapper.chunks[len(usages) :])
-    return merged_usage(usages)
