@@ -23,20 +23,20 @@ def tokens(count: int | None, unknown: str = "unknown") -> str:
 
 def seconds(length_s: float) -> str:
     """A length of time: `250ms`, `8s`, `45.05s`."""
-    if length_s < 1:
+    if length_s < 0.9995:
         return f"{length_s * 1_000:.0f}ms"
     return f"{_short(length_s, 2)}s"
 
 
 def about(length_s: float) -> str:
-    """A wait, in its two largest units: `3h 12m`, `9d`, `45s`; never less than it is."""
+    """A wait, in its largest unit and the next: `3h 12m`, `9d`, `45s`."""
     left = max(0, -int(-length_s // 1))
     parts = []
     for unit, size in SECONDS:
         amount, left = divmod(left, size)
-        if amount:
-            parts.append(f"{amount}{unit}")
-    return " ".join(parts[:2]) or "0s"
+        parts.append(f"{amount}{unit}" if amount else "")
+    first = next((at for at, part in enumerate(parts) if part), len(parts) - 1)
+    return " ".join(filter(None, parts[first : first + 2])) or "0s"
 
 
 def percent(part: int, whole: int) -> str:

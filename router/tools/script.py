@@ -57,7 +57,7 @@ def read_script(path: Path) -> tuple[Call, ...]:
     )
     problems = [*read.problems, *(_problems(read.document) if read.document else ())]
     if problems or read.document is None:
-        raise ScriptError(tuple(problems))
+        raise ScriptError(tuple(sorted(problems, key=lambda each: (each.place.line, each.place.column))))
     return tuple(_call(spot) for spot in read.document.root.items())
 
 
@@ -92,7 +92,8 @@ def _problems_of(call: Spot) -> Iterator[Problem]:
         return
     for key, spot in call.fields():
         if key not in FORMS:
-            yield _problem(f"unknown key `{key}`{did_you_mean(key, KEYS)}", spot)
+            message = f"unknown key `{key}`{did_you_mean(key, KEYS)}"
+            yield Problem(code="script", message=message, place=spot.key_place)
         elif not isinstance(spot.value, FORMS[key][0]):
             yield _problem(f"`{key}` must be {FORMS[key][1]}", spot)
         elif key == "timeout" and duration_ms(spot.value) is None:

@@ -41,13 +41,20 @@ tenants:
 """
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory of the test, with `policies/main.yaml` in it."""
     for kind in KINDS.values():
         if kind.key:
             monkeypatch.delenv(kind.key, raising=False)
-    for name in ("NO_COLOR", "COLUMNS", "ROUTER_POLICIES", "ROUTER_STATE", "ROUTER_TRANSPORT", "ROUTER_DEBUG"):
+    for name in (
+        "NO_COLOR",
+        "COLUMNS",
+        "ROUTER_POLICIES",
+        "ROUTER_STATE",
+        "ROUTER_TRANSPORT",
+        "ROUTER_DEBUG",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "policies").mkdir()
@@ -65,7 +72,7 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run() -> Run:
+def run(folder: Path) -> Run:
     """`run("check", "--strict")`. A test that expects a code says so: `run(..., code=1)`."""
 
     def run(*arguments: str, code: int = 0, input: str | None = None) -> Result:

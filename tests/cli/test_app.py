@@ -66,7 +66,10 @@ def test_without_a_command_help_is_told_and_usage_is_wrong(run):
 
 def test_an_unknown_command_is_answered_with_the_closest(run):
     told = run("chekc", code=2)
-    assert told.stderr == "error: unknown command `chekc` (did you mean `check`?)\nhelp: `router --help` shows how it is called\n"
+    assert told.stderr.splitlines() == [
+        "error: unknown command `chekc` (did you mean `check`?)",
+        "help: `router --help` shows how it is called",
+    ]
     assert told.stdout == ""
 
 
@@ -84,7 +87,9 @@ def test_an_error_of_the_router_becomes_two_lines(run, failing):
 
 
 def test_a_budget_says_when_it_refills(run, failing):
-    error = BudgetExceeded("over budget", budget="tenant:a", needed=2, available=1, resets_at_s=99_999_999_999)
+    error = BudgetExceeded(
+        "over budget", budget="tenant:a", needed=2, available=1, resets_at_s=99_999_999_999
+    )
     failing(error)
     assert "it refills in" in run("check", code=1).stderr
 

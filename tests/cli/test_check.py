@@ -16,7 +16,9 @@ def test_fine_policies_are_counted(run):
 
 def test_every_problem_of_every_file_in_one_run(run, folder):
     (folder / "policies" / "b.yaml").write_text(BROKEN)
-    (folder / "policies" / "a.yaml").write_text("version: 1\npolicies: {x: {targets: [openai/gpt-5-nano]}}\nmore: 1\n")
+    (folder / "policies" / "a.yaml").write_text(
+        "version: 1\npolicies: {x: {targets: [openai/gpt-5-nano]}}\nmore: 1\n"
+    )
     lines = run("check", code=1).stdout.splitlines()
     problems = [line for line in lines if not line.startswith(" ") and ": error: " in line]
     places = [line.partition(": error: ")[0] for line in problems]
@@ -51,9 +53,9 @@ def test_nothing_there_says_what_to_do(run, folder):
 
 
 def test_a_warning_is_a_problem_only_when_strict(run, folder, document):
-    text = (folder / "policies" / "main.yaml").read_text()
-    (folder / "policies" / "main.yaml").write_text(text.replace("ceiling: {input_tokens: 10k, output_tokens: 400}", "", 1))
-    assert run("check").stdout.splitlines()[-1].startswith("fine: 2 policies, 2 targets, 3 tenants in 1 file; 1 warning")
+    file = folder / "policies" / "main.yaml"
+    file.write_text(file.read_text().replace("ceiling: {input_tokens: 10k, output_tokens: 400}", "", 1))
+    assert run("check").stdout.splitlines()[-1].endswith(" in 1 file; 1 warning")
     assert "with --strict a warning is a problem" in run("check", "--strict", code=1).stdout
     told = document("check", "--strict", code=1)
     assert (told["ok"], told["errors"], told["warnings"]) == (False, 0, 1)

@@ -48,7 +48,7 @@ def test_what_failed_before_and_what_it_cost_stand_beside_it(run, script):
 
 
 def test_a_failure_that_may_have_been_billed_says_so(run, script):
-    script({"openai/gpt-5-nano": Fails(Kind.TIMEOUT, message="no answer"), "anthropic/claude-haiku-4-5": Says("Paris.")})
+    script([Fails(Kind.TIMEOUT, message="no answer"), Says("Paris.")])
     told = run("complete", "fast", "Hello", *SEARCH)
     assert "; charged $0.0001" in told.stderr
     assert "(worst case)" in told.stderr
@@ -67,7 +67,10 @@ def test_without_an_answer_every_failure_is_told(run, script):
 
 def test_a_missing_key_names_variable_place_and_switch(run):
     told = run("complete", "fast", "Hello", *SEARCH, code=1).stderr
-    assert "  openai/gpt-5-nano: variable `OPENAI_API_KEY` is not set (asked for at policies/main.yaml:3:3)" in told
+    assert (
+        "  openai/gpt-5-nano: variable `OPENAI_API_KEY` is not set (asked for at policies/main.yaml:3:3)"
+        in told
+    )
     assert "ROUTER_TRANSPORT=fake" in told
 
 
@@ -97,7 +100,10 @@ def test_a_prompt_from_standard_input_with_a_system_message_and_parameters(run, 
     options = ("--system", "Be brief", "--param", "temperature=0", "--param", "stop=END", "--timeout", "2s")
     run("complete", "fast", "-", *SEARCH, *options, input="Hello\nthere\n")
     (call,) = seen
-    assert call.messages == ({"role": "system", "content": "Be brief"}, {"role": "user", "content": "Hello\nthere"})
+    assert call.messages == (
+        {"role": "system", "content": "Be brief"},
+        {"role": "user", "content": "Hello\nthere"},
+    )
     assert (call.params["temperature"], call.params["stop"]) == (0, "END")
     assert call.timeout_s <= 2
 

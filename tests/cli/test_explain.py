@@ -44,8 +44,17 @@ def test_with_a_prompt_it_tells_of_that_call(run, with_keys):
     assert bound.startswith("at most, exact")
     assert section(told, "never more than")[1].startswith("this call")
     owners = [line.split()[0] for line in section(told, "budgets")[1:]]
-    assert owners == ["tenant:acme", "tenant:acme/search", "user:acme/search:ann", "policy:fast", "policy:fast"]
-    assert [line.split()[1] for line in section(told, "limits")[1:]] == ["requests_per_minute:", "tokens_per_minute:"]
+    assert owners == [
+        "tenant:acme",
+        "tenant:acme/search",
+        "user:acme/search:ann",
+        "policy:fast",
+        "policy:fast",
+    ]
+    assert [line.split()[1] for line in section(told, "limits")[1:]] == [
+        "requests_per_minute:",
+        "tokens_per_minute:",
+    ]
 
 
 def test_every_dropped_candidate_has_its_reason(run):
@@ -83,7 +92,9 @@ def test_a_reject_says_why(run, with_keys):
 
 def test_a_budget_that_cant_pay_says_what_to_change(run, with_keys):
     told = run("explain", "fast", "--tenant", "acme/intern", *HELLO, code=1).stdout
-    assert section(told, "without room now")[0].startswith("openai/gpt-5-nano: over budget: `tenant:acme/intern` has")
+    assert section(told, "without room now")[0].startswith(
+        "openai/gpt-5-nano: over budget: `tenant:acme/intern` has"
+    )
     (change,) = section(told, "what to change")
     assert change.startswith("`tenant:acme/intern` `per_day: $0.0001`: write `ceiling: {output_tokens: ")
     assert "raise it to $0.0001" in change
@@ -108,8 +119,16 @@ def test_what_to_change_works(run, with_keys, folder):
 @pytest.mark.parametrize(
     ("who", "message", "advice"),
     [
-        (("--tenant", "acme/serch"), "unknown tenant `acme/serch` (did you mean `acme/search`?)", "declare it"),
-        (("--tenant", "acme/search"), "tenant `acme/search` needs a user on every call", "help: pass --user ...;"),
+        (
+            ("--tenant", "acme/serch"),
+            "unknown tenant `acme/serch` (did you mean `acme/search`?)",
+            "declare it",
+        ),
+        (
+            ("--tenant", "acme/search"),
+            "tenant `acme/search` needs a user on every call",
+            "help: pass --user ...;",
+        ),
     ],
 )
 def test_a_caller_that_may_not_call_is_told_and_the_policy_all_the_same(run, who, message, advice):

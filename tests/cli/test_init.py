@@ -1,7 +1,5 @@
 """`router init`."""
 
-import os
-
 
 def test_what_it_writes_passes_strictly(run, folder):
     told = run("init", "fresh").stdout
@@ -31,7 +29,11 @@ def test_a_folder_with_other_things_is_fine(run, folder):
     (folder / "fresh").mkdir()
     (folder / "fresh" / "README.md").write_text("ours")
     run("init", "fresh")
-    assert sorted(os.listdir("fresh")) == ["README.md", "cheap-fast.yaml", "providers.yaml"]
+    assert sorted(each.name for each in (folder / "fresh").iterdir()) == [
+        "README.md",
+        "cheap-fast.yaml",
+        "providers.yaml",
+    ]
 
 
 def test_the_document_names_the_files(document):

@@ -1,0 +1,70 @@
+"""`router usage`: what it prints. That its figures are the ledger's is tested in tests/tools/test_usage.py."""
+
+import pytest
+
+SEARCH = ("--tenant", "acme/search", "--user", "ann")
+
+
+@pytest.fixture
+def used(run, monkeypatch):
+    """Two calls that were made up, and their ledger."""
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+    run("complete", "fast", "Hello", *SEARCH)
+    run("complete", "night", "Hello again", "--tenant", "acme")
+
+
+def test_nothing_was_spent(run, folder):
+    told = run("usage").stdout
+    assert told.startswith("nothing was spent in the last 7d\n\nbudgets\n")
+    assert "tenant:acme/search  per_day: $50" in told
+    assert [each.name for each in folder.iterdir()] == ["policies"]
+
+
+def test_spend_by_tenant_policy_and_model_with_what_is_left(run, used):
+    told = run("usage").stdout
+    lines = told.splitlines()
+    assert lines[0].endswith(" for 2 requests in the last 7d")
+    assert [line for line in lines if line.startswith("by ")] == ["by tenant", "by policy", "by model"]
+    assert any(line.split()[:2] == ["anthropic/claude-haiku-4-5", "1"] for line in lines)
+    assert any(
+        line.split()[0] == "user:acme/search:ann" and "per_day: $1" in line for line in lines if line.strip()
+    )
+    assert "limits, right now" in lines
+
+
+def test_one_table_by_several_words(run, used):
+    told = run("usage", "--by", "window", "--by", "tenant", "--window", "month").stdout
+    assert "\nby window and tenant\n" in told
+    assert "\nby policy\n" not in told
+
+
+def test_one_tenant(run, used):
+    told = run("usage", "--tenant", "acme/search").stdout
+    assert " for 1 request in the last 7d" in told.splitlines()[0]
+    assert "policy:fast" not in told
+
+
+def test_since_a_day_or_a_duration(run, used):
+    assert " for 2 requests in the last 12h" in run("usage", "--since", "12h").stdout
+    assert "for 2 requests" in run("usage", "--since", "2020-01-01").stdout
+    assert "neither a duration like 7d" in run("usage", "--since", "yesterday", code=2).stderr
+
+
+def test_the_document(document, used):
+    told = document("usage", "--by", "model")
+    assert list(told) == ["since_s", "now_s", "time_zone", "total", "tables", "budgets", "limits"]
+    (table,) = told["tables"]
+    assert table["by"] == ["model"]
+    assert sum(group["spend"]["spent_nusd"] for group in table["groups"]) == told["total"]["spent_nusd"] > 0
+    assert list(told["budgets"][0]) == [
+        "owner",
+        "text",
+        "place",
+        "unit",
+        "window",
+        "amount",
+        "settled",
+        "reserved",
+        "left",
+        "resets_at_s",
+    ]

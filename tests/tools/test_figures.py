@@ -1,0 +1,72 @@
+"""Numbers as people read them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.tools.figures import about, count, money, percent, seconds, tokens
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1_000, "1k"),
+        (12_345, "12.3k"),
+        (999_949, "999.9k"),
+        (999_950, "1M"),
+        (1_048_576, "1.05M"),
+        (None, "unknown"),
+    ],
+)
+def test_tokens(number, text):
+    assert tokens(number) == text
+
+
+@pytest.mark.parametrize(
+    ("length_s", "text"),
+    [(0.25, "250ms"), (8, "8s"), (45.05, "45.05s"), (0.9994, "999ms"), (0.9996, "1s"), (1, "1s")],
+)
+def test_seconds(length_s, text):
+    assert seconds(length_s) == text
+
+
+@pytest.mark.parametrize(
+    ("length_s", "text"),
+    [
+        (-5, "0s"),
+        (0, "0s"),
+        (0.2, "1s"),
+        (45, "45s"),
+        (60, "1m"),
+        (3_600 * 3 + 720, "3h 12m"),
+        (86_400 * 9 + 1, "9d"),
+        (86_400 + 3_600, "1d 1h"),
+    ],
+)
+def test_about(length_s, text):
+    assert about(length_s) == text
+
+
+@given(st.floats(min_value=0, max_value=10**8))
+def test_about_has_at_most_two_units(length_s):
+    assert 1 <= len(about(length_s).split()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [(0, 10, "0%"), (1, 10_000, "0.1%"), (1, 200, "0.5%"), (5, 10, "50%"), (11, 10, "110%"), (1, 0, "")],
+)
+def test_percent(part, whole, text):
+    assert percent(part, whole) == text
+
+
+def test_money_and_counts():
+    assert money(4_200_000) == "$0.0042"
+    assert money(None) == "unknown"
+    assert (count(1, "policy", "policies"), count(2, "policy", "policies"), count(0, "call")) == (
+        "1 policy",
+        "2 policies",
+        "0 calls",
+    )

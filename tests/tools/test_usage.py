@@ -1,0 +1,225 @@
+"""`usage`: every figure is the ledger's."""
+
+from typing import Any
+
+import pytest
+
+from router.adapters.clocks import ManualClock
+from router.adapters.scripted_transport import Fails, Says, ScriptedTransport
+from router.client import Router
+from router.client.routers import run_inline
+from router.errors import RouterError
+from router.tools.usage import KEYS, Report, start_of_day_s, usage
+from router.values import Kind, Usage
+
+DAY_S = 86_400.0
+
+POLICIES: dict[str, Any] = {
+    "version": 1,
+    "settings": {"time_zone": "Europe/Berlin"},
+    "providers": {"openai": {"budget": {"per_month": "$100"}}, "anthropic": {}},
+    "policies": {
+        "main": {
+            "targets": ["openai/gpt-5-nano", "anthropic/claude-haiku-4-5"],
+            "ceiling": {"input_tokens": "3k", "output_tokens": 300},
+            "retry": "off",
+            "budget": {"per_request": "$1", "per_day": "$1"},
+        },
+        "side": {
+            "targets": ["anthropic/claude-haiku-4-5"],
+            "ceiling": {"output_tokens": 300},
+            "retry": "off",
+        },
+    },
+    "tenants": {
+        "acme": {
+            "policies": "all",
+            "budget": {"per_month": "$5"},
+            "each": {"child": {"budget": {"per_day": "$3"}}},
+        },
+        "acme/deep": {
+            "limits": {"requests_per_minute": 9},
+            "each": {"user": {"budget": {"per_day": "$2"}, "limits": {"tokens_per_minute": "20k"}}},
+        },
+        "zeta": {"policies": "all"},
+    },
+}
+
+NANO = Says("ok", usage=Usage(input_tokens=1_000, output_tokens=100))
+NANO_NUSD = 1_000 * 50 + 100 * 400
+HAIKU = Says("ok", usage=Usage(input_tokens=1_000, output_tokens=100))
+HAIKU_NUSD = 1_000 * 1_000 + 100 * 5_000
+
+
+@pytest.fixture
+def clock():
+    return ManualClock(now_s=1_795_000_000.0)
+
+
+@pytest.fixture
+def router(clock):
+    script = {
+        "openai/gpt-5-nano": [NANO, Fails(Kind.SERVER_ERROR), Fails(Kind.TIMEOUT), NANO],
+        "anthropic/claude-haiku-4-5": HAIKU,
+    }
+    transport = ScriptedTransport(script, clock=clock)
+    with Router.open(POLICIES, state="memory", cache="memory", clock=clock, transport=transport) as opened:
+        yield opened
+
+
+def ask(router: Router, **who: Any) -> None:
+    try:
+        router.complete("Hello", **{"policy": "main", "tenant": "acme/deep", "user": "ann", **who})
+    except RouterError:
+        pytest.fail("this call was meant to be answered")
+
+
+def told(router: Router, *, by: Any = ((),), ago_s: float = DAY_S, **choices: Any) -> Report:
+    since_s = router.ports.clock.now_s() - ago_s
+    return run_inline(usage(router.plan, router.ports, since_s=since_s, by=by, **choices))
+
+
+def rows(router: Router) -> Any:
+    return run_inline(router.ports.ledger.rows())
+
+
+def test_nothing_yet(router):
+    report = told(router, by=(("tenant",),))
+    assert (report.total.attempts, report.total.spent_nusd) == (0, 0)
+    assert report.tables[0].groups == ()
+    assert {each.settled for each in report.budgets} == {0}
+
+
+def test_the_total_is_that_of_the_rows(router):
+    for _ in range(3):
+        ask(router)
+    total = told(router).total
+    assert (total.requests, total.attempts, total.failed) == (3, 5, 2)
+    assert total.spent_nusd == sum(row.cost_nusd for row in rows(router))
+    assert (total.input_tokens, total.output_tokens) == (3_000, 300)
+    lost = [row.cost_nusd for row in rows(router) if row.how == "worst_case"]
+    assert len(lost) == 2  # both failures may have been billed
+    assert total.assumed_nusd == sum(lost) > 0
+    assert total.spent_nusd == NANO_NUSD + 2 * HAIKU_NUSD + total.assumed_nusd
+
+
+@pytest.mark.parametrize("words", [(word,) for word in KEYS] + [("tenant", "model"), ("user", "window")])
+def test_every_grouping_adds_up(router, words):
+    ask(router)
+    ask(router, user="bob")
+    ask(router, tenant="zeta", user=None, policy="side")
+    report = told(router, by=(words,))
+    (table,) = report.tables
+    assert table.by == words
+    assert {len(group.values) for group in table.groups} == {len(words)}
+    for name in ("attempts", "failed", "input_tokens", "output_tokens", "spent_nusd", "assumed_nusd"):
+        assert sum(getattr(group.spend, name) for group in table.groups) == getattr(report.total, name)
+
+
+def test_groups_are_named_and_the_dearest_comes_first(router):
+    ask(router)
+    ask(router, tenant="zeta", user=None, policy="side")
+    (tenants, models) = told(router, by=(("tenant",), ("provider", "model"))).tables
+    assert [group.values for group in tenants.groups] == [("zeta",), ("acme/deep",)]
+    assert [group.values for group in models.groups] == [
+        ("anthropic", "anthropic/claude-haiku-4-5"),
+        ("openai", "openai/gpt-5-nano"),
+    ]
+    assert models.groups[1].spend.spent_nusd == NANO_NUSD
+
+
+def test_windows_are_of_the_local_calendar_and_in_time(router, clock):
+    ask(router)
+    clock.advance(DAY_S)
+    ask(router, policy="side")
+    (table,) = told(router, by=(("window",),), ago_s=3 * DAY_S).tables
+    assert [group.values for group in table.groups] == [("2026-11-18",), ("2026-11-19",)]
+    (table,) = told(router, by=(("window",),), ago_s=3 * DAY_S, window="month").tables
+    assert [group.values for group in table.groups] == [("2026-11",)]
+
+
+def test_since_leaves_out_what_is_older(router, clock):
+    ask(router)
+    clock.advance(100)
+    ask(router, policy="side")
+    assert told(router, ago_s=50).total.spent_nusd == HAIKU_NUSD
+    assert told(router, ago_s=150).total.requests == 2
+
+
+def test_a_tenant_sees_itself_and_what_is_below(router):
+    ask(router)
+    ask(router, tenant="zeta", user=None, policy="side")
+    report = told(router, tenant="acme")
+    assert report.total.spent_nusd == NANO_NUSD
+    assert {each.owner.split(":")[1].split("/")[0] for each in report.budgets} == {"acme"}
+    assert told(router, tenant="zeta").total.spent_nusd == HAIKU_NUSD
+    assert told(router, tenant="zet").total.attempts == 0
+
+
+def test_budgets_are_what_the_ledger_holds(router):
+    ask(router)
+    budgets = {(each.owner, each.window): each for each in told(router).budgets}
+    assert set(budgets) == {
+        ("tenant:acme", "month"),
+        ("child:acme:deep", "day"),
+        ("user:acme/deep:ann", "day"),
+        ("policy:main", "day"),
+        ("provider:openai", "month"),
+    }
+    for each in budgets.values():
+        assert each.settled == NANO_NUSD
+        assert each.left == each.amount - NANO_NUSD
+        assert each.resets_at_s is not None
+        assert each.resets_at_s > router.ports.clock.now_s()
+
+
+def test_a_bucket_of_an_older_window_is_gone(router, clock):
+    ask(router)
+    clock.advance(DAY_S)
+    owners = {each.owner: each.settled for each in told(router, ago_s=9 * DAY_S).budgets}
+    assert "user:acme/deep:ann" not in owners
+    assert owners["policy:main"] == 0
+    assert owners["tenant:acme"] == NANO_NUSD
+
+
+def test_a_bucket_is_found_whatever_since_says(router, clock):
+    ask(router)
+    clock.advance(3_600)
+    assert "user:acme/deep:ann" in {each.owner for each in told(router, ago_s=1).budgets}
+
+
+def test_limits_are_what_their_windows_hold(router, clock):
+    ask(router)
+    ask(router, policy="side", user="bob")
+    limits = {each.owner: (each.used, each.left) for each in told(router).limits}
+    assert limits == {
+        "tenant:acme/deep": (2, 7),
+        "user:acme/deep:ann": (1_100, 18_900),
+        "user:acme/deep:bob": (1_100, 18_900),
+    }
+    clock.advance(600)
+    assert {each.owner: each.used for each in told(router).limits} == {"tenant:acme/deep": 0}
+
+
+def test_a_call_under_way_is_held_and_not_spent(clock):
+    held: list[Report] = []
+
+    def script(call):
+        held.append(told(router))
+        return NANO
+
+    transport = ScriptedTransport(script, clock=clock)
+    with Router.open(POLICIES, state="memory", cache="memory", clock=clock, transport=transport) as router:
+        ask(router)
+        (during,), after = held, told(router).total
+    assert (during.total.spent_nusd, during.total.attempts) == (0, 1)
+    assert during.total.held_nusd > 0
+    assert {each.reserved for each in during.budgets} == {during.total.held_nusd}
+    assert (after.spent_nusd, after.held_nusd) == (NANO_NUSD, 0)
+
+
+def test_a_day_starts_at_local_midnight():
+    from zoneinfo import ZoneInfo
+
+    berlin, utc = (start_of_day_s("2026-11-21", ZoneInfo(zone)) for zone in ("Europe/Berlin", "UTC"))
+    assert berlin == utc - 3_600
