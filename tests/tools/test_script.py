@@ -69,8 +69,8 @@ def test_every_fault_has_its_line(tmp_path, text, line, message):
 
 def test_all_faults_at_once_and_where_the_line_is_no_json(tmp_path):
     found = faults(tmp_path, '{"prompt": 5}\n{nope\n{"promt": "a"}\n', "calls.jsonl")
-    assert [line for line, _ in found] == [2, 1, 3, 3]
-    assert found[0][1].startswith("no JSON: ")
+    assert [line for line, _ in found] == [1, 2, 3, 3]
+    assert found[1][1].startswith("no JSON: ")
 
 
 def test_yaml_traps_are_those_of_policies(tmp_path):
