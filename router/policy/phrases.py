@@ -112,8 +112,8 @@ def _looks_secret(value: str) -> bool:
 
 def _is_key(value: str, path: Path) -> bool:
     """Text where `keys` holds references, that is no variable's name."""
-    where_keys_are = path[-1] == "env" or isinstance(path[-1], int)
-    return "keys" in path[-3:] and where_keys_are and len(value) > 8 and not _VARIABLE.fullmatch(value)
+    where_keys_are = "keys" in path[-3:] and (path[-1] == "env" or isinstance(path[-1], int))
+    return where_keys_are and len(value) > 8 and not _VARIABLE.fullmatch(value)
 
 
 def _wants_text(form: Scalar | Block, value: object) -> bool:

@@ -1,22 +1,22 @@
 """What a call of a policy can reach: its branches in order, and every target of it with the ceilings of its path."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from router.decide.match import ROOT, PathTo, candidate_of
-from router.plan import Budget, Candidate, Each, Plan, Policy, PolicyEntry, Rule, TargetEntry, Tenant
+from router.plan import Budget, Candidate, Each, Entry, Plan, Policy, Rule, TargetEntry, Tenant
 from router.policy.tenants import chain, granted
 from router.values import Place, Request
 
-MOST_PATHS = 4096
-"""Nested policies multiply paths; checks look at this many of them."""
+MOST_PATHS = 1024
+"""Nested policies can multiply the ways to a target; checks look at this many that differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
     """One target on one path. `entry` is where it is written, `via` the entry of the called policy that leads to it,
-    `rule` the rule of the called policy that both are behind."""
+    `rule` the rule of the called policy that both are behind; None where that was not asked."""
 
     entry: TargetEntry
     via: Place
@@ -35,31 +35,46 @@ class Branch:
 def branches(plan: Plan, policy: Policy) -> Iterator[Branch]:
     """The targets, then each rule that does not reject."""
     path = ROOT.into(policy)
-    yield Branch(rule=None, reached=tuple(_flat(plan, policy, None, path, deep=False)))
-    for rule in policy.rules:
-        if rule.reject is None:
-            yield Branch(rule=rule, reached=tuple(_flat(plan, policy, rule, path, deep=False)))
+    for rule in (None, *policy.rules):
+        if rule is None or rule.reject is None:
+            entries = rule.entries if rule else policy.entries
+            flat = islice(_flat(plan, policy, entries, path), MOST_PATHS)
+            yield Branch(rule=rule, reached=tuple(replace(reached, rule=rule) for reached in flat))
+
+
+def _flat(plan: Plan, policy: Policy, entries: tuple[Entry, ...], path: PathTo) -> Iterator[Reached]:
+    for entry in entries:
+        if isinstance(entry, TargetEntry):
+            yield _reached(plan, policy, entry, path)
+        else:
+            nested = plan.policies[entry.policy]
+            below = _flat(plan, nested, nested.entries, path.into(nested))
+            yield from (replace(reached, via=entry.place) for reached in below)
 
 
 def everything(plan: Plan, policy: Policy) -> tuple[Reached, ...]:
     """Every target that a call of `policy` can come to, through its rules and those of nested policies."""
-    path = ROOT.into(policy)
-    ways = (None, *policy.rules)
-    found = (reached for rule in ways for reached in _flat(plan, policy, rule, path, deep=True))
-    return tuple(islice(found, MOST_PATHS))
+    found: list[Reached] = []
+    waiting = [(policy, ROOT.into(policy))]
+    seen: set[Hashable] = set()
+    while waiting and len(seen) < MOST_PATHS:
+        current, path = waiting.pop()
+        way = (current.name, path.total_s, path.ceiling, frozenset(path.budgets))
+        if way in seen:  # two ways to a policy differ only in what they add up to
+            continue
+        seen.add(way)
+        for entry in (*current.entries, *(each for rule in current.rules for each in rule.entries)):
+            if isinstance(entry, TargetEntry):
+                found.append(_reached(plan, current, entry, path))
+            else:
+                waiting.append((plan.policies[entry.policy], path.into(plan.policies[entry.policy])))
+    return tuple(found)
 
 
-def _flat(plan: Plan, policy: Policy, rule: Rule | None, path: PathTo, *, deep: bool) -> Iterator[Reached]:
-    for entry in rule.entries if rule else policy.entries:
-        if isinstance(entry, PolicyEntry):
-            nested = plan.policies[entry.policy]
-            for way in (None, *(nested.rules if deep else ())):
-                for below in _flat(plan, nested, way, path.into(nested), deep=deep):
-                    yield Reached(entry=below.entry, via=entry.place, candidate=below.candidate, rule=rule)
-        else:
-            request = Request(id="", policy=policy.name, messages=())
-            candidate = candidate_of(entry, policy, path, plan.targets[entry.target], request)
-            yield Reached(entry=entry, via=entry.place, candidate=candidate, rule=rule)
+def _reached(plan: Plan, policy: Policy, entry: TargetEntry, path: PathTo) -> Reached:
+    request = Request(id="", policy=policy.name, messages=())
+    candidate = candidate_of(entry, policy, path, plan.targets[entry.target], request)
+    return Reached(entry=entry, via=entry.place, candidate=candidate, rule=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,91 @@
+"""The whole effective policy, each value with the place it came from."""
+
+import pytest
+
+from router.errors import RequestError
+from router.policy.effective import effective
+from router.policy.load import Loaded, load_text
+from tests.policy.books import Book
+
+TEXT = """version: 1
+providers: {openai: {}, gemini: {}}
+policies:
+  fast:
+    description: Short answers.
+    targets:
+      - openai/small
+      - model: openai/large
+        timeout: {attempt: 9s}
+      - policy: slow
+    rules:
+      - name: night
+        when: {local_time: {from: "22:00", to: "06:00"}}
+        policy: slow
+      - {name: long, when: {input_tokens: {over: 60k}}, targets: [gemini/flash]}
+    retry: {attempts: 3}
+    timeout: {attempt: 8s}
+    ceiling: {output_tokens: 1k}
+    cache: {ttl: 90m, sampled: true}
+    budget: {per_day: $25}
+    params: {temperature: 0.5}
+  slow:
+    targets: [openai/large]
+    retry: off
+"""
+
+
+def loaded() -> Loaded:
+    return load_text(TEXT, Book(), file="a.yaml")
+
+
+def test_every_value_and_its_place() -> None:
+    rows = [(each.name, each.text, str(each.place or "built in")) for each in effective(loaded(), "fast")]
+    assert rows == [
+        ("description", "Short answers.", "a.yaml:5:5"),
+        ("targets.1", "openai/small", "a.yaml:7:9"),
+        ("targets.2", "{model: openai/large, timeout: {attempt: 9s}}", "a.yaml:8:9"),
+        ("targets.3", "{policy: slow}", "a.yaml:10:9"),
+        ("rules.night.when", '{local_time: {from: "22:00", to: "06:00"}}', "a.yaml:13:9"),
+        ("rules.night.policy", "slow", "a.yaml:14:9"),
+        ("rules.long.when", "{input_tokens: {over: 60k}}", "a.yaml:15:22"),
+        ("rules.long.targets.1", "gemini/flash", "a.yaml:15:67"),
+        (
+            "fall_back_on",
+            "[transient, auth, quota, not_found, context_window, invalid_output, over_budget, over_limit]",
+            "built in",
+        ),
+        ("retry.attempts", "3", "a.yaml:16:13"),
+        ("retry.backoff", "exponential", "built in"),
+        ("retry.base", "200ms", "built in"),
+        ("retry.max", "2s", "built in"),
+        ("retry.on", "[transient]", "built in"),
+        ("timeout.total", "1m", "built in"),
+        ("timeout.attempt", "8s", "a.yaml:17:15"),
+        ("ceiling.input_tokens", "none", "built in"),
+        ("ceiling.output_tokens", "1k", "a.yaml:18:15"),
+        ("ceiling.attempts", "none", "built in"),
+        ("cache.ttl", "90m", "a.yaml:19:13"),
+        ("cache.scope", "tenant", "built in"),
+        ("cache.sampled", "true", "a.yaml:19:23"),
+        ("budget.per_day", "$25", "a.yaml:20:14"),
+        ("params.temperature", "0.5", "a.yaml:21:14"),
+    ]
+
+
+def test_off_is_one_line() -> None:
+    rows = {each.name: (each.text, each.place) for each in effective(loaded(), "slow")}
+    assert rows["retry"][0] == "off"
+    assert str(rows["retry"][1]) == "a.yaml:24:5"
+    assert rows["cache"] == ("off", None)
+    assert rows["timeout.attempt"] == ("what is left of total", None)
+
+
+def test_an_unknown_policy() -> None:
+    with pytest.raises(RequestError, match="there is no policy `fats`") as raised:
+        effective(loaded(), "fats")
+    assert raised.value.help == "did you mean `fast`?"
+
+
+def test_policies_with_errors_are_not_in_effect() -> None:
+    with pytest.raises(ValueError, match="nothing is in effect"):
+        effective(load_text("version: 2\n", Book()), "fast")
