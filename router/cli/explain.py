@@ -67,15 +67,16 @@ def command(
     if out.json:
         out.document({**plain(told), "effective": plain(values)})
     else:
-        _show(out, told, values, now_s)
+        _show(out, told, values, now_s, Path(router.plan.folder))
     return 0 if told.passes else PROBLEMS
 
 
-def _show(out: Out, told: "Explanation", values: "Sequence[Effective]", now_s: float) -> None:
-    out.line(f"policy {told.policy}", bold=True)
+def _show(out: Out, told: "Explanation", values: "Sequence[Effective]", now_s: float, folder: Path) -> None:
+    elsewhere = f", from {folder}" if folder.is_absolute() else ""
+    out.line(f"policy {told.policy}{elsewhere}", bold=True)
     out.table(
         (Column(title="", style="bold"), Column(title="", fixed=False), Column(title="", style="dim")),
-        _tree(values),
+        _tree(values, folder),
     )
     out.heading(_whose(told))
     for note in told.notes:
@@ -105,7 +106,7 @@ def _show(out: Out, told: "Explanation", values: "Sequence[Effective]", now_s: f
             out.line(f"  {sentence}")
 
 
-def _tree(values: "Sequence[Effective]") -> Iterator[Sequence[str]]:
+def _tree(values: "Sequence[Effective]", folder: Path) -> Iterator[Sequence[str]]:
     """What belongs together below its name, as in the file."""
     above = ""
     for each in values:
@@ -113,13 +114,17 @@ def _tree(values: "Sequence[Effective]") -> Iterator[Sequence[str]]:
         if block not in ("", above):
             yield block, "", ""
         above = block
-        yield f"{INDENT if block else ''}{name}", each.text, _where(each.place)
+        yield f"{INDENT if block else ''}{name}", each.text, _where(each.place, folder)
 
 
-def _where(place: "Place | None") -> str:
+def _where(place: "Place | None", folder: Path) -> str:
+    """`policies/a.yaml:12`, whatever stands before `policies`."""
     if place is None:
         return "built in"
-    return f"{place.file}:{place.line}" if place.line else place.file
+    file = Path(place.file)
+    if file.is_relative_to(folder.parent):
+        file = file.relative_to(folder.parent)
+    return f"{file}:{place.line}" if place.line else place.file
 
 
 def _whose(told: "Explanation") -> str:
