@@ -1,7 +1,11 @@
-"""For tests: a fake provider that speaks real HTTP, and pytest fixtures (in `router.testing.fixtures`)."""
+"""For tests: a fake provider that speaks real HTTP, pytest fixtures (in `router.testing.fixtures`), and the parts for
+tests without a wire: a transport that plays a script, clocks that move when told, draws that a seed repeats."""
 
 from __future__ import annotations
 
+from router.adapters.clocks import AsyncManualClock, ManualClock
+from router.adapters.draws import SeededDraw
+from router.adapters.scripted_transport import Fails, NeverAnswers, Says, ScriptedTransport
 from router.testing.fake_provider import FakeProvider
 from router.testing.fake_provider_records import ReceivedRequest, fingerprint
 from router.testing.fake_provider_routes import FAKE_KEY, KINDS
@@ -33,6 +37,7 @@ __all__ = [
     "FAKE_KEY",
     "KINDS",
     "Answer",
+    "AsyncManualClock",
     "BadRequest",
     "ContentFilter",
     "ContextTooLong",
@@ -41,15 +46,21 @@ __all__ = [
     "DropConnection",
     "EmptyStream",
     "ErrorInStream",
+    "Fails",
     "FakeProvider",
     "Fault",
     "Malformed",
+    "ManualClock",
     "NeverAnswer",
+    "NeverAnswers",
     "NotFound",
     "Overloaded",
     "QuotaExceeded",
     "RateLimited",
     "ReceivedRequest",
+    "Says",
+    "ScriptedTransport",
+    "SeededDraw",
     "ServerError",
     "Step",
     "ToolCall",
