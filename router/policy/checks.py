@@ -83,6 +83,7 @@ CHECKS: tuple[Check, ...] = (
     order_checks.hidden_rules,
     order_checks.impossible_conditions,
     order_checks.starved_targets,
+    order_checks.long_attempts,
     order_checks.long_backoffs,
     order_checks.small_contexts,
     order_checks.lost_capabilities,

@@ -55,6 +55,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "smaller-context": "a target whose context is smaller than the policy lets requests be",
         "capability-lost": "a target that can't do what the rule it stands in asks for",
         "starved-target": "a target that those before it leave no time or attempt for",
+        "attempt-beyond-total": "an attempt that may take longer than its whole request",
         "backoff-beyond-deadline": "a wait between retries that outlasts the request",
         "sampled-cache": "a cache for sampled answers that does not say so",
         "model-deprecated": "a model that its provider is about to retire",

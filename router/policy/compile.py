@@ -40,6 +40,7 @@ NAME_CHECKS = (
     names.repeated_targets,
     names.condition_names,
     names.parameters,
+    names.windowless,
     names.time_zone,
 )
 

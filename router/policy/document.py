@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from router.policy.traps import SECRET
 from router.values import Place
 
 Path = tuple[str | int, ...]
@@ -21,10 +22,10 @@ class Document:
     """
 
     file: str
-    value: Any
+    value: Any = field(repr=False)  # what an author wrote may be a secret
     keys: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
     values: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
-    raw: Mapping[Path, str] = field(default_factory=dict)
+    raw: Mapping[Path, str] = field(default_factory=dict, repr=False)
     damaged: frozenset[Path] = frozenset()
 
     def place(self, path: Path) -> Place:
@@ -57,7 +58,7 @@ class Spot:
 
     document: Document
     path: Path
-    value: Any
+    value: Any = field(repr=False)
 
     @property
     def place(self) -> Place:
@@ -106,6 +107,8 @@ def dotted(path: Path) -> str:
 
 
 def _step(step: str | int) -> str:
+    if isinstance(step, str) and SECRET.search(step):
+        return "[...]"
     if isinstance(step, int) or not step.replace("-", "").replace("_", "").isalnum():
         return f"[{step!r}]"
     return f".{step}"

@@ -12,6 +12,7 @@ from router.policy.merge import written_in
 from router.policy.phrases import suggestion
 from router.policy.scalars import count_text, duration_text
 from router.policy.traps import written
+from router.policy.walk import rules_of
 from router.values import Kind, Place
 
 
@@ -40,7 +41,8 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
     if policy.description:
         yield _row("description", policy.description, spot)
     yield from _written("targets", spot.get("targets"))
-    yield from _rules(spot.get("rules"))
+    for rule in rules_of(spot):
+        yield from _rule(rule)
     yield from _timing(policy, spot)
     yield from _ceiling(policy, spot)
     yield from _cache(policy, spot)
@@ -56,20 +58,18 @@ def _written(name: str, items: Spot | None) -> Iterator[Effective]:
         yield Effective(name=f"{name}.{number}", text=written(item.value), place=item.place)
 
 
-def _rules(rules: Spot | None) -> Iterator[Effective]:
-    """A rule as two lines: when it holds, and what it does."""
-    for rule in rules.items() if rules else ():
-        name, when = rule.get("name"), rule.get("when")
-        if name is None or when is None:
-            continue
-        yield Effective(name=f"rules.{name.value}.when", text=written(when.value), place=when.key_place)
-        for outcome in ("policy", "reject"):
-            found = rule.get(outcome)
-            if found is not None:
-                yield Effective(
-                    name=f"rules.{name.value}.{outcome}", text=written(found.value), place=found.key_place
-                )
-        yield from _written(f"rules.{name.value}.targets", rule.get("targets"))
+def _rule(rule: Spot) -> Iterator[Effective]:
+    """When it holds, and what it does."""
+    name, when = rule.get("name"), rule.get("when")
+    if name is None or when is None:
+        return
+    yield Effective(name=f"rules.{name.value}.when", text=written(when.value), place=when.key_place)
+    for outcome in ("policy", "reject"):
+        found = rule.get(outcome)
+        if found is not None:
+            text, place = written(found.value), found.key_place
+            yield Effective(name=f"rules.{name.value}.{outcome}", text=text, place=place)
+    yield from _written(f"rules.{name.value}.targets", rule.get("targets"))
 
 
 def _timing(policy: Policy, spot: Spot) -> Iterator[Effective]:

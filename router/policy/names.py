@@ -9,6 +9,7 @@ from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to, suggestion
 from router.policy.traps import shown
+from router.policy.walk import conditions_of, target_items
 from router.policy.words import RESERVED
 
 
@@ -80,13 +81,10 @@ def _repeated(entries: tuple[Entry, ...]) -> Iterator[Problem]:
 def condition_names(draft: Draft) -> Iterator[Problem]:
     """Tenants, providers and budgets that conditions ask about."""
     for policy in draft.written.policies.values():
-        rules = policy.get("rules")
-        for rule in rules.items() if rules else ():
-            for when in (rule.get("when"), rule.at("when", "not")):
-                if when is not None:
-                    yield from _unknown_tenants(when, draft)
-                    yield from _unknown_budget(when.get("budget_used"), draft)
-                    yield from _no_bound(when.get("budget_used"))
+        for when in conditions_of(policy):
+            yield from _unknown_tenants(when, draft)
+            yield from _unknown_budget(when.get("budget_used"), draft)
+            yield from _no_bound(when.get("budget_used"))
 
 
 def _unknown_tenants(when: Spot, draft: Draft) -> Iterator[Problem]:
@@ -168,16 +166,10 @@ def _no_bound(used: Spot | None) -> Iterator[Problem]:
 
 def parameters(draft: Draft) -> Iterator[Problem]:
     for policy in draft.written.policies.values():
-        for params in _param_blocks(policy):
-            for name, spot in params.fields():
+        for scope in (policy, *target_items(policy)):
+            params = scope.get("params")
+            for name, spot in params.fields() if params else ():
                 yield from _parameter(name, spot)
-
-
-def _param_blocks(policy: Spot) -> Iterator[Spot]:
-    rules = policy.get("rules")
-    lists = [policy.get("targets"), *(rule.get("targets") for rule in (rules.items() if rules else ()))]
-    items = [item for targets in lists if targets for item in targets.items()]
-    yield from (params for spot in (policy, *items) if (params := spot.get("params")))
 
 
 def _parameter(name: str, spot: Spot) -> Iterator[Problem]:
@@ -193,6 +185,18 @@ def _parameter(name: str, spot: Spot) -> Iterator[Problem]:
         yield problem("unknown-parameter", message, spot.key_place, help=suggestion(name, CHAT_PARAMS))
 
 
+def windowless(draft: Draft) -> Iterator[Problem]:
+    """Budgets and limits that say how they are enforced, but not what."""
+    written = draft.written
+    for spot in (*written.providers.values(), *written.policies.values(), *written.tenants.values()):
+        scopes = [spot, *(scope for _, scope in each.fields())] if (each := spot.get("each")) else [spot]
+        for block in (scope.get(name) for scope in scopes for name in ("budget", "limits")):
+            if block is not None and block.value == {"enforce": "hard"}:
+                message = f"`{block.key}` names no window"
+                advice = "write an amount for a window: `per_day: $25`, `requests_per_minute: 600`"
+                yield problem("missing-key", message, block.key_place, help=advice)
+
+
 def time_zone(draft: Draft) -> Iterator[Problem]:
     zone = draft.written.settings.get("time_zone") if draft.written.settings else None
     if zone is None or not isinstance(zone.value, str) or zone.value == "UTC":
@@ -202,11 +206,18 @@ def time_zone(draft: Draft) -> Iterator[Problem]:
     try:
         ZoneInfo(zone.value)
     except (OSError, ValueError, KeyError):  # KeyError: zoneinfo's own not-found
-        close = close_to(zone.value, _zones())
-        advice = f"did you mean `{close}`?" if close else "write an IANA name, like `Europe/Berlin`"
+        advice = _zone_advice(zone.value)
         yield problem(
             "unknown-time-zone", f"there is no time zone {shown(zone.value)}", zone.place, help=advice
         )
+
+
+def _zone_advice(name: str) -> str:
+    zones = _zones()
+    if not zones:
+        return "no time zones are installed here: install the `tzdata` package"
+    close = close_to(name, zones)
+    return f"did you mean `{close}`?" if close else "write an IANA name, like `Europe/Berlin`"
 
 
 def _zones() -> set[str]:

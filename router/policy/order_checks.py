@@ -7,8 +7,9 @@ from router.plan import Condition, LocalTime, Plan, Rule
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.reach import Branch, Reached, branches
-from router.policy.scalars import count, count_text, duration_text, share
+from router.policy.scalars import count, count_text, duration_ms, duration_text, share
 from router.policy.traps import shown
+from router.policy.walk import conditions_of, target_items
 from router.values import Place
 
 
@@ -62,14 +63,12 @@ def _bounds_within(narrow: Condition, wide: Condition) -> bool:
 def impossible_conditions(draft: Draft) -> Iterator[Problem]:
     """Conditions that nothing can meet."""
     for policy in draft.written.policies.values():
-        rules = policy.get("rules")
-        for rule in rules.items() if rules else ():
-            for when in (rule.get("when"), rule.at("when", "not")):
-                for key, field in when.fields() if when else ():
-                    if key in ("input_tokens", "output_tokens", "budget_used"):
-                        yield from _empty_bound(field)
-                    elif key == "local_time":
-                        yield from _empty_span(field)
+        for when in conditions_of(policy):
+            for key, field in when.fields():
+                if key in ("input_tokens", "output_tokens", "budget_used"):
+                    yield from _empty_bound(field)
+                elif key == "local_time":
+                    yield from _empty_span(field)
 
 
 def _empty_bound(bound: Spot) -> Iterator[Problem]:
@@ -151,6 +150,20 @@ def _out_of_time(reached: Reached, spent_s: float, branch: Branch, draft: Draft)
 
 def _duration(seconds: float) -> str:
     return duration_text(round(seconds * 1000))
+
+
+def long_attempts(draft: Draft) -> Iterator[Problem]:
+    for name, policy in draft.policies.items():
+        spot = draft.written.policies[name]
+        for scope in (spot, *target_items(spot)):
+            attempt = scope.at("timeout", "attempt")
+            longest = duration_ms(attempt.value) if attempt else None
+            if attempt is not None and longest is not None and longest > round(policy.total_s * 1000):
+                total = _duration(policy.total_s)
+                message = f"an attempt may take {attempt.value}, and the whole request {total}"
+                advice = "make `attempt` shorter, or `total` longer"
+                place, severity = attempt.key_place, "warning"
+                yield problem("attempt-beyond-total", message, place, help=advice, severity=severity)
 
 
 def long_backoffs(draft: Draft) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from router.policy.conditions import conditions
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.traps import shown
+from router.policy.walk import rules_of
 from router.policy.windows import budgets
 from router.values import Kind, Place
 
@@ -38,12 +39,11 @@ def resolve_policies(draft: Draft) -> Draft:
 
 def _policy(name: str, spot: Spot) -> Policy:
     description = spot.get("description")
-    rules = spot.get("rules")
     return Policy(
         name=name,
         description=str(description.value) if description else "",
         entries=_entries(spot.get("targets")),
-        rules=tuple(_rule(rule) for rule in rules.items()) if rules else (),
+        rules=tuple(_rule(rule) for rule in rules_of(spot)),
         lexical=_lexical(spot),
         total_s=_seconds(spot.at("timeout", "total")) or DEFAULT_TOTAL_S,
         ceiling=_ceiling(spot),
@@ -156,9 +156,8 @@ def _count(spot: Spot | None) -> int | None:
 
 
 def _duplicate_rules(spot: Spot) -> Iterator[Problem]:
-    rules = spot.get("rules")
     first: dict[str, Place] = {}
-    for rule in rules.items() if rules else ():
+    for rule in rules_of(spot):
         name = rule.get("name")
         if name is None or not isinstance(name.value, str):
             continue

@@ -4,7 +4,7 @@ Events still show what a loader hides: anchors, tags, duplicate keys, nulls, quo
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,7 @@ class _Unfit(Exception):
 def _plain(value: object, path: Path) -> Any:
     if len(path) > DEEPEST:
         raise _Unfit(path[:3], f"values nested deeper than {DEEPEST} levels")
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
                 raise _Unfit(path, f"the key {shown(key)} is not text")

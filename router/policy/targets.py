@@ -11,6 +11,7 @@ from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to
 from router.policy.traps import shown
+from router.policy.walk import target_items
 
 _AUSD_PER_TOKEN = 1_000  # nano-USD per million tokens, in atto-USD per token
 
@@ -40,17 +41,10 @@ def facts_of(draft: Draft, target: str) -> ModelFacts | None:
 def target_texts(draft: Draft) -> Iterator[tuple[str, Spot]]:
     """Every `provider/model` that policies write, where it stands."""
     for policy in draft.written.policies.values():
-        yield from _texts_in(policy.get("targets"))
-        rules = policy.get("rules")
-        for rule in rules.items() if rules else ():
-            yield from _texts_in(rule.get("targets"))
-
-
-def _texts_in(targets: Spot | None) -> Iterator[tuple[str, Spot]]:
-    for item in targets.items() if targets else ():
-        spot = item.get("model") or item
-        if isinstance(spot.value, str) and "/" in spot.value:
-            yield spot.value, spot
+        for item in target_items(policy):
+            spot = item.get("model") or item
+            if isinstance(spot.value, str) and "/" in spot.value:
+                yield spot.value, spot
 
 
 def _target(name: str, spot: Spot, draft: Draft) -> Target | Problem | None:

@@ -76,6 +76,9 @@ def _problems(path: str, spot: Spot, draft: Draft) -> Iterator[Problem]:
         message = f"tenant {shown(path)} does not say which policies it may call"
         advice = "write `policies: all`, or a list; tenants below it may have fewer"
         yield problem("no-policies-named", message, spot.key_place, help=advice)
+    if not path.isprintable():
+        message = f"tenant {shown(path)} holds characters that do not show"
+        yield problem("wrong-form", message, spot.key_place, help="write printable text")
     yield from _undeclared_ancestors(path, spot, draft)
     for item in policies.items() if policies else ():
         if isinstance(item.value, str) and item.value not in draft.written.policies:
