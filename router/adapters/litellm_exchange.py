@@ -72,6 +72,7 @@ class Exchange:
             self.response = await self._forward(request)
         except Exception as error:
             self.failure = error
+            self.sends -= isinstance(error, WireRefusal)  # then nothing left
             raise
         finally:
             EXCHANGE.reset(token)
