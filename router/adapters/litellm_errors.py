@@ -317,11 +317,11 @@ def retry_after_s(headers: Mapping[str, str], body: str = "", *, now_s: float | 
     with suppress(ValueError):
         if value:
             return _sane(float(value))
-    with suppress(ValueError, TypeError, IndexError):
+    with suppress(ValueError, TypeError, IndexError, OverflowError):
         if value:
             return max(0.0, (parsedate_to_datetime(value) - _server_now(headers, now_s)).total_seconds())
     delay = re.search(r'"retryDelay":\s*"(\d+(?:\.\d+)?)s"', body)
-    return float(delay[1]) if delay else None
+    return _sane(float(delay[1])) if delay else None
 
 
 def _sane(seconds: float) -> float | None:
