@@ -472,17 +472,20 @@ class Prices(Protocol):
         ...
 
 
+class InputReader(Protocol):
+    """The input of one request: read once, estimated for all the targets that ask, gone with its request."""
+
+    def estimate(
+        self, params: Mapping[str, Any], tokens: TokenClass, *, context_tokens: int | None
+    ) -> InputEstimate: ...
+
+
 class Tokens(Protocol):
     """Counts the input of a request before it is sent. Never suspends: long texts are bounded from their bytes."""
 
-    def estimate(
-        self,
-        messages: Sequence[Message],
-        params: Mapping[str, Any],
-        tokens: TokenClass,
-        *,
-        context_tokens: int | None,
-    ) -> InputEstimate: ...
+    def reader(self, messages: Sequence[Message]) -> InputReader:
+        """Nothing is counted yet. What the reader keeps of the messages goes with it."""
+        ...
 
     def count_text(self, text: str, encoding: str) -> int:
         """Tokens of plain text; used where a provider reported no usage."""

@@ -39,9 +39,8 @@ class Measured:
 
 def measure(exchange: Exchange) -> Measured:
     tokens = token_class(exchange.kind, exchange.model)
-    found = TiktokenTokens().estimate(
-        exchange.messages, exchange.params, tokens, context_tokens=CONTEXT_TOKENS
-    )
+    reader = TiktokenTokens().reader(exchange.messages)
+    found = reader.estimate(exchange.params, tokens, context_tokens=CONTEXT_TOKENS)
     return Measured(
         exchange=exchange.id,
         provider=exchange.provider,

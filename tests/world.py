@@ -20,20 +20,24 @@ from router.values import InputEstimate, Message, Reply, Request
 class ByteTokens:
     """A Tokens port without encodings: four bytes a token is likely, one byte a token is the bound."""
 
-    def estimate(
-        self,
-        messages: Sequence[Message],
-        params: Mapping[str, Any],
-        tokens: TokenClass,
-        *,
-        context_tokens: int | None,
-    ) -> InputEstimate:
-        size = sum(len(str(message.get("content") or "").encode()) for message in messages)
-        unbounded = ("web_search",) if "web_search_options" in params else ()
-        return InputEstimate(tokens=size // 4 + 1, bound=size + 1, unbounded=unbounded)
+    def reader(self, messages: Sequence[Message]) -> "ByteReader":
+        return ByteReader(messages)
 
     def count_text(self, text: str, encoding: str) -> int:
         return len(text.encode()) // 4 + 1
+
+
+class ByteReader:
+    """The InputReader of ByteTokens."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._size = sum(len(str(message.get("content") or "").encode()) for message in messages)
+
+    def estimate(
+        self, params: Mapping[str, Any], tokens: TokenClass, *, context_tokens: int | None
+    ) -> InputEstimate:
+        unbounded = ("web_search",) if "web_search_options" in params else ()
+        return InputEstimate(tokens=self._size // 4 + 1, bound=self._size + 1, unbounded=unbounded)
 
 
 class World:

@@ -1,6 +1,7 @@
 """Input tokens before sending: counted with tiktoken, bounded by what the model's family adds to that."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
@@ -25,17 +26,29 @@ _BYTES_PER_TOKEN = 5  # no tokenizer was seen to average more over a whole text,
 class TiktokenTokens:
     """Implements the Tokens port. Stateless; encodings load on first use, and any thread may call."""
 
+    def reader(self, messages: Sequence[Message]) -> "TiktokenReader":
+        return TiktokenReader(messages)
+
+    def count_text(self, text: str, encoding: str) -> int:
+        """Tokens of plain text; of a very long one the end is estimated from the rest."""
+        counted, chars = _count(text, encoding, ENCODED_CHARS)
+        return counted if chars == len(text) else ceil(counted * len(text) / chars)
+
+
+class TiktokenReader:
+    """Implements the InputReader port: takes a request apart once, and encodes a text once however many ask."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = messages
+        self._taken: list[tuple[Mapping[str, Any], Parts]] = []
+        self._texts = Texts()
+
     def estimate(
-        self,
-        messages: Sequence[Message],
-        params: Mapping[str, Any],
-        tokens: TokenClass,
-        *,
-        context_tokens: int | None,
+        self, params: Mapping[str, Any], tokens: TokenClass, *, context_tokens: int | None
     ) -> InputEstimate:
         """`bound` is the context window where only that bounds the input; without one, `unbounded` says why."""
-        parts, family = parts_of(messages, params), family_of(tokens)
-        likely, bound = _text_tokens(parts, tokens)
+        parts, family = self._parts(params), family_of(tokens)
+        likely, bound = _text_tokens(self._texts, parts, tokens)
         around, media = _around_tokens(parts, family), _media_tokens(parts, family)
         overhead = max(tokens.overhead_tokens, family.overhead_tokens if family is UNMEASURED else 0)
         bound += around + media + overhead + tokens.per_message_tokens * parts.messages
@@ -51,20 +64,53 @@ class TiktokenTokens:
             tokens=min(likely, bound), bound=bound, unbounded=tuple(dict.fromkeys(unbounded))
         )
 
-    def count_text(self, text: str, encoding: str) -> int:
-        """Tokens of plain text; of a very long one the end is estimated from the rest."""
-        counted, chars = _count(text, encoding, ENCODED_CHARS)
-        return counted if chars == len(text) else ceil(counted * len(text) / chars)
+    def _parts(self, params: Mapping[str, Any]) -> Parts:
+        """Most targets are sent the same parameters."""
+        for taken, parts in self._taken:
+            if taken == params:
+                return parts
+        self._taken.append((params, parts_of(self._messages, params)))
+        return self._taken[-1][1]
 
 
-def _text_tokens(parts: Parts, tokens: TokenClass) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """By what tokenizers may differ over a text: its size, and the tokens beyond a margin over its count."""
+
+    size: int
+    beyond: int
+
+
+class Texts:
+    """What is known of the texts of one request, each looked at once."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, int], tuple[int, int]] = {}
+        self._spreads: dict[str, Spread] = {}
+
+    def count(self, text: str, encoding: str, limit: int) -> tuple[int, int]:
+        key = (text, encoding, min(limit, len(text)))
+        found = self._counts.get(key)
+        if found is None:
+            found = self._counts[key] = _count(text, encoding, limit)
+        return found
+
+    def spread(self, text: str) -> Spread:
+        found = self._spreads.get(text)
+        if found is None:
+            found = self._spreads[text] = _spread(text)
+        return found
+
+
+def _text_tokens(texts: Texts, parts: Parts, tokens: TokenClass) -> tuple[int, int]:
     """(likely, bound) of everything that is text."""
     left, likely, bound = ENCODED_CHARS, 0, ceil(parts.opaque_chars / _OPAQUE_CHARS_PER_TOKEN)
     for text, margin, seen in _texts(parts, tokens):
-        counted, chars = _count(text, tokens.encoding, left)
+        counted, chars = texts.count(text, tokens.encoding, left)
         left -= chars
         rest_bytes = 0 if chars == len(text) else len(_utf8(text[chars:]))
-        bound += _bound(text[:chars], counted, margin) + rest_bytes
+        bound += counted if margin is None else _bound(counted, margin, texts.spread(text[:chars]))
+        bound += rest_bytes
         likely += counted + rest_bytes // 4 if seen else 0
     return likely, bound
 
@@ -88,22 +134,21 @@ def _count(text: str, name: str, limit: int) -> tuple[int, int]:
     return sum(len(encode(piece)) + _CUT_TOKENS for piece in pieces), chars
 
 
-def _bound(text: str, counted: int, margin_percent: int | None) -> int:
-    """The most tokens that a tokenizer with this margin over the counted one makes of `text`; None: its own.
+def _bound(counted: int, margin_percent: int, spread: Spread) -> int:
+    """The most tokens that a tokenizer with this margin makes of a text; none makes more than there are bytes."""
+    prose = ceil(max(counted, spread.size / _BYTES_PER_TOKEN) * (100 + margin_percent) / 100)
+    return min(spread.size, prose + spread.beyond)
 
-    A margin holds for prose and code in Latin letters. Tokenizers differ more over digits (in threes, or one by one),
-    runs of blanks and other scripts (in words, or in bytes), so each of those is reserved on top; and none makes more
-    tokens than there are bytes.
-    """
-    if margin_percent is None:
-        return counted
+
+def _spread(text: str) -> Spread:
+    """A margin holds for prose and code in Latin letters. Tokenizers differ more over digits (in threes, or one by
+    one), runs of blanks and other scripts (in words, or in bytes), so each of those is reserved on top."""
     raw = _utf8(text)
     size = len(raw)
     beyond_ascii = size - len(text)
     digits = size - len(raw.translate(None, b"0123456789"))
     blanks = size - len(b" ".join(raw.split()))
-    prose = ceil(max(counted, size / _BYTES_PER_TOKEN) * (100 + margin_percent) / 100)
-    return min(size, prose + ceil(beyond_ascii * 3 / 4 + digits * 2 / 3 + blanks / 4))
+    return Spread(size=size, beyond=ceil(beyond_ascii * 3 / 4 + digits * 2 / 3 + blanks / 4))
 
 
 def _utf8(text: str) -> bytes:

@@ -41,7 +41,13 @@ async def execute(plan: Plan, ports: Ports, request: Request) -> Reply:
 def _begin(plan: Plan, ports: Ports, request: Request) -> Run:
     zone = ZoneInfo(plan.settings.time_zone)
     run = Run(
-        plan=plan, ports=ports, request=request, caller=NOBODY, zone=zone, started_s=ports.clock.mono_s()
+        plan=plan,
+        ports=ports,
+        request=request,
+        caller=NOBODY,
+        zone=zone,
+        started_s=ports.clock.mono_s(),
+        input=ports.tokens.reader(request.messages),
     )
     run.emit(
         ev.RequestStarted,

@@ -42,7 +42,7 @@ def _tell_rules(run: Run, matched: Matched) -> None:
 
 async def _snapshot(run: Run, policy: Policy) -> Snapshot:
     request, now_s = run.request, run.ports.clock.now_s()
-    counted = run.ports.tokens.estimate(request.messages, request.params, RULES_COUNT_BY, context_tokens=None)
+    counted = run.input.estimate(request.params, RULES_COUNT_BY, context_tokens=None)
     return Snapshot(
         request=request,
         needs=needs_of(request.messages, {**policy.lexical.params, **request.params}),

@@ -7,11 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from router import events as ev
+from router.decide.fit import Worst, worst_of
 from router.decide.outcome import Refusal
 from router.decide.scopes import Caller
 from router.errors import Attempt, Dropped
 from router.plan import Budget, Candidate, Key, Plan, TokenClass
-from router.ports import Cache, Clock, Draw, Health, Ledger, Limiter, Secrets, Tokens, Transport
+from router.ports import Cache, Clock, Draw, Health, InputReader, Ledger, Limiter, Secrets, Tokens, Transport
 from router.values import InputEstimate, Request
 
 LEASE_S = 30.0
@@ -48,6 +49,7 @@ class Run:
     caller: Caller
     started_s: float
     zone: ZoneInfo
+    input: InputReader
     trace: list[ev.Event] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
@@ -78,10 +80,14 @@ class Run:
             if counted == key and params == candidate.params:
                 return estimate
         tokens, context = key
-        messages = self.request.messages
-        estimate = self.ports.tokens.estimate(messages, candidate.params, tokens, context_tokens=context)
+        estimate = self.input.estimate(candidate.params, tokens, context_tokens=context)
         self.estimates.append((key, candidate.params, estimate))
         return estimate
+
+    def worst(self, candidate: Candidate) -> Worst:
+        """What one attempt of this request at `candidate` may need."""
+        estimate = self.estimate(candidate)
+        return worst_of(candidate, estimate.bound, adds=bool(estimate.unbounded))
 
     def drop(self, dropped: Sequence[Dropped]) -> None:
         for drop in dropped:

@@ -148,7 +148,13 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
 def _run(plan: Plan, ports: Ports, request: Request) -> Run:
     zone = ZoneInfo(plan.settings.time_zone)
     return Run(
-        plan=plan, ports=ports, request=request, caller=NOBODY, zone=zone, started_s=ports.clock.mono_s()
+        plan=plan,
+        ports=ports,
+        request=request,
+        caller=NOBODY,
+        zone=zone,
+        started_s=ports.clock.mono_s(),
+        input=ports.tokens.reader(request.messages),
     )
 
 
@@ -211,7 +217,7 @@ def _rule_outcomes(policy: Policy, trace: Sequence[ev.Event]) -> Iterator[RuleOu
 def _worst(run: Run, candidate: Candidate) -> Worst | None:
     """Of this request, or of the ceilings where there is no prompt; None where nothing bounds the input."""
     if run.request.messages:
-        return worst_of(candidate, run.estimate(candidate).bound)
+        return run.worst(candidate)
     bounds = [each for each in (candidate.input_ceiling, candidate.target.context_tokens) if each is not None]
     return worst_of(candidate, min(bounds)) if bounds else None
 

@@ -47,7 +47,7 @@ def user(content: Any, **fields: Any) -> dict[str, Any]:
 def estimate(
     *messages: dict[str, Any], tokens: TokenClass = EXACT, context: int | None = 200_000, **params: Any
 ) -> InputEstimate:
-    return TiktokenTokens().estimate(messages, params, tokens, context_tokens=context)
+    return TiktokenTokens().reader(messages).estimate(params, tokens, context_tokens=context)
 
 
 def more(part: dict[str, Any], *, tokens: TokenClass = EXACT) -> int:
