@@ -151,11 +151,11 @@ def _offers(out: Out, told: "Explanation") -> None:
             for row in _rows(str(number), each, told.prompted)
         ],
     )
-    refused = [(each.target, reason) for each in told.offers for reason in each.refused]
+    refused = [reason for each in told.offers for reason in each.refused]
     if refused:
         out.heading("without room now")
-        for target, reason in refused:
-            out.line(f"  {target}: {reason}", fg="yellow")
+        for reason in refused:
+            out.line(f"  {reason}", fg="yellow")
 
 
 def _rows(number: str, offer: "Offer", prompted: bool) -> Iterator[Sequence[str]]:

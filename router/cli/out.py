@@ -17,6 +17,12 @@ UNBOUNDED = 10_000
 
 INDENT = "  "
 
+GAP = 2
+"""Columns between columns."""
+
+LEGIBLE = 20
+"""Columns that wrapped text keeps, however narrow the terminal."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
@@ -95,19 +101,21 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str
 
     color = colored(sys.stdout)
     titled = any(column.title for column in columns)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=titled)
-    for column in columns:
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim", show_header=titled)
+    least = [_least_width(column, [row[index] for row in rows]) for index, column in enumerate(columns)]
+    for column, narrowest in zip(columns, least, strict=True):
         table.add_column(
             Text(column.title),
             justify="right" if column.right else "left",
             no_wrap=column.fixed,
             style=column.style,
             overflow="fold",
+            min_width=narrowest,
         )
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console = Console(
-        width=width_of(sys.stdout),
+        width=max(width_of(sys.stdout), len(indent) + sum(least) + GAP * len(least)),
         force_terminal=color,
         no_color=not color,
         color_system="standard" if color else None,
@@ -115,3 +123,9 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str
     with console.capture() as drawn:
         console.print(Padding(table, (0, 0, 0, len(indent)), expand=False))
     return drawn.get()
+
+
+def _least_width(column: Column, cells: Sequence[str]) -> int:
+    """A figure that is cut is another figure: rather a line too long for the terminal."""
+    widest = max(len(cell) for cell in (column.title, *cells))
+    return widest if column.fixed else min(widest, LEGIBLE)

@@ -9,7 +9,7 @@ import click
 
 from router.cli.options import json_option, policies_at, policies_option
 from router.cli.out import Column, Out
-from router.tools.figures import about, count, money, percent, tokens
+from router.tools.figures import about, count, left, money, percent, spent, tokens
 from router.tools.plain import plain
 
 BY = ("tenant", "user", "policy", "model", "provider", "window")
@@ -92,8 +92,8 @@ def _show(out: Out, report: Any) -> None:
     if not total.attempts:
         out.line(f"nothing was spent {since}", bold=True)
     else:
-        spent = f"{money(total.spent_nusd)} for {count(total.requests, 'request')}"
-        out.line(f"{spent} {since}", bold=True)
+        requests = count(total.requests, "request")
+        out.line(f"{money(total.spent_nusd)} for {requests} {since}", bold=True)
         for remark in _remarks(total):
             out.line(f"  {remark}", dim=True)
     for table in report.tables:
@@ -129,7 +129,7 @@ def _figures(spend: Any) -> Sequence[str]:
         str(spend.failed or ""),
         tokens(spend.input_tokens),
         tokens(spend.output_tokens),
-        money(spend.spent_nusd),
+        spent(spend.spent_nusd),
     )
 
 
@@ -148,11 +148,11 @@ def budgets(out: Out, found: Sequence[Any], now_s: float) -> None:
 
 def _budget(each: Any, now_s: float) -> Sequence[str]:
     used = each.settled + each.reserved
-    show = money if each.unit == "nusd" else tokens
+    shown = (spent(used), left(each.left)) if each.unit == "nusd" else (tokens(used), tokens(each.left))
     if each.window == "request":
-        return each.owner, each.text, "", "", "", "each request"
+        return each.owner, each.text, "", "", "", "each call"
     refills = "never" if each.resets_at_s is None else about(each.resets_at_s - now_s)
-    return each.owner, each.text, show(used), percent(used, each.amount), show(each.left), refills
+    return each.owner, each.text, shown[0], percent(used, each.amount), shown[1], refills
 
 
 def limits(out: Out, found: Sequence[Any]) -> None:

@@ -2,12 +2,28 @@
 
 from router.decide.outcome import dollars
 
+CENT_NUSD = 10_000_000
 SECONDS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
 def money(nusd: int | None, unknown: str = "unknown") -> str:
     """Dollars, exact; `unknown` where there is no figure."""
     return unknown if nusd is None else dollars(nusd)
+
+
+def spent(nusd: int) -> str:
+    """Dollars for a table: cents from a dollar on, else four digits; never less than it was."""
+    return dollars(_digits(nusd, up=True))
+
+
+def left(nusd: int) -> str:
+    """As `spent`, but never more than there is."""
+    return dollars(_digits(nusd, up=False))
+
+
+def _digits(nusd: int, *, up: bool) -> int:
+    step: int = max(1, min(CENT_NUSD, 10 ** (len(str(abs(nusd))) - 4)))
+    return -(-nusd // step) * step if up else nusd // step * step
 
 
 def tokens(count: int | None, unknown: str = "unknown") -> str:
@@ -40,11 +56,13 @@ def about(length_s: float) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """`12%`, `0.4%`; nothing where there is no whole."""
+    """`12%`, `0.4%`, `<0.1%`; nothing where there is no whole."""
     if whole <= 0:
         return ""
     share = 100 * part / whole
-    return f"{share:.0f}%" if share >= 1 or part == 0 else f"{max(share, 0.1):.1f}%"
+    if 0 < share < 0.1:
+        return "<0.1%"
+    return f"{share:.0f}%" if share >= 1 or part == 0 else f"{share:.1f}%"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -206,5 +206,11 @@ def test_columns_bound_a_table(run, monkeypatch):
     assert "policies/main.yaml:8" in table
 
 
+def test_no_figure_is_cut_however_narrow_the_terminal(run, monkeypatch):
+    wide = run("usage").stdout.split()
+    monkeypatch.setenv("COLUMNS", "30")
+    assert run("usage").stdout.split() == wide
+
+
 def test_out_starts_without_json():
     assert Out().json is False

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.tools.figures import about, count, money, percent, seconds, tokens
+from router.tools.figures import about, count, left, money, percent, seconds, spent, tokens
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,15 @@ def test_about_has_at_most_two_units(length_s):
 
 @pytest.mark.parametrize(
     ("part", "whole", "text"),
-    [(0, 10, "0%"), (1, 10_000, "0.1%"), (1, 200, "0.5%"), (5, 10, "50%"), (11, 10, "110%"), (1, 0, "")],
+    [
+        (0, 10, "0%"),
+        (1, 10_000, "<0.1%"),
+        (0, 0, ""),
+        (1, 200, "0.5%"),
+        (5, 10, "50%"),
+        (11, 10, "110%"),
+        (1, 0, ""),
+    ],
 )
 def test_percent(part, whole, text):
     assert percent(part, whole) == text
@@ -70,3 +78,25 @@ def test_money_and_counts():
         "2 policies",
         "0 calls",
     )
+
+
+@pytest.mark.parametrize(
+    ("nusd", "up", "down"),
+    [
+        (0, "$0.00", "$0.00"),
+        (1, "$0.000000001", "$0.000000001"),
+        (12_345, "$0.00001235", "$0.00001234"),
+        (91_494_575, "$0.0915", "$0.09149"),
+        (4_999_908_505_425, "$4999.91", "$4999.90"),
+        (-12_345, "-$0.00001234", "-$0.00001235"),
+    ],
+)
+def test_money_in_tables_errs_to_the_safe_side(nusd, up, down):
+    assert (spent(nusd), left(nusd)) == (up, down)
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_rounded_money_is_near(nusd):
+    for shown in (spent(nusd), left(nusd)):
+        value = round(float(shown.replace("$", "")) * 1e9)
+        assert abs(value - nusd) <= max(abs(nusd) * 0.0011, 10_000_000 if abs(nusd) >= 10**10 else 1)
