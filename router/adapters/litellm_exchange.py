@@ -35,7 +35,7 @@ class Exchange:
         self, forward: "Callable[[httpx.Request], Awaitable[httpx.Response]]", *, lookups: bool = True
     ) -> None:
         self._forward = forward
-        self._posted: set[tuple[str, str]] = set()
+        self._posted: set[tuple[bytes, str]] = set()
         self.lookups = lookups  # may litellm fetch a token for this call with its blocking client?
         self.sends = 0
         self.response: httpx.Response | None = None
@@ -101,9 +101,11 @@ class Exchange:
         """One request per call: a second one to the same place is refused, unless the first was a redirect."""
         if self.stopped:
             raise WireRefusal("the call was given up before it was sent", kind=Kind.TIMEOUT)
-        place = (request.method, str(request.url.copy_with(query=None)))
+        place = (request.url.netloc, request.url.path)
         redirected = self.response is not None and self.response.is_redirect
-        if request.method == "POST" and place in self._posted and not redirected:
+        if request.method != "POST":
+            return
+        if place in self._posted and not redirected:
             raise self.failure or WireRefusal("litellm would have sent the request a second time")
         self._posted.add(place)
 
