@@ -4,14 +4,13 @@ import os
 import re
 import sqlite3
 import struct
-import weakref
 from collections.abc import Callable
 from hashlib import sha256
-from math import isfinite
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
+from router.adapters.forks import watch_forks
 from router.errors import StoreError
 from router.ports import CacheEntry
 
@@ -21,12 +20,13 @@ if TYPE_CHECKING:  # brings in diskcache: imported on first use
 T = TypeVar("T")
 
 HEX = re.compile(r"[0-9a-f]{8,64}")
-HEAD = struct.Struct("<4sdQ")  # version, stored_at_s, bytes of body; then a checksum, then the body
+HEAD = struct.Struct("<4sd")  # version, stored_at_s; then a checksum, then the body
 CHECKSUM_BYTES = 16
 VERSION = b"rt\x00\x01"
 LEAST_BYTES = 2**20
 THREAD_WAIT_S = 0.1
 """How long a thread waits for the others of its process, each of which takes microseconds, or a busy wait."""
+FORK_WAIT_S = 1.0
 
 # ValueError and TypeError: a table that is not what diskcache made (say, a key in two rows) does not unpack.
 FAULTS = (sqlite3.Error, OSError, ValueError, TypeError)
@@ -50,8 +50,8 @@ class DiskCache:
         self._lock = Lock()
         self._store: RowStore | None = None
         self._pid = os.getpid()
-        self._carried: list[RowStore] = []
-        _close_before_forks(self)
+        self._held_for_fork = False
+        watch_forks(self)
 
     def __repr__(self) -> str:
         return f"DiskCache({str(self._folder)!r}, size_limit_bytes={self._size_limit_bytes})"
@@ -67,8 +67,7 @@ class DiskCache:
             self._ask(lambda store: store.delete_row(key))
             return
         record = _framed(key, entry)
-        expire_s = ttl_s if isfinite(ttl_s) else None
-        self._ask(lambda store: store.write_row(key, record, expire_s=expire_s))
+        self._ask(lambda store: store.write_row(key, record, expire_s=ttl_s))
 
     async def aclose(self) -> None:
         """Free the file. A later use opens it again."""
@@ -85,7 +84,7 @@ class DiskCache:
             return ask(self._open() if self._store is None else self._store)
         except FAULTS as error:
             if not _is_busy(error):
-                self._let_go()  # the next use begins anew: the folder may have been deleted or repaired
+                self._let_go()  # the next use begins anew: the file may have been repaired
             raise self._failed(error) from error
         except BaseException:  # an interrupt in the middle: no lock on the file may stay behind
             self._let_go()
@@ -95,15 +94,31 @@ class DiskCache:
 
     def _take_lock(self) -> None:
         if self._pid != os.getpid():
-            self._begin_again()
+            self._after_unseen_fork()
         if not self._lock.acquire(timeout=THREAD_WAIT_S):
             raise self._failed(TimeoutError("other threads keep it busy"))
 
-    def _begin_again(self) -> None:
-        """In a forked child: the lock may be held by a thread that does not exist here."""
-        if self._store is not None:  # forked by other means than Python's
-            self._carried.append(self._store)  # closing it here could delete files that the parent uses
-        self._lock, self._store, self._pid = Lock(), None, os.getpid()
+    def before_fork(self) -> None:
+        """A connection carried over a fork makes SQLite in the child believe that it holds the parent's file locks.
+
+        So it is closed before, and each side opens its own at its next use. The lock is held until the fork is done:
+        no thread may open in between. The bound is for a fork from a signal handler that interrupted a use.
+        """
+        if self._lock.acquire(timeout=FORK_WAIT_S):
+            self._held_for_fork = True
+            self._let_go()
+
+    def after_fork(self) -> None:
+        if self._held_for_fork:
+            self._held_for_fork, self._pid = False, os.getpid()
+            self._lock.release()
+
+    def _after_unseen_fork(self) -> None:
+        """A fork from C, without Python's hooks. A connection that nobody used can be closed here; others can't."""
+        if self._lock.locked():
+            raise self._failed(OSError("this process was forked while another thread used it"))
+        self._pid = os.getpid()
+        self._let_go()
 
     def _open(self) -> "RowStore":
         from router.adapters.disk_store import RowStore
@@ -120,27 +135,9 @@ class DiskCache:
         return StoreError(
             f"the cache in `{self._folder}` could not answer: {error}",
             port="cache",
-            help="answers are neither served nor kept meanwhile; when it stays so, delete the folder or name another",
+            help="no answer is served from it meanwhile; if it stays so, name another folder, or delete this one "
+            "while no process uses it",
         )
-
-
-def _close_before_forks(cache: DiskCache) -> None:
-    """A connection carried over a fork makes SQLite believe that the child holds the parent's file locks, which it
-    does not. So it is closed before, and each side opens its own at its next use."""
-    living = weakref.ref(cache)
-    held: list[Lock] = []
-
-    def before() -> None:
-        if (cache := living()) and cache._pid == os.getpid() and cache._lock.acquire(timeout=1.0):
-            held.append(cache._lock)  # until the fork is done: no thread may open in between
-            cache._let_go()
-
-    def after() -> None:
-        while held:
-            held.pop().release()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
 
 
 def _is_busy(error: Exception) -> bool:
@@ -153,7 +150,7 @@ def _require_hex(key: str) -> None:
 
 
 def _framed(key: str, entry: CacheEntry) -> bytes:
-    head = HEAD.pack(VERSION, entry.stored_at_s, len(entry.body))
+    head = HEAD.pack(VERSION, entry.stored_at_s)
     return head + _checksum(key, head, entry.body) + entry.body
 
 
@@ -163,8 +160,8 @@ def _unframed(key: str, record: bytes) -> CacheEntry | None:
         return None
     head, checksum = record[: HEAD.size], record[HEAD.size : HEAD.size + CHECKSUM_BYTES]
     body = record[HEAD.size + CHECKSUM_BYTES :]
-    version, stored_at_s, size = HEAD.unpack(head)
-    if version != VERSION or size != len(body) or checksum != _checksum(key, head, body):
+    version, stored_at_s = HEAD.unpack(head)
+    if version != VERSION or checksum != _checksum(key, head, body):
         return None
     return CacheEntry(body=body, stored_at_s=stored_at_s)
 

@@ -97,7 +97,7 @@ class RowStore(diskcache.Cache):  # type: ignore[misc]
         found: bytes | None = self.get(key)
         return found
 
-    def write_row(self, key: str, value: bytes, *, expire_s: float | None) -> None:
+    def write_row(self, key: str, value: bytes, *, expire_s: float) -> None:
         try:
             self.set(key, value, expire=expire_s)
         except diskcache.Timeout:
@@ -122,7 +122,10 @@ class RowStore(diskcache.Cache):  # type: ignore[misc]
         return self._used
 
     def reset(self, key: str, value: Any = ENOVAL, update: bool = True) -> Any:
-        """Settings are set once, from this file; pragmas by `_connect`. Without a value, a counter is read."""
+        """Settings are set once, from this file; pragmas by `_connect` (as shipped: tried for a minute).
+
+        Without a value, a counter is read.
+        """
         if value is ENOVAL:
             return super().reset(key)
         setattr(self, key, value)
@@ -177,19 +180,24 @@ def private_folder(folder: Path) -> None:
             raise FileExistsError(f"`{folder}` holds other files: give the cache a folder of its own")
         folder.chmod(0o700)
     for name in names:
-        if name.startswith(DATABASE) and not stat.S_ISREG((folder / name).lstat().st_mode):
-            raise FileExistsError(f"`{folder / name}` is not a regular file")
+        if name.startswith(DATABASE):
+            _refuse_unless_regular(folder / name)
+
+
+def _refuse_unless_regular(file: Path) -> None:
+    with suppress(FileNotFoundError):  # another process has just closed
+        if not stat.S_ISREG(file.lstat().st_mode):
+            raise FileExistsError(f"`{file}` is not a regular file")
 
 
 def _connect(file: Path, *, longest_bytes: int) -> sqlite3.Connection:
     # check_same_thread: the owner's lock sees to that, and one connection can be closed from any thread.
     connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
+        # Before the first write: the files that SQLite adds take their mode from this one.
         for path in file.parent.glob(f"{file.name}*"):
             with suppress(FileNotFoundError):  # another process has just closed
-                path.chmod(
-                    0o600
-                )  # before the first write: the files SQLite adds take their mode from this one
+                path.chmod(0o600)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest_bytes)
         connection.text_factory = lambda raw: raw.decode(errors="replace")
         for pragma in PRAGMAS:

@@ -49,6 +49,6 @@ if (pid := os.fork()) == 0:
     put(cache, key(2), entry(b"mine"))
     os._exit(0 if fine and get(cache, key(2)) == entry(b"mine") else 1)
 cache._lock.release()
-sys.exit(os.waitpid(pid, 0)[1] or get(cache, key(1)) != entry())
+sys.exit(bool(os.waitpid(pid, 0)[1]) or get(cache, key(1)) != entry())
 """
     ended_well(child(code, tmp_path))
