@@ -4,6 +4,7 @@ Instants are wall-clock Unix seconds; a window is of local time in the zone give
 """
 
 from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from math import floor
 
 from router.plan import Window
@@ -16,11 +17,15 @@ def window_start(window: Window, now_s: float, zone: tzinfo) -> tuple[str, float
     never ends. The second run of an hour that clocks repeat carries its offset: `2026-10-25T02+01:00`. Raises
     ValueError for `request`, which is no calendar window.
     """
+    return _of_second(window, floor(now_s), zone)
+
+
+@lru_cache(maxsize=64)  # the budgets of a request ask in one second, and for few kinds of window
+def _of_second(window: Window, second: int, zone: tzinfo) -> tuple[str, float | None]:
     if window == "total":
         return "", None
     if window == "request":
         raise ValueError("a request is no calendar window: its budget is bounded within the request")
-    second = floor(now_s)
     local = datetime.fromtimestamp(second, zone)
     if window == "hour":
         return _hour_key(local), _hour_end_s(local, second, zone)
