@@ -47,7 +47,8 @@ class TokenClass:
     """How the input of a model is bounded.
 
     `exact`: `encoding` is the model's own tokenizer. `margin`: its count times (100 + margin_percent) / 100, plus
-    `overhead_tokens` once and `per_message_tokens` for each message. `window`: the whole context window, for what can't be counted.
+    `overhead_tokens` once and `per_message_tokens` for each message. `window`: the whole context window, for what
+    can't be counted.
     """
 
     method: Literal["exact", "margin", "window"]
@@ -66,7 +67,9 @@ class ModelFacts:
     prices: PriceTable | None = None
     context_tokens: int | None = None
     max_output_tokens: int | None = None
-    supports: frozenset[str] = frozenset()  # tools, json, vision, audio, reasoning, ...: the words of `supports:`
+    supports: frozenset[str] = (
+        frozenset()
+    )  # tools, json, vision, audio, reasoning, ...: the words of `supports:`
     deprecated_on: date | None = None
     tokens: TokenClass = TokenClass(method="margin", margin_percent=60)
 
@@ -110,7 +113,9 @@ class Provider:
     base_url: str | SecretRef | None
     keys: tuple[Key, ...]
     budgets: tuple[Budget, ...]
-    wire: Mapping[str, str] = field(default_factory=dict)  # further wire settings of the kind, e.g. api_version
+    wire: Mapping[str, str] = field(
+        default_factory=dict
+    )  # further wire settings of the kind, e.g. api_version
     place: Place
 
 
@@ -161,6 +166,9 @@ class Ceiling:
     input_tokens: int | None = None
     output_tokens: int | None = None
     attempts: int | None = None
+    added_cost_nusd: int | None = (
+        None  # what input that can't be bounded may cost; None: a hard budget refuses it
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +294,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything a call needs, by name. `digest` is SHA-256 over the meaning: places, comments and order are not in it."""
+    """Everything a call needs, by name. `digest` is SHA-256 over the meaning: no places, comments or order."""
 
     digest: str
     prices_digest: str
@@ -295,7 +303,9 @@ class Plan:
     policies: Mapping[str, Policy]
     tenants: Mapping[str, Tenant]
     settings: Settings
-    folder: str  # the folder of the policies, "" where there is none; relative state and cache paths start here
+    folder: (
+        str  # the folder of the policies, "" where there is none; relative state and cache paths start here
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +323,7 @@ class Candidate:
     input_ceiling: int | None
     output_tokens: int | None
     attempts_ceiling: int | None
+    added_cost_nusd: int | None
     budgets: tuple[Budget, ...]
     per_request: tuple[Budget, ...]
     params: Mapping[str, Any]

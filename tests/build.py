@@ -80,6 +80,7 @@ def candidate(name: str = "openai/gpt-5-nano", **fields: Any) -> Candidate:
         "input_ceiling": None,
         "output_tokens": 400,
         "attempts_ceiling": None,
+        "added_cost_nusd": None,
         "budgets": (),
         "per_request": (),
         "params": {"max_tokens": 400},

@@ -13,11 +13,12 @@ FULL_SHARE = 100_000  # shares are thousandths of a percent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All that rules may look at, read once. `used` maps a budget use to (used, amount); absent: no such budget."""
+    """All that rules may look at, read once. `input_tokens` is None where no rule asks for it. `used` maps a budget use
+    to (used, amount); absent: no such budget."""
 
     request: Request
     needs: frozenset[str]
-    input_tokens: int
+    input_tokens: int | None
     output_tokens: int | None
     local: datetime
     used: Mapping[BudgetUse, tuple[int, int]]

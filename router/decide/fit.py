@@ -24,16 +24,16 @@ def input_cap(candidate: Candidate, bound: int) -> int:
     return bound if context is None else min(bound, context)
 
 
-def worst_of(candidate: Candidate, bound: int) -> Worst:
-    """The worst case of one attempt at `candidate` with an input of at most `bound` tokens."""
+def worst_of(candidate: Candidate, bound: int, *, adds: bool = True) -> Worst:
+    """The worst case of one attempt at `candidate` with an input of at most `bound` tokens. `adds`: the provider may
+    add input of its own, for which the allowance of the policy is reserved too."""
     choices = int(candidate.params.get("n", 1))
     output, prices = candidate.output_tokens or 0, candidate.target.prices
     tokens = input_cap(candidate, bound)
-    nusd = (
-        None
-        if prices is None
-        else worst_nusd(prices, input_tokens=tokens, output_tokens=output, choices=choices)
-    )
+    added = (candidate.added_cost_nusd or 0) if adds else 0
+    nusd = None
+    if prices is not None:
+        nusd = worst_nusd(prices, input_tokens=tokens, output_tokens=output, choices=choices) + added
     return Worst(input_tokens=tokens, output_tokens=output * choices, nusd=nusd)
 
 
@@ -69,11 +69,11 @@ def _why_not(candidate: Candidate, estimate: InputEstimate, *, guarded: bool) ->
         return None
     if target.prices is None:
         return "unknown_price", "its price is unknown, and a hard budget holds here"
-    if estimate.unbounded:
+    if estimate.unbounded and candidate.added_cost_nusd is None:
         added = ", ".join(estimate.unbounded)
         return (
             "unbounded_input",
-            f"the provider adds input that can't be bounded ({added}), and a hard budget holds here",
+            f"it adds input that can't be bounded ({added}), and no `ceiling.added_cost` says what that may cost",
         )
     if candidate.output_tokens is None:
         return (

@@ -13,6 +13,7 @@ from router.plan import (
     BudgetUse,
     Candidate,
     Ceiling,
+    Condition,
     Entry,
     Plan,
     Policy,
@@ -82,13 +83,14 @@ def match(plan: Plan, policy: Policy, caller: Caller, snapshot: Snapshot, missin
     return Matched(route=route, dropped=(*dropped, *nested), verdicts=tuple(verdicts))
 
 
-def budget_uses(plan: Plan, policy: Policy) -> tuple[BudgetUse, ...]:
-    """Every `budget_used` that the rules of this policy, or one reachable from it, may ask about."""
-    uses: dict[BudgetUse, None] = {}
-    for reached in _reachable(plan, policy, set()):
-        for rule in reached.rules:
-            uses.update({condition.budget: None for condition in rule.when if condition.budget})
-    return tuple(uses)
+def conditions_within(plan: Plan, policy: Policy) -> tuple[Condition, ...]:
+    """Every condition that the rules of this policy, or of one reachable from it, may read."""
+    return tuple(
+        condition
+        for reached in _reachable(plan, policy, set())
+        for rule in reached.rules
+        for condition in rule.when
+    )
 
 
 def used_budget(use: BudgetUse, plan: Plan, policy: Policy, caller: Caller) -> Budget | None:
@@ -189,6 +191,7 @@ def candidate_of(
         input_ceiling=path.ceiling.input_tokens,
         output_tokens=min((bound for bound in bounds if bound is not None), default=None),
         attempts_ceiling=path.ceiling.attempts,
+        added_cost_nusd=path.ceiling.added_cost_nusd,
         budgets=tuple(budget for budget in path.budgets if budget.window != "request"),
         per_request=tuple(budget for budget in path.budgets if budget.window == "request"),
         params=_with_allowance(params, path.ceiling.output_tokens),
@@ -250,6 +253,7 @@ def _tighter(a: Ceiling, b: Ceiling) -> Ceiling:
         input_tokens=_least(a.input_tokens, b.input_tokens),
         output_tokens=_least(a.output_tokens, b.output_tokens),
         attempts=_least(a.attempts, b.attempts),
+        added_cost_nusd=_least(a.added_cost_nusd, b.added_cost_nusd),
     )
 
 

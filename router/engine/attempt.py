@@ -4,7 +4,6 @@ from typing import cast
 
 from router import events as ev
 from router.decide import outcome, settle
-from router.decide.fit import worst_of
 from router.decide.judge import cooling_s
 from router.decide.reserve import needs_of_budgets, request_shortfall, token_takes
 from router.decide.step import Failure, Try
@@ -53,7 +52,7 @@ async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
 
 
 def _hold(run: Run, route: Route, candidate: Candidate) -> Hold:
-    worst = worst_of(candidate, run.estimate(candidate).bound)
+    worst = run.worst(candidate)
     now_s = run.ports.clock.now_s()
     budgets = (*run.budgets(candidate.target.provider), *candidate.budgets)
     charges = tuple(
@@ -86,7 +85,7 @@ def _hold(run: Run, route: Route, candidate: Candidate) -> Hold:
 
 async def _reserve(run: Run, candidate: Candidate, hold: Hold) -> Kind | None:
     """None: reserved. Else why not; nothing is held then."""
-    worst = worst_of(candidate, run.estimate(candidate).bound)
+    worst = run.worst(candidate)
     short = request_shortfall(candidate, worst, run.spent)
     if short is not None:
         budget, left = short

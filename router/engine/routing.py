@@ -1,6 +1,6 @@
 """The first stages: rules on one snapshot, then the flat list, then what this request fits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,12 +8,12 @@ from router import events as ev
 from router.decide import outcome
 from router.decide.conditions import Snapshot
 from router.decide.fit import fit
-from router.decide.match import Matched, budget_uses, match, used_budget
+from router.decide.match import Matched, conditions_within, match, used_budget
 from router.decide.needs import needs_of
 from router.decide.params import output_request
 from router.decide.windows import window_start
 from router.engine.run import Run
-from router.plan import Budget, BudgetUse, Policy, Route, TokenClass
+from router.plan import Budget, BudgetUse, Condition, Policy, Route, TokenClass
 from router.ports import Counter
 from router.values import SecretRef
 
@@ -42,20 +42,28 @@ def _tell_rules(run: Run, matched: Matched) -> None:
 
 async def _snapshot(run: Run, policy: Policy) -> Snapshot:
     request, now_s = run.request, run.ports.clock.now_s()
-    counted = run.input.estimate(request.params, RULES_COUNT_BY, context_tokens=None)
+    asked = conditions_within(run.plan, policy)
     return Snapshot(
         request=request,
         needs=needs_of(request.messages, {**policy.lexical.params, **request.params}),
-        input_tokens=counted.tokens,
+        input_tokens=_counted(run) if any(each.field == "input_tokens" for each in asked) else None,
         output_tokens=output_request(request.params),
         local=datetime.fromtimestamp(now_s, run.zone),
-        used=await _used(run, policy, now_s),
+        used=await _used(run, policy, asked, now_s),
     )
 
 
-async def _used(run: Run, policy: Policy, now_s: float) -> Mapping[BudgetUse, tuple[int, int]]:
+def _counted(run: Run) -> int:
+    return run.input.estimate(run.request.params, RULES_COUNT_BY, context_tokens=None).tokens
+
+
+async def _used(
+    run: Run, policy: Policy, asked: Sequence[Condition], now_s: float
+) -> Mapping[BudgetUse, tuple[int, int]]:
     """What the rules ask of budgets: one consistent read, none where no rule asks."""
-    uses = {use: used_budget(use, run.plan, policy, run.caller) for use in budget_uses(run.plan, policy)}
+    uses = {
+        each.budget: used_budget(each.budget, run.plan, policy, run.caller) for each in asked if each.budget
+    }
     found = {
         use: (budget, _counter(budget, run, now_s)) for use, budget in uses.items() if budget is not None
     }

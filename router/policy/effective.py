@@ -10,7 +10,7 @@ from router.policy.document import Spot
 from router.policy.load import Loaded
 from router.policy.merge import written_in
 from router.policy.phrases import suggestion
-from router.policy.scalars import count_text, duration_text
+from router.policy.scalars import count_text, duration_text, money_text
 from router.policy.traps import written
 from router.policy.walk import rules_of
 from router.values import Kind, Place
@@ -94,6 +94,8 @@ def _ceiling(policy: Policy, spot: Spot) -> Iterator[Effective]:
     yield _row("ceiling.input_tokens", _count(ceiling.input_tokens), spot)
     yield _row("ceiling.output_tokens", _count(ceiling.output_tokens), spot)
     yield _row("ceiling.attempts", "none" if ceiling.attempts is None else str(ceiling.attempts), spot)
+    if ceiling.added_cost_nusd is not None:
+        yield _row("ceiling.added_cost", money_text(ceiling.added_cost_nusd), spot)
 
 
 def _cache(policy: Policy, spot: Spot) -> Iterator[Effective]:

@@ -19,7 +19,7 @@ from router.plan import (
 )
 from router.policy import scalars
 from router.policy.conditions import conditions
-from router.policy.document import Spot
+from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.traps import shown
 from router.policy.walk import rules_of
@@ -38,10 +38,9 @@ def resolve_policies(draft: Draft) -> Draft:
 
 
 def _policy(name: str, spot: Spot) -> Policy:
-    description = spot.get("description")
     return Policy(
         name=name,
-        description=str(description.value) if description else "",
+        description=text_of(spot.get("description")) or "",
         entries=_entries(spot.get("targets")),
         rules=tuple(_rule(rule) for rule in rules_of(spot)),
         lexical=_lexical(spot),
@@ -82,17 +81,18 @@ def _retry(spot: Spot | None) -> RetryRule:
 
 def _kinds(spot: Spot) -> frozenset[Kind]:
     """The kinds named; `transient` stands for its set."""
-    words = {item.value for item in spot.items()}
+    words = {item.text for item in spot.items()}
     named = frozenset(kind for kind in Kind if str(kind) in words)
     return named | TRANSIENT if "transient" in words else named
 
 
 def _ceiling(spot: Spot) -> Ceiling:
-    attempts = spot.at("ceiling", "attempts")
+    attempts, added_cost = spot.at("ceiling", "attempts"), spot.at("ceiling", "added_cost")
     return Ceiling(
         input_tokens=_count(spot.at("ceiling", "input_tokens")),
         output_tokens=_count(spot.at("ceiling", "output_tokens")),
         attempts=attempts.value if attempts else None,
+        added_cost_nusd=scalars.money_nusd(added_cost.value) if added_cost else None,
     )
 
 
@@ -109,36 +109,36 @@ def _cache(spot: Spot | None) -> CacheRule | None:
 
 
 def _rule(spot: Spot) -> Rule:
-    name, reject, policy = spot.get("name"), spot.get("reject"), spot.get("policy")
+    name, policy = spot.get("name"), spot.get("policy")
     entries = _entries(spot.get("targets"))
     if policy is not None:
-        entries = (PolicyEntry(policy=str(policy.value), place=policy.place),)
+        entries = _nested(policy)
     return Rule(
-        name=str(name.value) if name else "",
+        name=text_of(name) or "",
         when=conditions(spot.get("when")),
         entries=entries,
-        reject=str(reject.value) if reject else None,
+        reject=text_of(spot.get("reject")),
         place=name.place if name else spot.place,
     )
 
 
 def _entries(spot: Spot | None) -> tuple[Entry, ...]:
-    return tuple(entry for item in spot.items() if (entry := _entry(item))) if spot else ()
+    return tuple(entry for item in spot.items() for entry in _entry(item)) if spot else ()
 
 
-def _entry(item: Spot) -> Entry | None:
-    policy, model = item.get("policy"), item.get("model")
+def _entry(item: Spot) -> tuple[Entry, ...]:
+    """One, or none where it has the wrong form, which is reported elsewhere."""
+    policy, named = item.get("policy"), item.get("model") or item
     if policy is not None:
-        return PolicyEntry(policy=str(policy.value), place=policy.place)
-    named = model or item
-    if not isinstance(named.value, str):
-        return None
-    return TargetEntry(
-        target=named.value,
-        params=_params(item),
-        attempt_s=_seconds(item.at("timeout", "attempt")),
-        place=named.place,
-    )
+        return _nested(policy)
+    if named.text is None:
+        return ()
+    attempt_s = _seconds(item.at("timeout", "attempt"))
+    return (TargetEntry(target=named.text, params=_params(item), attempt_s=attempt_s, place=named.place),)
+
+
+def _nested(policy: Spot) -> tuple[PolicyEntry, ...]:
+    return (PolicyEntry(policy=policy.text, place=policy.place),) if policy.text is not None else ()
 
 
 def _params(spot: Spot) -> Mapping[str, Any]:
@@ -159,10 +159,10 @@ def _duplicate_rules(spot: Spot) -> Iterator[Problem]:
     first: dict[str, Place] = {}
     for rule in rules_of(spot):
         name = rule.get("name")
-        if name is None or not isinstance(name.value, str):
+        if name is None or name.text is None:
             continue
-        if name.value in first:
-            also = first[name.value]
-            message = f"rule {shown(name.value)} stands here and at {also}"
+        if name.text in first:
+            also = first[name.text]
+            message = f"rule {shown(name.text)} stands here and at {also}"
             yield problem("duplicate-name", message, name.place, help="rename one of them", also=also)
-        first.setdefault(name.value, name.place)
+        first.setdefault(name.text, name.place)

@@ -40,6 +40,7 @@ def candidate(model: str = "gpt-5-nano", **changes: Any) -> Candidate:
         input_ceiling=None,
         output_tokens=400,
         attempts_ceiling=None,
+        added_cost_nusd=None,
         budgets=(),
         per_request=(),
         params={"temperature": 0},

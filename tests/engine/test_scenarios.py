@@ -16,7 +16,7 @@ from router.errors import (
     StoreError,
     TargetsExhausted,
 )
-from router.plan import CacheRule, Condition, Limit, RetryRule, Rule
+from router.plan import CacheRule, Ceiling, Condition, Limit, RetryRule, Rule
 from router.values import Kind, Usage
 from tests.build import PLACE, budget, entry, lexical, plan, policy, provider, target, tenant
 from tests.world import World
@@ -396,3 +396,13 @@ def test_an_entry_point_knows_its_own_target_params() -> None:
     world = World(plan(policy("main", own)), Says("x"))
     world.call(params={"seed": 3, "max_tokens": 9})
     assert world.transport.calls[0].params == {"top_p": 0.5, "seed": 3, "max_tokens": 9}
+
+
+def test_an_allowance_lets_input_in_that_can_not_be_bounded_and_is_reserved_only_for_it() -> None:
+    allowed = policy("main", "openai/a", ceiling=Ceiling(added_cost_nusd=5_000_000), lexical=once())
+    acme = tenant("acme", budgets=(budget("tenant:acme", 10**12),))
+    world = World(plan(allowed, tenants=(acme,)), Says("x"))
+    world.call(tenant="acme")
+    world.call(tenant="acme", params={"web_search_options": {}})
+    plain, searching = (event.worst_nusd for event in world.facts(ev.Reserved))
+    assert searching == plain + 5_000_000

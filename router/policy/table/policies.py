@@ -47,6 +47,10 @@ CEILING = Block(
         "input_tokens": Key(form=words.COUNT, description="Larger requests are refused."),
         "output_tokens": Key(form=words.COUNT, description="The most output that is asked for."),
         "attempts": Key(form=words.SENDS, description="Sends of one request, over all targets."),
+        "added_cost": Key(
+            form=words.MONEY,
+            description="What input that a provider adds (search results, fetched files) may cost an attempt.",
+        ),
     },
     at_least=1,
     help="write `{input_tokens: 100k, output_tokens: 400, attempts: 4}`",
