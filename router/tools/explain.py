@@ -4,8 +4,9 @@ Nothing here decides. Rules, the flat list, what fits, what an attempt needs and
 functions that a call runs through, so what is told is what happens.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from router import events as ev
@@ -17,7 +18,7 @@ from router.decide.reserve import needs_of_budgets, request_shortfall, token_tak
 from router.decide.scopes import NOBODY, Caller, called_policy, caller
 from router.engine import Ports, routing
 from router.engine.run import Run
-from router.errors import Dropped, Rejected, RequestError, RouterError
+from router.errors import Dropped, Rejected, RequestError
 from router.plan import Budget, Candidate, Limit, Plan, Policy, Route, TokenClass
 from router.tools.balance import BudgetNow, LimitNow, budgets_now, limits_now
 from router.tools.remedy import Short, advice, is_full
@@ -284,41 +285,50 @@ def _shorts(
     """What would refuse one attempt now, in the words of the refusal."""
     if worst is None:
         return ()
+    adds = not run.request.messages or bool(run.estimate(candidate).unbounded)
+    short = partial(Short, candidate=candidate, worst=worst, adds=adds)
     return (
-        *_over_budgets(run, candidate, worst, budgets),
-        *_over_token_limits(run, candidate, worst, limits),
+        *_over_request_budget(candidate, worst, budgets, short),
+        *_over_budgets(run, candidate, worst, budgets, short),
+        *_over_token_limits(run, candidate, worst, limits, short),
     )
 
 
-def _over_budgets(
-    run: Run, candidate: Candidate, worst: Worst, budgets: Mapping[Budget, BudgetNow]
+def _over_request_budget(
+    candidate: Candidate, worst: Worst, budgets: Mapping[Budget, BudgetNow], short: Callable[..., Short]
 ) -> Iterator[Short]:
-    name = candidate.target.name
-    once = request_shortfall(candidate, worst, {})
-    if once is not None:
-        budget, left = once
-        needed = worst.nusd or 0
-        error: RouterError = budget_exceeded(name, budget, needed, left, None)
-        yield Short(
-            candidate=candidate, worst=worst, message=error.message, budget=budgets[budget], needed=needed
-        )
-    lasting = [
-        each
-        for each in (*run.budgets(candidate.target.provider), *candidate.budgets)
-        if each.window != "request"
-    ]
+    found = request_shortfall(candidate, worst, {})
+    if found is not None:
+        (budget, left), needed = found, worst.nusd or 0
+        error = budget_exceeded(candidate.target.name, budget, needed, left, None)
+        yield short(message=error.message, budget=budgets[budget], needed=needed)
+
+
+def _over_budgets(
+    run: Run,
+    candidate: Candidate,
+    worst: Worst,
+    budgets: Mapping[Budget, BudgetNow],
+    short: Callable[..., Short],
+) -> Iterator[Short]:
+    met = (*run.budgets(candidate.target.provider), *candidate.budgets)
+    lasting = [budget for budget in met if budget.window != "request"]
     for budget, needed, _, resets_at_s in needs_of_budgets(lasting, worst, run.ports.clock.now_s(), run.zone):
         now = budgets[budget]
         if needed > max(now.left, 0):
-            error = budget_exceeded(name, budget, needed, max(now.left, 0), resets_at_s)
-            yield Short(candidate=candidate, worst=worst, message=error.message, budget=now, needed=needed)
+            error = budget_exceeded(candidate.target.name, budget, needed, max(now.left, 0), resets_at_s)
+            yield short(message=error.message, budget=now, needed=needed)
 
 
 def _over_token_limits(
-    run: Run, candidate: Candidate, worst: Worst, limits: Mapping[Limit, LimitNow]
+    run: Run,
+    candidate: Candidate,
+    worst: Worst,
+    limits: Mapping[Limit, LimitNow],
+    short: Callable[..., Short],
 ) -> Iterator[Short]:
-    for limit, amount in token_takes(run.caller.limits, worst):
+    for limit, needed in token_takes(run.caller.limits, worst):
         now = limits[limit]
-        if amount > now.left:
-            error = token_limit_exceeded(candidate.target.name, limit, amount, now.left, limit.window_s)
-            yield Short(candidate=candidate, worst=worst, message=error.message, limit=now, needed=amount)
+        if needed > now.left:
+            error = token_limit_exceeded(candidate.target.name, limit, needed, now.left, limit.window_s)
+            yield short(message=error.message, limit=now, needed=needed)

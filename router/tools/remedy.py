@@ -12,12 +12,16 @@ from router.tools.figures import about, money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Short:
-    """One attempt that a budget, or a limit on tokens, has no room for. Exactly one of `budget`, `limit`."""
+    """One attempt that a budget, or a limit on tokens, has no room for. Exactly one of `budget`, `limit`.
+
+    `adds`: its worst case holds what the provider may add to the input.
+    """
 
     candidate: Candidate
     worst: Worst
     message: str
     needed: int
+    adds: bool
     budget: BudgetNow | None = None
     limit: LimitNow | None = None
 
@@ -64,7 +68,8 @@ def _most(short: Short, most: int, tokens_of: Callable[[int], tuple[int, int]]) 
 
     def needed(figure: int) -> int:
         input_tokens, output_tokens = tokens_of(figure)
-        worst = worst_of(replace(short.candidate, output_tokens=output_tokens), input_tokens)
+        changed = replace(short.candidate, output_tokens=output_tokens)
+        worst = worst_of(changed, input_tokens, adds=short.adds)
         money_counts = short.budget is not None and short.budget.unit == "nusd"
         return worst.nusd or 0 if money_counts else _tokens(worst, short.limit)
 

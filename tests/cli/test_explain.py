@@ -93,7 +93,7 @@ def test_a_reject_says_why(run, with_keys):
 def test_a_budget_that_cant_pay_says_what_to_change(run, with_keys):
     told = run("explain", "fast", "--tenant", "acme/intern", *HELLO, code=1).stdout
     assert section(told, "without room now")[0].startswith(
-        "openai/gpt-5-nano: over budget: `tenant:acme/intern` has"
+        "over budget: `tenant:acme/intern` has $0.0001 left of"
     )
     (change,) = section(told, "what to change")
     assert change.startswith("`tenant:acme/intern` `per_day: $0.0001`: write `ceiling: {output_tokens: ")
