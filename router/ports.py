@@ -467,6 +467,10 @@ class Prices(Protocol):
         """What is known of `model` at a provider of litellm's `kind`; None: the model is not in the book."""
         ...
 
+    def tokens(self, kind: str, model: str) -> TokenClass:
+        """How the input of a model is bounded, whether or not it is in the book."""
+        ...
+
     def models(self, kind: str) -> Sequence[str]:
         """All chat model names of a kind, sorted, without the kind's prefix: for suggestions and patterns."""
         ...

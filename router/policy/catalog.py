@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from router.plan import ModelFacts
+from router.plan import ModelFacts, TokenClass
 
 
 class Catalog(Protocol):
@@ -14,6 +14,10 @@ class Catalog(Protocol):
 
     def facts(self, kind: str, model: str) -> ModelFacts | None:
         """What is known of `model` at a provider of litellm's `kind`; None: not in the book."""
+        ...
+
+    def tokens(self, kind: str, model: str) -> TokenClass:
+        """How the input of a model is bounded, whether or not it is in the book."""
         ...
 
     def models(self, kind: str) -> Sequence[str]:

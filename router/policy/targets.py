@@ -7,7 +7,7 @@ from router.errors import Problem
 from router.plan import ModelFacts, Price, PriceTable, Provider, Target
 from router.policy import scalars
 from router.policy.catalog import Catalog, known_facts
-from router.policy.document import Spot
+from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to
 from router.policy.traps import shown
@@ -43,8 +43,8 @@ def target_texts(draft: Draft) -> Iterator[tuple[str, Spot]]:
     for policy in draft.written.policies.values():
         for item in target_items(policy):
             spot = item.get("model") or item
-            if isinstance(spot.value, str) and "/" in spot.value:
-                yield spot.value, spot
+            if spot.text is not None and "/" in spot.text:
+                yield spot.text, spot
 
 
 def _target(name: str, spot: Spot, draft: Draft) -> Target | Problem | None:
@@ -63,7 +63,8 @@ def _target(name: str, spot: Spot, draft: Draft) -> Target | Problem | None:
     facts = _facts(draft.catalog, provider.kind, model, declared)
     if facts is None and declared is None:
         return _unknown(model, provider, spot, draft)
-    return _resolved(model, provider, block, declared, facts)
+    known = facts or _unlisted(draft.catalog, provider.kind, model, declared)
+    return _resolved(model, provider, block, declared, known, listed=facts is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,20 +84,25 @@ def own_facts(declared: Spot | None) -> OwnFacts:
         return OwnFacts()
     supports = declared.get("supports")
     return OwnFacts(
-        alias=_text(declared.get("as")),
-        deployment=_text(declared.get("deployment")),
+        alias=text_of(declared.get("as")),
+        deployment=text_of(declared.get("deployment")),
         prices=own_prices(declared.get("price")),
         context=_count(declared.get("context")),
         max_output=_count(declared.get("max_output")),
-        supports=frozenset(str(item.value) for item in supports.items()) if supports else None,
+        supports=frozenset(item.text for item in supports.items() if item.text) if supports else None,
     )
 
 
+def _unlisted(catalog: Catalog, kind: str, model: str, declared: Spot | None) -> ModelFacts:
+    """A model that only the policies know: its name still says which family counts its tokens."""
+    name = own_facts(declared).alias or model
+    return ModelFacts(name=model, tokens=catalog.tokens(kind, name))
+
+
 def _resolved(
-    model: str, provider: Provider, block: Spot, declared: Spot | None, facts: ModelFacts | None
+    model: str, provider: Provider, block: Spot, declared: Spot | None, known: ModelFacts, *, listed: bool
 ) -> Target:
     own = own_facts(declared)
-    known = facts or ModelFacts(name=model)
     return Target(
         provider=provider.name,
         model=model,
@@ -105,7 +111,7 @@ def _resolved(
         prices=own.prices or own_prices(block.get("price")) or known.prices,
         context_tokens=own.context or known.context_tokens,
         max_output_tokens=own.max_output or known.max_output_tokens,
-        supports=own.supports if own.supports is not None else facts.supports if facts else None,
+        supports=own.supports if own.supports is not None else known.supports if listed else None,
         tokens=known.tokens,
         place=declared.key_place if declared else provider.place,
     )
@@ -113,10 +119,6 @@ def _resolved(
 
 def _facts(catalog: Catalog, kind: str, model: str, declared: Spot | None) -> ModelFacts | None:
     return known_facts(catalog, kind, own_facts(declared).alias or model)
-
-
-def _text(spot: Spot | None) -> str | None:
-    return spot.value if spot and isinstance(spot.value, str) else None
 
 
 def _count(spot: Spot | None) -> int | None:

@@ -66,5 +66,8 @@ class Book:
     def facts(self, kind: str, model: str) -> ModelFacts | None:
         return FACTS.get(kind, {}).get(model)
 
+    def tokens(self, kind: str, model: str) -> TokenClass:
+        return TokenClass(method="window" if "odd" in model else "margin", margin_percent=60)
+
     def models(self, kind: str) -> Sequence[str]:
         return sorted(FACTS.get(kind, {}))

@@ -19,7 +19,7 @@ from router.plan import (
     TargetEntry,
 )
 from router.policy.compile import compile_plan
-from router.policy.load import load_text
+from router.policy.load import load, load_text
 from router.policy.source import read_text
 from router.values import Kind, SecretRef
 from tests.policy.books import Book
@@ -377,3 +377,15 @@ def test_settings() -> None:
         "fast",
     )
     assert plan_of(f"{HEAD}policies:\n  fast: {{targets: [openai/small]}}\n").settings.time_zone == "UTC"
+
+
+def test_a_model_that_only_the_policies_know_is_counted_by_its_name() -> None:
+    models = {"odd-one": {"context": "8k", "price": "free"}, "plain": {"context": "8k", "price": "free"}}
+    document = {
+        "version": 1,
+        "providers": {"vllm": {"kind": "hosted_vllm", "base_url": "http://localhost:1/v1", "models": models}},
+        "policies": {"fast": {"targets": ["vllm/odd-one", "vllm/plain"]}},
+    }
+    plan = load(document, Book()).plan
+    assert plan is not None
+    assert [target.tokens.method for target in plan.targets.values()] == ["window", "margin"]
