@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from router.plan import BudgetUse, Condition, LocalTime
 from router.policy import scalars
-from router.policy.document import Spot
+from router.policy.document import Spot, text_of
 from router.policy.table.conditions import NOT
 from router.policy.windows import WINDOWS
 from router.policy.words import WEEKDAYS
@@ -30,7 +30,7 @@ def _fields(spot: Spot | None) -> Iterator[Condition]:
 def _condition(key: str, field: Spot) -> Condition | None:
     match key:
         case "tenant" | "user" | "session" | "tag" | "needs":
-            names = tuple(sorted(item.value for item in field.items() if isinstance(item.value, str)))
+            names = tuple(sorted(item.text for item in field.items() if item.text is not None))
             return Condition(field=key, any_of=names) if names else None
         case "input_tokens" | "output_tokens":
             return Condition(field=key, over=_bound(field, "over"), up_to=_bound(field, "up_to"))
@@ -69,6 +69,7 @@ def _span(field: Spot) -> LocalTime | None:
 
 def _use(field: Spot) -> BudgetUse | None:
     of, window, name = field.get("of"), field.get("window"), field.get("name")
-    if of is None or window is None or window.value not in WINDOWS:
+    length = WINDOWS.get(text_of(window) or "")
+    if of is None or length is None:
         return None
-    return BudgetUse(of=of.value, name=str(name.value) if name else None, window=WINDOWS[window.value])
+    return BudgetUse(of=of.value, name=text_of(name), window=length)

@@ -72,6 +72,11 @@ class Spot:
     def key(self) -> str:
         return str(self.path[-1]) if self.path else ""
 
+    @property
+    def text(self) -> str | None:
+        """The value where it is text; None for anything else."""
+        return self.value if isinstance(self.value, str) else None
+
     def get(self, key: str) -> "Spot | None":
         """The value under `key`; None where this is no map or does not hold it."""
         if isinstance(self.value, dict) and key in self.value:
@@ -99,6 +104,11 @@ class Spot:
 
     def _at(self, step: str | int) -> "Spot":
         return Spot(document=self.document, path=(*self.path, step), value=self.value[step])
+
+
+def text_of(spot: Spot | None) -> str | None:
+    """The text of a value that may be absent."""
+    return spot.text if spot is not None else None
 
 
 def dotted(path: Path) -> str:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from router.decide.params import CHAT_PARAMS, NOT_YET, param_fault
 from router.errors import Problem
 from router.plan import Entry, Policy, PolicyEntry, TargetEntry
-from router.policy.document import Spot
+from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to, suggestion
 from router.policy.traps import shown
 from router.policy.walk import conditions_of, target_items
+from router.policy.windows import WINDOWS
 from router.policy.words import RESERVED
 
 
@@ -25,7 +26,7 @@ def dangling_policies(draft: Draft) -> Iterator[Problem]:
 
 def default_policy(draft: Draft) -> Iterator[Problem]:
     written = draft.written.settings.get("default_policy") if draft.written.settings else None
-    if written is not None and isinstance(written.value, str) and written.value not in draft.policies:
+    if written is not None and written.text is not None and written.text not in draft.policies:
         advice = suggestion(written.value, draft.policies, what="policies here:")
         yield problem(
             "dangling-name", f"there is no policy {shown(written.value)}", written.place, help=advice
@@ -90,7 +91,7 @@ def condition_names(draft: Draft) -> Iterator[Problem]:
 def _unknown_tenants(when: Spot, draft: Draft) -> Iterator[Problem]:
     named = when.get("tenant")
     for item in named.items() if named else ():
-        if isinstance(item.value, str) and not _may_exist(item.value, draft):
+        if item.text is not None and not _may_exist(item.text, draft):
             advice = suggestion(item.value, draft.tenants, what="tenants here:")
             yield problem("dangling-name", f"there is no tenant {shown(item.value)}", item.place, help=advice)
 
@@ -113,7 +114,7 @@ def _unknown_budget(used: Spot | None, draft: Draft) -> Iterator[Problem]:
             yield problem(
                 "missing-key", "`budget_used` of a provider does not name it", used.key_place, help=advice
             )
-        elif name.value not in draft.written.providers:
+        elif name.text not in draft.written.providers:
             advice = suggestion(str(name.value), draft.written.providers, what="providers here:")
             yield problem(
                 "undeclared-provider",
@@ -130,27 +131,25 @@ def _unknown_budget(used: Spot | None, draft: Draft) -> Iterator[Problem]:
 
 def _no_such_budget(used: Spot, of: Spot, name: Spot | None, draft: Draft) -> Iterator[Problem]:
     window = used.get("window")
-    if window is None or any(
-        spot.get(str(window.value)) for spot in _budget_blocks(str(of.value), name, used, draft)
-    ):
+    if window is None or window.text is None or window.text not in WINDOWS or of.text is None:
         return
-    whose = (
-        f"provider {shown(name.value)}"
-        if name
-        else {"tenant": "any tenant", "user": "each user"}.get(str(of.value), "this policy")
+    if any(block.get(window.text) for block in _budget_blocks(of.text, name, draft)):
+        return
+    whose = {"tenant": "any tenant", "user": "each user", "policy": "this policy"}.get(
+        of.text, "this provider"
     )
-    message = f"there is no budget {shown(window.value)} of {whose}, so this is always unknown"
+    message = f"there is no budget {shown(window.text)} of {whose}, so this is always unknown"
     yield problem("dangling-name", message, window.place, help="write that budget, or ask about one there is")
 
 
-def _budget_blocks(of: str, name: Spot | None, used: Spot, draft: Draft) -> Iterator[Spot]:
+def _budget_blocks(of: str, name: Spot | None, draft: Draft) -> Iterator[Spot]:
     match of:
         case "tenant":
             blocks = [spot.get("budget") for spot in draft.written.tenants.values()]
         case "user":
             blocks = [spot.at("each", "user", "budget") for spot in draft.written.tenants.values()]
         case "provider":
-            provider = draft.written.providers.get(str(name.value)) if name else None
+            provider = draft.written.providers.get(text_of(name) or "")
             blocks = [provider.get("budget") if provider else None]
         case _:
             # a nested policy's rules ask about the budget of the policy that was called: any of those may be it

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from router.errors import Problem
 from router.plan import Key, Provider
-from router.policy.document import Spot
+from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.kinds import KINDS, WIRE_WORDS, KnownKind
 from router.policy.phrases import close_to
@@ -25,8 +25,7 @@ def resolve_providers(draft: Draft) -> Draft:
 
 def kind_of(name: str, spot: Spot) -> str:
     """The kind as written, else the provider's name."""
-    kind = spot.get("kind")
-    return kind.value if kind and isinstance(kind.value, str) else name
+    return text_of(spot.get("kind")) or name
 
 
 def _provider(name: str, spot: Spot) -> Provider | None:
@@ -49,7 +48,7 @@ def _base_url(spot: Spot, known: KnownKind) -> str | SecretRef | None:
     written = spot.get("base_url")
     if written is None:
         return known.base_url
-    return written.value if isinstance(written.value, str) else _reference(written)
+    return _reference(written) if written.text is None else written.text
 
 
 def _keys(spot: Spot, known: KnownKind) -> tuple[Key, ...]:
@@ -65,8 +64,8 @@ def _keys(spot: Spot, known: KnownKind) -> tuple[Key, ...]:
 def _reference(spot: Spot) -> SecretRef | None:
     for source in ("env", "file"):
         named = spot.get(source)
-        if named is not None and isinstance(named.value, str):
-            return SecretRef(source=source, name=named.value, place=named.place)
+        if named is not None and named.text is not None:
+            return SecretRef(source=source, name=named.text, place=named.place)
     return None
 
 

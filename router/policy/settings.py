@@ -3,23 +3,20 @@
 from dataclasses import replace
 
 from router.plan import Settings
-from router.policy.document import Spot
+from router.policy.document import text_of
 from router.policy.draft import Draft
 
 
 def resolve_settings(draft: Draft) -> Draft:
     spot = draft.written.settings
+    if spot is None:
+        return draft
     return replace(
         draft,
         settings=Settings(
-            time_zone=_text(spot, "time_zone") or "UTC",
-            state=_text(spot, "state"),
-            cache=_text(spot, "cache"),
-            default_policy=_text(spot, "default_policy"),
+            time_zone=text_of(spot.get("time_zone")) or "UTC",
+            state=text_of(spot.get("state")),
+            cache=text_of(spot.get("cache")),
+            default_policy=text_of(spot.get("default_policy")),
         ),
     )
-
-
-def _text(spot: Spot | None, key: str) -> str | None:
-    found = spot.get(key) if spot else None
-    return found.value if found and isinstance(found.value, str) else None

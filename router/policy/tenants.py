@@ -39,7 +39,9 @@ def _tenant(path: str, spot: Spot) -> Tenant:
     listed = policies is not None and isinstance(policies.value, list)
     return Tenant(
         path=path,
-        policies=frozenset(str(item.value) for item in policies.items()) if policies and listed else None,
+        policies=frozenset(item.text for item in policies.items() if item.text)
+        if policies and listed
+        else None,
         budgets=budgets(spot.get("budget"), f"tenant:{path}"),
         limits=limits(spot.get("limits"), f"tenant:{path}"),
         each=tuple(_each(path, of, below) for of, below in _scopes(spot)),
@@ -81,7 +83,7 @@ def _problems(path: str, spot: Spot, draft: Draft) -> Iterator[Problem]:
         yield problem("wrong-form", message, spot.key_place, help="write printable text")
     yield from _undeclared_ancestors(path, spot, draft)
     for item in policies.items() if policies else ():
-        if isinstance(item.value, str) and item.value not in draft.written.policies:
+        if item.text is not None and item.text not in draft.written.policies:
             advice = suggestion(item.value, draft.written.policies, what="policies here:")
             yield problem("dangling-name", f"there is no policy {shown(item.value)}", item.place, help=advice)
 
@@ -103,7 +105,7 @@ def _withheld(tenants: Mapping[str, Tenant], draft: Draft) -> Iterator[Problem]:
         if above is None or tenant.policies is None or named is None:
             continue
         for item in named.items():
-            if item.value in tenant.policies - above and item.value in draft.written.policies:
+            if item.text in tenant.policies - above and item.text in draft.written.policies:
                 whose = f"{shown(parent)} may not call it"
                 message = f"tenant {shown(path)} is given policy {shown(item.value)}, but {whose}"
                 advice = f"give it to {shown(parent)} too, or take it out here"

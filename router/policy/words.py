@@ -129,7 +129,8 @@ BUDGET_OWNER = Scalar(
     help="one of tenant, user, policy, provider",
 )
 BUDGET_WINDOWS = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
-WINDOW = Scalar(name="a window", words=BUDGET_WINDOWS, help=f"one of {', '.join(BUDGET_WINDOWS)}")
+CALENDAR_WINDOWS = BUDGET_WINDOWS[1:]  # of a single request nothing is spent yet when rules are read
+WINDOW = Scalar(name="a window", words=CALENDAR_WINDOWS, help=f"one of {', '.join(CALENDAR_WINDOWS)}")
 STATE = Scalar(
     name="a state store",
     pattern=r"^(memory|sqlite:///\S.*)$",

@@ -169,6 +169,44 @@ def test_any_damage_to_a_good_file_is_loaded(data: st.DataObject) -> None:
     assert loaded.plan is not None or loaded.errors
 
 
+FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.yaml"))
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_any_mixture_of_two_documents_is_loaded(data: st.DataObject) -> None:
+    """Values of the wrong form wherever another was expected."""
+    one, other = (data.draw(st.sampled_from(FIXTURES)).read_text(encoding="utf-8") for _ in range(2))
+    start, taken = data.draw(st.integers(0, len(one))), data.draw(st.integers(0, len(other)))
+    put = other[taken : taken + data.draw(st.integers(0, 40))]
+    loaded = load_text(one[:start] + put + one[start + data.draw(st.integers(0, 30)) :], Book())
+    assert loaded.plan is not None or loaded.errors
+
+
+def test_a_map_where_a_name_belongs_is_one_problem() -> None:
+    document = {
+        "version": 1,
+        "providers": {"openai": {}},
+        "settings": {"default_policy": {"a": 1}},
+        "policies": {
+            "fast": {
+                "targets": ["openai/small", {"policy": {"a": 1}}, {"model": ["b"]}],
+                "rules": [
+                    {"name": ["c"], "when": {"tenant": [{}], "needs": [[]]}, "policy": {"d": 1}},
+                    {
+                        "name": "e",
+                        "when": {"budget_used": {"of": {}, "window": [], "name": {}}},
+                        "reject": "no",
+                    },
+                ],
+                "retry": {"on": [{}], "backoff": []},
+            }
+        },
+        "tenants": {"acme": {"policies": ["fast"]}, "acme/x": {"policies": [{"fast": 1}]}},
+    }
+    assert {found.code for found in load(document, Book()).problems} == {"wrong-form", "missing-key"}
+
+
 WORDS = st.sampled_from(
     (
         *(
