@@ -62,10 +62,11 @@ def match(plan: Plan, policy: Policy, caller: Caller, snapshot: Snapshot, missin
     """Flatten the winning branch of `policy`. Raises RequestError where the call asks for what no ceiling allows."""
     verdicts: list[tuple[str, Verdict]] = []
     rejects: dict[str, str] = {}
-    flat = _flatten(plan, policy, ROOT.into(policy), snapshot, verdicts, rejects)
+    root = PathTo(budgets=_for_one_request(caller.budgets))
+    flat = _flatten(plan, policy, root.into(policy), snapshot, verdicts, rejects)
     candidates, dropped = _filtered(plan, _preferred(plan, flat, snapshot.request), snapshot, missing_key)
     total_s = min(policy.total_s, snapshot.request.timeout_s or float("inf"))
-    top = verdicts[0][1].rule if verdicts else None
+    top = next((verdict.rule for name, verdict in verdicts if name == policy.name), None)
     route = Route(
         policy=policy.name,
         rule=top.name if top else None,
@@ -164,7 +165,9 @@ def _filtered(
     dropped: list[Dropped] = []
     for entry, policy, path in flat:
         target = plan.targets[entry.target]
-        candidate = candidate_of(entry, policy, path, target, snapshot.request)
+        invoice = _for_one_request(plan.providers[target.provider].budgets)
+        there = replace(path, budgets=(*path.budgets, *invoice)) if invoice else path
+        candidate = candidate_of(entry, policy, there, target, snapshot.request)
         reason = _why_not(candidate, kept, snapshot, missing_key)
         if reason is None:
             kept[target.name] = candidate
@@ -193,9 +196,14 @@ def candidate_of(
         attempts_ceiling=path.ceiling.attempts,
         added_cost_nusd=path.ceiling.added_cost_nusd,
         budgets=tuple(budget for budget in path.budgets if budget.window != "request"),
-        per_request=tuple(budget for budget in path.budgets if budget.window == "request"),
+        per_request=_for_one_request(path.budgets),
         params=_with_allowance(params, path.ceiling.output_tokens),
     )
+
+
+def _for_one_request(budgets: Sequence[Budget]) -> tuple[Budget, ...]:
+    """Those that the request itself keeps count of, whoever set them: they are in no calendar window."""
+    return tuple(budget for budget in budgets if budget.window == "request")
 
 
 def _effective_params(

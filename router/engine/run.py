@@ -101,8 +101,10 @@ class Run:
             )
 
     def budgets(self, provider: str) -> tuple[Budget, ...]:
-        """The budgets of the caller and of the provider; those of policies stand in the candidate."""
-        return (*self.caller.budgets, *self.plan.providers[provider].budgets)
+        """The budgets of the caller and of the provider that the ledger keeps; those of policies, and those of one
+        request, stand in the candidate."""
+        both = (*self.caller.budgets, *self.plan.providers[provider].budgets)
+        return tuple(budget for budget in both if budget.window != "request")
 
     def has_key(self, key: Key) -> bool:
         """Whether this key can be used now; a transport that reaches no provider needs none."""

@@ -179,3 +179,9 @@ def test_an_own_timeout_and_params_of_a_target_win_over_its_policys() -> None:
     candidate = only(matched(plan(policy("main", own, lexical=lexical(params={"top_p": 1, "seed": 1})))))
     assert candidate.params == {"top_p": 0.5, "seed": 1}
     assert candidate.lexical.attempt_s == 2.0
+
+
+def test_the_rule_of_a_nested_policy_is_not_the_routes() -> None:
+    rule = Rule(name="long", when=(LONG,), entries=(entry("groq/big"),), place=PLACE)
+    whole = plan(policy("main", "openai/a", "spare"), policy("spare", "openai/b", rules=(rule,)))
+    assert matched(whole, tokens=2_000).route.rule is None

@@ -16,7 +16,7 @@ from router.errors import (
     StoreError,
     TargetsExhausted,
 )
-from router.plan import CacheRule, Ceiling, Condition, Limit, RetryRule, Rule
+from router.plan import CacheRule, Ceiling, Condition, Each, Limit, RetryRule, Rule
 from router.values import Kind, Usage
 from tests.build import PLACE, budget, entry, lexical, plan, policy, provider, target, tenant
 from tests.world import World
@@ -180,6 +180,25 @@ def test_per_request_bounds_the_sum_over_attempts() -> None:
     world = World(plan(capped), NeverAnswers())
     with pytest.raises(TargetsExhausted):
         world.call("hello")
+    assert len(world.rows()) == 1
+
+
+@pytest.mark.parametrize("owner", ["tenant:acme", "user:acme:ann", "provider:openai"])
+def test_per_request_holds_whoever_sets_it(owner: str) -> None:
+    one = 6 * 50 + 4_096 * 400
+    cap = budget(owner.replace("ann", "*"), 2 * one - 1, "request")
+    each = (Each(of="user", budgets=(cap,), limits=(), place=PLACE),) if owner.startswith("user") else ()
+    acme = tenant("acme", each=each, budgets=(cap,) if owner.startswith("tenant") else ())
+    whole = plan(policy("main", "openai/a"), tenants=(acme,))
+    if owner.startswith("provider"):
+        whole = replace(whole, providers={"openai": provider("openai", budgets=(cap,))})
+    world = World(whole, NeverAnswers())
+    with pytest.raises(TargetsExhausted) as caught:
+        world.call("hello", tenant="acme", user="ann")
+    assert [each.kind for each in caught.value.attempts] == [Kind.TIMEOUT, Kind.OVER_BUDGET]
+    assert [event.shortfalls[0].split(" has ")[0] for event in world.facts(ev.ReserveRefused)] == [
+        f"over budget: `{owner}`"
+    ]
     assert len(world.rows()) == 1
 
 
