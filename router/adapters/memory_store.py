@@ -2,8 +2,6 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 
 from router.adapters.accounts import limit_key
@@ -22,13 +20,12 @@ class MemoryStore:
         self._pid = os.getpid()
         self._slides: OrderedDict[str, tuple[float, Slide]] = OrderedDict()
 
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        """One atomic step. After a fork the lock is a new one: the old may have been held by a thread left behind."""
+    def step(self) -> Lock:
+        """The lock to hold for one atomic step. After a fork it is a new one: the old may have been held by a thread
+        left behind."""
         if self._pid != os.getpid():
             self._lock, self._pid = Lock(), os.getpid()
-        with self._lock:
-            yield
+        return self._lock
 
     def window(self, limit: Limit, *, now_s: float) -> Slide:
         kept = self._slides.get(limit_key(limit))

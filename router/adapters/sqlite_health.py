@@ -31,7 +31,7 @@ class SqliteHealth:
         return self._file.suspends
 
     async def read(self, names: Sequence[Name]) -> Mapping[Name, KeyHealth]:
-        return await self._file.step("health", partial(_read, names=names), begin="BEGIN")
+        return await self._file.step("health", partial(_read, names=names), begin="") if names else {}
 
     async def note(self, outcome: Outcome) -> None:
         names = [model_name(outcome), *([] if outcome.key is None else [(outcome.provider, outcome.key)])]
@@ -48,12 +48,12 @@ class SqliteHealth:
 
 
 def _read(cursor: sqlite3.Cursor, *, names: Sequence[Name]) -> dict[Name, KeyHealth]:
-    query = "SELECT failures, cooling_until_s FROM health WHERE provider = ? AND name = ?"
-    found = {name: cursor.execute(query, name).fetchone() for name in names}
+    """One statement, so one consistent read without a transaction around it."""
+    query = f"SELECT * FROM health WHERE {' OR '.join(['provider = ? AND name = ?'] * len(names))}"  # noqa: S608
+    found = cursor.execute(query, [part for name in names for part in name]).fetchall()
     return {
-        name: KeyHealth(failures=values[0], cooling_until_s=values[1])
-        for name, values in found.items()
-        if values is not None
+        (provider, name): KeyHealth(failures=failures, cooling_until_s=until_s)
+        for provider, name, failures, until_s in found
     }
 
 
