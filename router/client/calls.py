@@ -4,6 +4,7 @@ Arguments are Any below `build_request`: callers need not have checked their typ
 """
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from router.decide.params import CHAT_PARAMS, NOT_YET, param_fault
@@ -13,6 +14,7 @@ from router.plan import Plan
 from router.values import Message, Request
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+DEEPEST = 100
 ARGUMENTS = ("policy", "messages", "tenant", "team", "user", "session", "tags", "prefer", "only", "timeout")
 
 
@@ -71,6 +73,7 @@ def _messages(messages: Any) -> tuple[Message, ...]:
         )
     for position, message in enumerate(messages):
         _check_message(position, message)
+        _check_json(message, f"messages[{position}]")
     return tuple(dict(message) for message in messages)
 
 
@@ -126,4 +129,23 @@ def _params(params: Mapping[str, Any]) -> dict[str, Any]:
             known = (*CHAT_PARAMS, *ARGUMENTS)
             hint = "" if name in known or name in NOT_YET else did_you_mean(name, known)
             raise RequestError(fault + hint, help="parameters have OpenAI's names" if hint == "" else "")
+        _check_json(value, name)
     return kept
+
+
+def _check_json(value: Any, path: str, depth: int = 0) -> None:
+    """What is not JSON can be neither sent nor told apart: refuse it here, where it can be named."""
+    if depth > DEEPEST:
+        raise RequestError(f"`{path[:60]}...` is nested deeper than {DEEPEST} levels")
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            if not isinstance(key, str):
+                raise RequestError(f"`{path}` has the key `{key!a}`; keys are text")
+            _check_json(below, f"{path}.{key}", depth + 1)
+    elif isinstance(value, list | tuple):
+        for position, below in enumerate(value):
+            _check_json(below, f"{path}[{position}]", depth + 1)
+    elif isinstance(value, float) and not isfinite(value):
+        raise RequestError(f"`{path}` is `{value}`, which JSON does not know")
+    elif not isinstance(value, str | int | float | bool | None):
+        raise RequestError(f"`{path}` is of type `{type(value).__name__}`, which JSON does not know")

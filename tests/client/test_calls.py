@@ -1,0 +1,93 @@
+"""The form of a call: what is taken, and every refusal with its words."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from router.client.calls import build_request
+from router.errors import RequestError
+from router.plan import Settings
+from router.values import Request
+from tests.build import plan, policy
+
+PLAN = plan(policy("main", "openai/a"))
+
+
+def call(messages: Any = "hello", **fields: Any) -> Request:
+    params = fields.pop("params", {})
+    return build_request(PLAN, "r1", messages, **{"policy": "main", **fields}, params=params)
+
+
+def test_a_text_is_one_message_of_the_user() -> None:
+    assert call("hello").messages == ({"role": "user", "content": "hello"},)
+
+
+def test_messages_are_the_callers_no_more() -> None:
+    given = [{"role": "user", "content": "hello"}]
+    request = call(given)
+    given[0]["content"] = "changed"
+    assert request.messages[0]["content"] == "hello"
+
+
+def test_team_is_another_name_of_tenant() -> None:
+    assert call(team="acme").tenant == call(tenant="acme").tenant == "acme"
+    with pytest.raises(RequestError, match="`tenant` and `team` are one argument"):
+        call(tenant="acme", team="beta")
+
+
+def test_the_default_policy_is_the_settings() -> None:
+    whole = replace(PLAN, settings=Settings(default_policy="main"))
+    assert build_request(whole, "r1", "hi", params={}).policy == "main"
+    with pytest.raises(RequestError, match="this call names no policy"):
+        build_request(PLAN, "r1", "hi", params={})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"messages": []}, "must be a text or a list of at least one message"),
+        ({"messages": {"role": "user"}}, "must be a text or a list"),
+        ({"messages": iter(())}, "must be a text or a list"),
+        ({"messages": [1]}, r"`messages\[0\]` must be a mapping, not `int`"),
+        ({"messages": [{"role": "boss", "content": "x"}]}, r"`messages\[0\]` has role `boss`"),
+        ({"messages": [{"role": "user", "content": 3}]}, r"`messages\[0\].content` must be text or a list"),
+        (
+            {"messages": [{"role": "user", "content": "x", "extra": {1, 2}}]},
+            r"`messages\[0\].extra` is of type `set`",
+        ),
+        ({"tenant": ""}, "`tenant` must be printable text"),
+        ({"user": "a\nb"}, "`user` must be printable text"),
+        ({"user": 7}, "`user` must be printable text"),
+        ({"tags": "beta"}, "`tags` must be a list of texts, not `str`"),
+        ({"only": [1]}, "`only` must be printable text"),
+        ({"timeout": 0}, "`timeout` must be a number of seconds above 0"),
+        ({"timeout": float("nan")}, "`timeout` must be a number of seconds above 0"),
+        ({"timeout": "5s"}, "`timeout` must be a number of seconds above 0"),
+        ({"timeout": True}, "`timeout` must be a number of seconds above 0"),
+        ({"policy": 3}, "`policy` must be text, not `int`"),
+        ({"params": {"temprature": 1}}, r"unknown parameter `temprature` \(did you mean `temperature`\?\)"),
+        ({"params": {"stream": True}}, "`stream` is not supported by this version"),
+        ({"params": {"service_tier": "flex"}}, "`service_tier` is not supported by this version"),
+        ({"params": {"temperature": "hot"}}, "`temperature` must be int or float, not `str`"),
+        ({"params": {"temperature": True}}, "`temperature` must be int or float, not `bool`"),
+        ({"params": {"temperature": float("inf")}}, "`temperature` is `inf`, which JSON does not know"),
+        ({"params": {"max_tokens": 0}}, "`max_tokens` must be at least 1, not `0`"),
+        ({"params": {"logit_bias": {5: 1}}}, "`logit_bias` has the key `5`; keys are text"),
+        ({"params": {"api_key": "sk-x"}}, "unknown parameter `api_key`"),
+    ],
+)
+def test_what_is_not_a_call_is_refused_by_name(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        call(**fields)
+
+
+def test_what_is_nested_without_end_is_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(RequestError, match="nested deeper than 100 levels"):
+        call([{"role": "user", "content": endless}])
+
+
+def test_none_is_as_good_as_not_given() -> None:
+    assert call(params={"temperature": None, "stream": False}).params == {}
