@@ -105,7 +105,7 @@ def test_counters_are_apart_by_owner_unit_window_and_start(state: State) -> None
 
 def test_two_budgets_on_one_counter_are_the_same_money(state: State) -> None:
     twice = budget(amount=90)
-    assert granted(state, hold("a", charge(DAY, 60), charge(twice, 60)))
+    assert granted(state, hold("a", charge(DAY, 60), charge(twice, 30)))
     assert balance(state, DAY) == (0, 60)
     assert [
         each.budget for each in refused(state, hold("b", charge(DAY, 40), charge(twice, 40))).shortfalls

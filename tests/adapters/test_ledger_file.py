@@ -12,8 +12,10 @@ from router.adapters.clocks import ManualClock
 from router.adapters.memory_state import MemoryState
 from router.adapters.sqlite_schema import VERSION
 from router.adapters.sqlite_state import SqliteState
+from router.decide.sliding import KEPT
 from router.errors import StoreError
-from tests.adapters.states import NOW_S, balance, budget, charge, do, granted, hold, settlement
+from router.ports import Take
+from tests.adapters.states import NOW_S, balance, budget, charge, do, granted, hold, limit, settlement
 
 DAY = budget(amount=10**6)
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX systems")
@@ -152,6 +154,25 @@ def test_a_state_mends_once_its_file_does(state: SqliteState, path: Path) -> Non
     damage(state)
     path.unlink()
     assert granted(state, hold("a", charge(DAY, 1)))
+
+
+def test_a_step_that_fails_halfway_leaves_nothing(state: SqliteState) -> None:
+    """A number that SQLite can't hold is met after the row and the first counter were written."""
+    huge = budget("policy:cheap-fast", 2**80)
+    with pytest.raises(OverflowError):
+        do(state.ledger.reserve(hold("a", charge(DAY, 1), charge(huge, 2**70), worst_nusd=1)))
+    assert balance(state, DAY) == (0, 0)
+    assert do(state.ledger.rows()) == []
+    assert granted(state, hold("a", charge(DAY, 1)))
+
+
+def test_old_buckets_of_a_window_are_forgotten(state: SqliteState, path: Path) -> None:
+    tokens = limit(at_most=10**6)
+    for number in range(400):
+        assert granted(state, hold(f"a{number}", takes=[Take(limit=tokens, amount=1)], now_s=NOW_S + number))
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT count(*) FROM buckets").fetchone()[0] <= KEPT
+    connection.close()
 
 
 def test_many_rows_are_read_in_order(state: SqliteState) -> None:

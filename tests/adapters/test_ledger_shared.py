@@ -54,6 +54,15 @@ def path(tmp_path: Path) -> str:
     return str(tmp_path / "state" / "state.db")
 
 
+@pytest.fixture
+def often() -> Iterator[None]:
+    """Threads take turns as often as they can, so that a missing lock shows."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before_s)
+
+
 @contextmanager
 def at(path: str) -> Iterator[SqliteState]:
     state = SqliteState(path, SystemClock())
@@ -92,6 +101,7 @@ def assert_sound(state: State, path: str | None = None) -> None:
 # --- Threads ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("name", sorted(STATES))
 def test_eight_threads_never_reserve_more_than_there_is(name: str, tmp_path: Path) -> None:
     with opened(name, tmp_path) as state:
@@ -107,6 +117,7 @@ def test_eight_threads_never_reserve_more_than_there_is(name: str, tmp_path: Pat
         assert_sound(state)
 
 
+@pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("name", sorted(STATES))
 def test_eight_threads_that_end_what_they_begin_leave_nothing_over(name: str, tmp_path: Path) -> None:
     big = budget("tenant:acme", 10**9)
@@ -214,7 +225,36 @@ def in_child(work: Callable[[], None]) -> int:
 
 
 def exits_well(pid: int) -> bool:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    """Whether the child ends with 0; one that hangs is ended."""
+    ends_s = time.monotonic() + 10
+    while time.monotonic() < ends_s:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return False
+
+
+@needs_fork
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list open files")
+def test_no_connection_crosses_a_fork(path: str) -> None:
+    """SQLite's locks belong to the process, and a copy of its bookkeeping in a child would not know that."""
+    with at(path) as state:
+        assert granted(state, hold("a", charge(TEAM, NEEDED)))
+        assert open_files(path)
+
+        def child() -> None:
+            assert not open_files(path)
+
+        assert exits_well(in_child(child))
+        assert granted(state, hold("b", charge(TEAM, NEEDED)))
+
+
+def open_files(path: str) -> list[str]:
+    names = [str(descriptor.resolve()) for descriptor in Path("/proc/self/fd").iterdir()]
+    return [name for name in names if name.startswith(os.path.realpath(path))]
 
 
 @needs_fork

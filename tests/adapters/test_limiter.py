@@ -1,6 +1,7 @@
 """The contract of Limiter, for every implementation."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from math import inf
 from pathlib import Path
@@ -206,3 +207,22 @@ def test_never_more_at_once_than_permitted(name: str, moves: list[tuple[str, int
                 do(state.limiter.renew(request, lease_until_s=now_s + 20))
                 held[request] = now_s + 20
             assert used(state, of, now_s) == len(held) <= 3
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    at_most=st.integers(1, 5),
+    steps_s=st.lists(
+        st.sampled_from([0.0, 0.4, 20.0, 61.0, -5.0, -61.0, -130.0, -700.0, -1300.0]), max_size=40
+    ),
+)
+def test_all_implementations_answer_alike_whatever_the_clock_does(at_most: int, steps_s: list[float]) -> None:
+    of, now_s = rate(at_most), NOW_S
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        states = [stack.enter_context(opened(name, Path(folder))) for name in sorted(STATES)]
+        for number, step_s in enumerate(steps_s):
+            now_s += step_s
+            answers = [admit(state, f"r{number}", of, now_s=now_s) for state in states]
+            assert answers == answers[:1] * len(answers)
+            held = [used(state, of, now_s) for state in states]
+            assert held == held[:1] * len(held)
