@@ -324,6 +324,24 @@ def test_nested_policies_do_not_multiply_without_end() -> None:
     assert time.perf_counter() - started < 5.0
 
 
+def test_every_way_to_a_policy_is_looked_at() -> None:
+    """One way to `inner` is free of budgets; the other is not, and an unknown price would break it."""
+    document: dict[str, Any] = {
+        "version": 1,
+        "providers": {"openai": {}},
+        "policies": {
+            "outer": {"targets": [{"policy": "paid"}, {"policy": "free"}], "ceiling": {"output_tokens": 5}},
+            "free": {"targets": [{"policy": "inner"}]},
+            "paid": {"targets": [{"policy": "inner"}], "budget": {"per_day": "$1"}},
+            "inner": {"targets": ["openai/unpriced"]},
+        },
+        "tenants": {"acme": {"policies": ["outer"]}},
+    }
+    assert [found.code for found in load(document, Book()).problems] == ["unknown-price"]
+    document["policies"]["outer"]["targets"].reverse()
+    assert [found.code for found in load(document, Book()).problems] == ["unknown-price"]
+
+
 def modules_after(code: str) -> set[str]:
     heavy = ("yaml", "jsonschema", "litellm", "pydantic", "zoneinfo")
     watch = f"import sys\nprint(*(name for name in {heavy} if name in sys.modules))"
