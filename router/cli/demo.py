@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what a demo needs is imported after its first line is on th
     from router.cli.demo_progress import LiveLine
     from router.cli.demo_rows import Row
     from router.cli.demo_stage import Stage
+    from router.cli.demo_table import Widths
 
 
 @click.command("demo")
@@ -29,11 +30,12 @@ def run(out: Out) -> None:
     """
     say = out.remark if out.json else out.line
     say("router demo: three teams and a provider that misbehaves, all on this machine")
+    from router.cli.complete import quiet_log
     from router.cli.demo_next import next_commands
     from router.cli.demo_play import Watch, set_up, team_budgets
     from router.cli.demo_progress import LiveLine
 
-    with LiveLine() as live:
+    with quiet_log(), LiveLine() as live:
         watch = Watch(live)
         with set_up(say, live, watch) as stage:
             rows = _performed(out, stage, watch, live)
@@ -53,7 +55,7 @@ def _performed(out: Out, stage: "Stage", watch: "Watch", live: "LiveLine") -> "S
     """Play the story; each scene and row is told when it happens."""
     from router.cli.demo_play import play
     from router.cli.demo_story import STORY
-    from router.cli.demo_table import STYLES, header, remarks, row_line, widths_for
+    from router.cli.demo_table import header, widths_for
 
     widths = widths_for(STORY, stage.router.plan.targets, screen=width_of(sys.stdout))
     rows = []
@@ -62,18 +64,21 @@ def _performed(out: Out, stage: "Stage", watch: "Watch", live: "LiveLine") -> "S
         out.line(header(widths), dim=True)
     for scene, told in play(stage, STORY, watch):
         live.clear()
-        if out.json:
-            out.remark(scene.title)
-        else:
-            out.line(scene.title, bold=True)
+        (out.remark if out.json else out.line)(scene.title, bold=True)
         for row in told:
-            rows.append(row)
             live.clear()
+            rows.append(row)
             if not out.json:
-                out.line(row_line(row, widths), fg=STYLES[row.outcome])
-                for remark in remarks(row, widths):
-                    out.line(remark, dim=True)
+                _tell(out, row, widths)
     return rows
+
+
+def _tell(out: Out, row: "Row", widths: "Widths") -> None:
+    from router.cli.demo_table import STYLES, remarks, row_line
+
+    out.line(row_line(row, widths), fg=STYLES[row.outcome])
+    for remark in remarks(row, widths):
+        out.line(remark, dim=True)
 
 
 def _budgets(out: Out, found: "Sequence[TeamBudget]") -> None:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +54,11 @@ def state_of(policies: Path) -> Path:
 @contextmanager
 def staged(policies: Path, transport: LitellmTransport, sink: Sink) -> Iterator[Stage]:
     """A running fake provider, and a router of these policies that knows no other. Everything ends with it."""
-    plan, warnings = load_plan(policies)
-    with FakeProvider() as provider, _no_proxy_for(os.environ):
-        state = state_of(policies)
+    shipped, warnings = load_plan(policies)
+    with FakeProvider() as provider, _no_proxy():
+        plan, state = redirected(shipped, provider), state_of(policies)
         ports = build_ports(
-            redirected(plan, provider),
+            plan,
             suspends=False,
             state=f"sqlite:///{state}",
             cache=state.parent / "cache",
@@ -67,7 +67,7 @@ def staged(policies: Path, transport: LitellmTransport, sink: Sink) -> Iterator[
             sinks=(sink,),
             secrets=fake_secrets(plan),
         )
-        with Router(redirected(plan, provider), warnings, ports) as router:
+        with Router(plan, warnings, ports) as router:
             yield Stage(policies=policies, router=router, provider=provider)
 
 
@@ -89,9 +89,9 @@ def _mark(folder: Path) -> None:
 
 
 @contextmanager
-def _no_proxy_for(environ: Mapping[str, str]) -> Iterator[None]:
+def _no_proxy() -> Iterator[None]:
     """The fake provider is on this machine: a proxy that is set for the outside can't reach it."""
-    before = {name: environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
     os.environ.update(dict.fromkeys(before, "127.0.0.1"))
     try:
         yield
