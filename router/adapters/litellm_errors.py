@@ -203,7 +203,10 @@ def _unsent(error: Exception, exchange: Exchange, target: str) -> ProviderError:
     name = type(error).__name__
     said = " ".join(str(link) for link in _chain(error)).lower()
     if "no module named" in said or "pip install" in said:
-        lacks = "litellm lacks a package that this kind of provider needs"
+        module = re.search(r"no module named '([a-z0-9_.]+)'", said)
+        lacks = (
+            f"litellm lacks a package that it needs for this target{f' (`{module[1]}`)' if module else ''}"
+        )
         return _error(Kind.NOT_FOUND, lacks, exchange, target=target, sent=False)
     kind = Kind.AUTH if name == "AuthenticationError" or "api_key" in said else Kind.BAD_REQUEST
     return _error(

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -548,3 +549,10 @@ def run_python(code: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.mark.skipif(find_spec("mcp") is not None, reason="the package is there")
+def test_a_target_for_which_litellm_lacks_a_package_fails_unsent_and_names_it(provider):
+    error = asyncio.run(failure_of(AsyncLitellm(), call(provider=provider, model="o3-pro")))
+    assert (error.kind, error.sent) == (Kind.NOT_FOUND, False)
+    assert "(`mcp`)" in error.message
