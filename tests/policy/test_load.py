@@ -330,8 +330,8 @@ def test_every_way_to_a_policy_is_looked_at() -> None:
         "version": 1,
         "providers": {"openai": {}},
         "policies": {
-            "outer": {"targets": [{"policy": "paid"}, {"policy": "free"}], "ceiling": {"output_tokens": 5}},
-            "free": {"targets": [{"policy": "inner"}]},
+            "outer": {"targets": [{"policy": "paid"}, {"policy": "open"}], "ceiling": {"output_tokens": 5}},
+            "open": {"targets": [{"policy": "inner"}]},
             "paid": {"targets": [{"policy": "inner"}], "budget": {"per_day": "$1"}},
             "inner": {"targets": ["openai/unpriced"]},
         },
