@@ -46,8 +46,8 @@ def fit(
     the caller and of a provider."""
     kept, dropped = [], []
     for candidate in candidates:
-        guarded = bool(budgets_of(candidate.target.provider) or candidate.budgets or candidate.per_request)
-        reason = _why_not(candidate, estimates[candidate.target.name], guarded=guarded)
+        estimate = estimates[candidate.target.name]
+        reason = _too_long(candidate, estimate) or _without_promise(candidate, estimate, budgets_of)
         if reason is None:
             kept.append(candidate)
         else:
@@ -56,7 +56,7 @@ def fit(
     return tuple(kept), tuple(dropped)
 
 
-def _why_not(candidate: Candidate, estimate: InputEstimate, *, guarded: bool) -> tuple[str, str] | None:
+def _too_long(candidate: Candidate, estimate: InputEstimate) -> tuple[str, str] | None:
     target, ceiling = candidate.target, candidate.input_ceiling
     if target.context_tokens is not None and estimate.tokens > target.context_tokens:
         return (
@@ -65,9 +65,22 @@ def _why_not(candidate: Candidate, estimate: InputEstimate, *, guarded: bool) ->
         )
     if ceiling is not None and estimate.bound > ceiling:
         return "input_ceiling", f"the input may reach {estimate.bound} tokens, and the ceiling is {ceiling}"
-    if not guarded or (target.prices is not None and is_free(candidate)):
+    return None
+
+
+def _without_promise(
+    candidate: Candidate, estimate: InputEstimate, budgets_of: Callable[[str], Sequence[Budget]]
+) -> tuple[str, str] | None:
+    """Why nothing can be promised about the cost, where a hard budget asks for that promise."""
+    fault = _unbounded(candidate, estimate)
+    if fault is None or is_free(candidate):
         return None
-    if target.prices is None:
+    guarded = candidate.budgets or candidate.per_request or budgets_of(candidate.target.provider)
+    return fault if guarded else None
+
+
+def _unbounded(candidate: Candidate, estimate: InputEstimate) -> tuple[str, str] | None:
+    if candidate.target.prices is None:
         return "unknown_price", "its price is unknown, and a hard budget holds here"
     if estimate.unbounded and candidate.added_cost_nusd is None:
         added = ", ".join(estimate.unbounded)

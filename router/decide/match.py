@@ -39,30 +39,37 @@ class Matched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathTo:
-    """What has accumulated on the way down to a policy: ceilings as minima, budgets as a union."""
+    """What has accumulated on the way down to a policy: ceilings as minima, budgets as a union; those that the request
+    itself keeps count of stand apart, as they are in no calendar window."""
 
     policies: tuple[str, ...] = ()
     total_s: float = float("inf")
     ceiling: Ceiling = field(default_factory=Ceiling)
     budgets: tuple[Budget, ...] = ()
+    per_request: tuple[Budget, ...] = ()
 
     def into(self, policy: Policy) -> "PathTo":
         return PathTo(
             policies=(*self.policies, policy.name),
             total_s=min(self.total_s, policy.total_s),
             ceiling=_tighter(self.ceiling, policy.ceiling),
-            budgets=(*self.budgets, *policy.budgets),
+            budgets=(*self.budgets, *(each for each in policy.budgets if each.window != "request")),
+            per_request=(*self.per_request, *_for_one_request(policy.budgets)),
         )
 
 
 ROOT = PathTo()
 
 
+def _for_one_request(budgets: Sequence[Budget]) -> tuple[Budget, ...]:
+    return tuple(budget for budget in budgets if budget.window == "request")
+
+
 def match(plan: Plan, policy: Policy, caller: Caller, snapshot: Snapshot, missing_key: MissingKey) -> Matched:
     """Flatten the winning branch of `policy`. Raises RequestError where the call asks for what no ceiling allows."""
     verdicts: list[tuple[str, Verdict]] = []
     rejects: dict[str, str] = {}
-    root = PathTo(budgets=_for_one_request(caller.budgets))
+    root = PathTo(per_request=_for_one_request(caller.budgets))
     flat = _flatten(plan, policy, root.into(policy), snapshot, verdicts, rejects)
     candidates, dropped = _filtered(plan, _preferred(plan, flat, snapshot.request), snapshot, missing_key)
     total_s = min(policy.total_s, snapshot.request.timeout_s or float("inf"))
@@ -166,7 +173,7 @@ def _filtered(
     for entry, policy, path in flat:
         target = plan.targets[entry.target]
         invoice = _for_one_request(plan.providers[target.provider].budgets)
-        there = replace(path, budgets=(*path.budgets, *invoice)) if invoice else path
+        there = replace(path, per_request=(*path.per_request, *invoice)) if invoice else path
         candidate = candidate_of(entry, policy, there, target, snapshot.request)
         reason = _why_not(candidate, kept, snapshot, missing_key)
         if reason is None:
@@ -195,15 +202,10 @@ def candidate_of(
         output_tokens=min((bound for bound in bounds if bound is not None), default=None),
         attempts_ceiling=path.ceiling.attempts,
         added_cost_nusd=path.ceiling.added_cost_nusd,
-        budgets=tuple(budget for budget in path.budgets if budget.window != "request"),
-        per_request=_for_one_request(path.budgets),
+        budgets=path.budgets,
+        per_request=path.per_request,
         params=_with_allowance(params, path.ceiling.output_tokens),
     )
-
-
-def _for_one_request(budgets: Sequence[Budget]) -> tuple[Budget, ...]:
-    """Those that the request itself keeps count of, whoever set them: they are in no calendar window."""
-    return tuple(budget for budget in budgets if budget.window == "request")
 
 
 def _effective_params(
