@@ -1,5 +1,6 @@
 """`router demo`: the story it tells, that every figure in it is the ledger's, and that nothing of it stays running."""
 
+import io
 import json
 import os
 import shlex
@@ -17,7 +18,14 @@ from urllib.parse import urlsplit
 import pytest
 from click.testing import CliRunner
 
+from router import events as ev
 from router.cli.app import app
+from router.cli.demo_rows import Row
+from router.cli.demo_rows import told as told_row
+from router.cli.demo_story import Call, Scene
+from router.cli.demo_table import Widths, cost, remarks, row_line, widths_for
+from router.errors import BudgetExceeded, TargetsExhausted
+from router.values import Kind
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NANO, HAIKU, FLASH = "openai/gpt-5-nano", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-flash-lite"
@@ -406,3 +414,113 @@ def test_what_it_did_not_make_is_left_alone(
     assert made.name.startswith("router-demo-")
     assert (elsewhere / "keep").read_text() == "me"
     assert theirs.is_symlink() or theirs.is_file() or (theirs / "keep").read_text() == "me"
+
+
+# --- On a terminal ----------------------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    """A stream that a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_one_line_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    from router.cli.demo_progress import CLEAR, LiveLine
+
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with LiveLine(stream) as live:
+        live.show("loading")
+        live.show("a line that is wider than the screen")
+    assert stream.getvalue() == f"{CLEAR}loading{CLEAR}a line that is wide{CLEAR}"
+
+
+@pytest.mark.parametrize(("stream", "term"), [(io.StringIO(), "xterm"), (Terminal(), "dumb")])
+def test_elsewhere_nothing_is_written_over(
+    stream: io.StringIO, term: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from router.cli.demo_progress import LiveLine
+
+    monkeypatch.setenv("TERM", term)
+    with LiveLine(stream) as live:
+        live.show("loading")
+    assert stream.getvalue() == ""
+
+
+# --- Rows from events -------------------------------------------------------------------------------------------------
+
+NEW = {"number": 1, "scene": "a scene", "tenant": "acme", "user": None, "policy": "fast"}
+FACT = {"request_id": "r", "at_s": 0.0}
+
+
+def attempt_failed(id: str, target: str = NANO, **fields: Any) -> ev.AttemptFailed:
+    values = {"key": None, "kind": Kind.OVERLOADED, "status": 503, "retry_after_s": None, "duration_s": 0.1}
+    return ev.AttemptFailed(**FACT, attempt=id, target=target, message="", **{**values, **fields})
+
+
+def settled(id: str, cost_nusd: int | None) -> ev.Settled:
+    return ev.Settled(
+        **FACT, attempt=id, cost_nusd=cost_nusd, worst_nusd=9, how="reported", bound_exceeded=False
+    )
+
+
+def test_each_failure_is_charged_what_its_own_attempt_was() -> None:
+    events = [
+        attempt_failed("a"),
+        settled("a", 0),
+        attempt_failed("b", kind=Kind.TIMEOUT, status=None),
+        settled("b", 7),
+        settled("c", 5),
+        ev.RequestAnswered(**FACT, target=HAIKU, cached=False, cost_nusd=5, attempts=3, duration_s=0.3),
+    ]
+    row = told_row(Row(**NEW), events, None)
+    assert [each.charged_nusd for each in row.setbacks] == [0, 7]
+    assert (row.cost_nusd, row.outcome, row.target, row.duration_s) == (12, "answered", HAIKU, 0.3)
+
+
+def test_a_model_without_a_price_costs_nothing_in_the_table() -> None:
+    assert told_row(Row(**NEW), [settled("a", None)], None).cost_nusd == 0
+
+
+def test_what_did_not_fit_a_budget_is_a_setback_before_an_answer_and_the_message_of_a_refusal() -> None:
+    refused = ev.ReserveRefused(**FACT, target=NANO, worst_nusd=9, shortfalls=("too dear",), seq=1)
+    fell = ev.FellBack(**FACT, from_target=NANO, to_target=HAIKU, kind=Kind.OVER_BUDGET)
+    sent = ev.AttemptSent(**FACT, attempt="a", target=HAIKU, key=None, timeout_s=1.0)
+    answered = ev.RequestAnswered(**FACT, target=HAIKU, cached=False, cost_nusd=5, attempts=1, duration_s=0.3)
+    row = told_row(Row(**NEW), [refused, fell, sent, answered], None)
+    assert list(remarks(row, WIDTHS)) == ["          after gpt-5-nano: over_budget, not sent: next target"]
+    error = BudgetExceeded("over budget", budget="tenant:acme", needed=9, available=1, resets_at_s=None)
+    stopped = told_row(Row(**NEW), [refused], error)
+    assert stopped.outcome == "refused"
+    assert list(remarks(stopped, WIDTHS)) == ["          over budget"]
+
+
+# --- Lines of the table -----------------------------------------------------------------------------------------------
+
+WIDTHS = Widths(tenant=6, policy=6, target=30, screen=80)
+
+
+def test_costs_are_as_fine_as_the_eye_needs() -> None:
+    assert [cost(nusd) for nusd in (0, 15_400, 999_999_999, 1_500_000_000, -2_000)] == [
+        "$0",
+        "$0.000015",
+        "$1.000000",
+        "$1.50",
+        "$-0.000002",
+    ]
+
+
+def test_a_narrow_screen_wraps_what_failed_and_no_row_is_cut() -> None:
+    story = [Scene(title="", calls=(Call(tenant="acme", asks="?", policy="fast"),))]
+    narrow = widths_for(story, [HAIKU], screen=20)
+    sent = ev.AttemptSent(**FACT, attempt="a", target=NANO, key=None, timeout_s=1.0)
+    failures = [sent, attempt_failed("a", retry_after_s=30.0)] * 3
+    row = told_row(Row(**NEW), failures, TargetsExhausted("no", attempts=()))
+    lines = list(remarks(row, narrow))
+    assert max(map(len, lines)) <= 60
+    assert " ".join(lines[0].split()) == "after gpt-5-nano: overloaded 503, asked to wait"
+    assert len(lines) == 6
+    assert "no answer: TargetsExhausted" in row_line(row, narrow)
