@@ -262,7 +262,7 @@ def everything() -> dict[str, Any]:
                 "fall_back_on": ["timeout"],
                 "retry": {"attempts": 3, "backoff": "linear", "base": "1s", "max": "4s", "on": ["timeout"]},
                 "timeout": {"total": "20s", "attempt": "4s"},
-                "ceiling": {"input_tokens": "1k", "output_tokens": 300, "attempts": 7},
+                "ceiling": {"input_tokens": "1k", "output_tokens": 300, "attempts": 7, "added_cost": "$0.05"},
                 "cache": {"ttl": "5m", "scope": "user", "sampled": True},
                 "budget": budget,
                 "params": {"temperature": 0.5},
