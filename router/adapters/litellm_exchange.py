@@ -65,6 +65,7 @@ class Exchange:
     async def send(self, request: "httpx.Request") -> "httpx.Response":
         """Send `request` on the transport's own wire. Raises what the wire raises, and WireRefusal."""
         self._admit(request)
+        self._stay(request)
         self.sends += 1
         self.failure = None
         token = EXCHANGE.set(None)  # the wire below is one of litellm's classes: it must not come back here
@@ -91,11 +92,22 @@ class Exchange:
     async def close(self) -> None:
         """Close the socket of the response, if one is open. Idempotent."""
         self.stop()
-        if self.response is not None and not self.response.is_closed:
+        if self.response is not None and self.response.is_closed:
+            return
+        if self.response is not None:
             with suppress(Exception):  # a socket that is already broken is closed
                 await self.response.aclose()
         for _ in range(2):  # the loop closes a file descriptor in the turn after it was asked to
             await asyncio.sleep(0)
+
+    def _stay(self, request: "httpx.Request") -> None:
+        """A redirect is followed within its own origin only: clients drop `Authorization` on the way to another host,
+        and carry the keys that Anthropic, Google and Azure read from headers of their own there, with the prompt."""
+        before = self.response
+        if before is not None and before.is_redirect and _origin(before.request) != _origin(request):
+            why = "the provider redirects to another address, which is sent neither the key nor the request"
+            self.failure = WireRefusal(f"{why}; if it moved, `base_url` says where", kind=Kind.NOT_FOUND)
+            raise self.failure
 
     def _admit(self, request: "httpx.Request") -> None:
         """One request per call: a second one to the same place is refused, unless the first was a redirect."""
@@ -108,6 +120,10 @@ class Exchange:
         if place in self._posted and not redirected:
             raise self.failure or WireRefusal("litellm would have sent the request a second time")
         self._posted.add(place)
+
+
+def _origin(request: "httpx.Request") -> tuple[str, str, int | None]:
+    return request.url.scheme, request.url.host, request.url.port
 
 
 EXCHANGE: ContextVar[Exchange | None] = ContextVar("router_exchange", default=None)

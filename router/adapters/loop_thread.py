@@ -73,12 +73,16 @@ async def _awaited(farewell: Callable[[], Awaitable[None]]) -> None:
 
 
 class ThreadPending:
-    """A Pending of the blocking form: the inner one, once the loop has begun it, and a future that ends with it."""
+    """A Pending of the blocking form: the inner one, once the loop has begun it, and a future that ends with it.
 
-    __slots__ = ("future", "inner", "owner")
+    `whole`: its result is all there is, so nothing of it is left on the wire once the future has ended.
+    """
 
-    def __init__(self, owner: Transport) -> None:
+    __slots__ = ("future", "inner", "owner", "whole")
+
+    def __init__(self, owner: Transport, *, whole: bool) -> None:
         self.owner = owner
+        self.whole = whole
         self.inner: Pending | None = None
         self.future: futures.Future[None] = futures.Future()
 
@@ -93,6 +97,7 @@ class ThreadedTransport:
         self._inner = make()
         self._thread: LoopThread | None = None
         self._making = threading.Lock()
+        self._ready: Transport | None = None
         self._of_the_parent: list[Any] = []
 
     @property
@@ -104,15 +109,18 @@ class ThreadedTransport:
         return self._inner.realm
 
     async def ready(self, timeout_s: float) -> bool:
-        return self._run(self._here().ready(timeout_s))
+        inner = self._here()
+        if self._ready is not inner and self._run(inner.ready(timeout_s)):
+            self._ready = inner  # asked once: every question to the loop costs two switches of threads
+        return self._ready is inner
 
     def start(self, call: WireCall) -> ThreadPending:
         inner = self._here()
-        return self._launch(inner, lambda: inner.start(call))
+        return self._launch(inner, lambda: inner.start(call), whole=not call.stream)
 
     def next(self, stream: WireStream) -> ThreadPending:
         inner = self._here()
-        return self._launch(inner, lambda: inner.next(stream))
+        return self._launch(inner, lambda: inner.next(stream), whole=False)
 
     async def wait(self, pendings: Sequence[Pending], timeout_s: float) -> Pending | None:
         mine = cast(Sequence[ThreadPending], pendings)
@@ -134,7 +142,8 @@ class ThreadedTransport:
 
     async def cancel(self, pending: Pending) -> None:
         mine = cast(ThreadPending, pending)
-        if mine.owner is self._here():  # else it went with the parent process
+        left = not (mine.whole and mine.future.done())
+        if left and mine.owner is self._here():  # else it went with the parent process
             self._run(_cancel(mine))
 
     async def close(self, stream: WireStream) -> None:
@@ -145,8 +154,8 @@ class ThreadedTransport:
         if thread is not None and thread.pid == os.getpid():
             thread.stop()
 
-    def _launch(self, inner: Transport, begin: Callable[[], Pending]) -> ThreadPending:
-        pending = ThreadPending(inner)
+    def _launch(self, inner: Transport, begin: Callable[[], Pending], *, whole: bool) -> ThreadPending:
+        pending = ThreadPending(inner, whole=whole)
         pending.future = self._loop_thread().submit(_see_through(inner, begin, pending))
         return pending
 
@@ -181,6 +190,8 @@ async def _see_through(inner: Transport, begin: Callable[[], Pending], pending: 
     pending.inner = begun = begin()
     while await inner.wait([begun], 3600.0) is None:
         pass
+    if pending.whole:
+        await inner.cancel(begun)  # here, while the loop is at it: the caller's own need not come
 
 
 async def _cancel(pending: ThreadPending) -> None:
