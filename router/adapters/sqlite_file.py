@@ -87,7 +87,7 @@ class SqliteFile:
             while True:
                 try:
                     return self._once(self._opened(), work, begin)
-                except (sqlite3.Error, ForeignFile, OSError) as error:
+                except (sqlite3.Error, ForeignFile, OSError, OverflowError) as error:
                     if not _is_busy(error):
                         self._close()  # whatever it is, the next step begins with a fresh look at the file
                         raise self._explained(error, port) from error

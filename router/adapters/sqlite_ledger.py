@@ -51,9 +51,11 @@ class SqliteLedger:
     async def reserve(self, hold: Hold) -> Granted | Refused:
         counters = [counter_key(charge.counter) for charge in hold.charges]
         windows = [limit_key(take.limit) for take in hold.takes]
-        numbers = await self._names.numbers("ledger", counters + windows)
-        names = _Names(numbers[: len(counters)], numbers[len(counters) :])
-        return await self._file.step("ledger", lambda cursor: _reserve(cursor, hold, names))
+
+        def work(cursor: sqlite3.Cursor, numbers: list[int]) -> Granted | Refused:
+            return _reserve(cursor, hold, _Names(numbers[: len(counters)], numbers[len(counters) :]))
+
+        return await self._names.step("ledger", counters + windows, work)
 
     async def mark_sent(self, id: str, *, now_s: float) -> None:
         def work(cursor: sqlite3.Cursor) -> None:

@@ -28,12 +28,13 @@ class SqliteLimiter:
     async def admit(
         self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
     ) -> LimitFull | None:
-        numbers = await self._names.numbers("limiter", [limit_key(take.limit) for take in takes])
-        # One take per limit is counted: the same limit met twice is the same request.
-        named = dict(zip(numbers, takes, strict=True))
-        return await self._file.step(
-            "limiter", lambda cursor: _admit(cursor, id, named, now_s, now_s + lease_s)
-        )
+        keys = [limit_key(take.limit) for take in takes]
+
+        def work(cursor: sqlite3.Cursor, numbers: list[int]) -> LimitFull | None:
+            # One take per limit is counted: the same limit met twice is the same request.
+            return _admit(cursor, id, dict(zip(numbers, takes, strict=True)), now_s, now_s + lease_s)
+
+        return await self._names.step("limiter", keys, work)
 
     async def renew(self, id: str, *, lease_until_s: float) -> None:
         change = "UPDATE permits SET until_s = max(until_s, ?) WHERE id = ?"

@@ -159,7 +159,7 @@ def test_a_state_mends_once_its_file_does(state: SqliteState, path: Path) -> Non
 def test_a_step_that_fails_halfway_leaves_nothing(state: SqliteState) -> None:
     """A number that SQLite can't hold is met after the row and the first counter were written."""
     huge = budget("policy:cheap-fast", 2**80)
-    with pytest.raises(OverflowError):
+    with pytest.raises(StoreError, match="too large"):
         do(state.ledger.reserve(hold("a", charge(DAY, 1), charge(huge, 2**70), worst_nusd=1)))
     assert balance(state, DAY) == (0, 0)
     assert do(state.ledger.rows()) == []
@@ -173,6 +173,16 @@ def test_old_buckets_of_a_window_are_forgotten(state: SqliteState, path: Path) -
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM buckets").fetchone()[0] <= KEPT
     connection.close()
+
+
+def test_a_file_that_is_gone_is_begun_anew_with_nothing_remembered_of_it(state: SqliteState, path: Path) -> None:
+    other = budget("tenant:other", 10**6)
+    assert granted(state, hold("a", charge(DAY, 5), charge(other, 5)))
+    do(state.aclose())
+    path.unlink()
+    assert granted(state, hold("b", charge(other, 7)))
+    assert granted(state, hold("c", charge(DAY, 9)))
+    assert (balance(state, other), balance(state, DAY)) == ((0, 7), (0, 9))
 
 
 def test_many_rows_are_read_in_order(state: SqliteState) -> None:
