@@ -1,6 +1,7 @@
 """`router check`: every problem of every file, in one run."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def command(out: Out, path: Path | None, policies: Path | None, strict: bool) ->
     from router.adapters.price_file import PriceFile
     from router.policy.load import load
 
-    loaded = load(policies_at(path or policies), PriceFile.load())
+    loaded = load(policies_at(path or policies), PriceFile.load(), today=datetime.now(tz=UTC).date())
     found = loaded.problems  # sorted by place
     counts = Counter(problem.severity for problem in found)
     fails = loaded.plan is None or bool(strict and counts["warning"])

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,12 @@ def load_plan(policies: str | PathLike[str] | Mapping[str, Any]) -> tuple[Plan, 
     from router.adapters.price_file import PriceFile
     from router.policy.load import load
 
-    loaded = load(policies, PriceFile.load())
+    loaded = load(policies, PriceFile.load(), today=datetime.now(tz=UTC).date())
     if loaded.plan is None:
         raise PolicyError(loaded.problems)
-    for problem in loaded.problems:
+    for problem in loaded.warnings:
         logging.getLogger("router").warning("%s", problem)
-    return loaded.plan, tuple(loaded.problems)
+    return loaded.plan, loaded.warnings
 
 
 def build_ports(
