@@ -155,8 +155,7 @@ def row_cost_nusd(state: State, worst_nusd: int, ending: Settlement | None) -> i
 def change(part: Part[K], before: State, after: State, ending: Settlement | None) -> tuple[int, int]:
     """By how much (settled, reserved) of a counter change when a row goes from `before`, unsettled, to `after`."""
     settled, reserved = held(after, part.unit, part.needed, ending)
-    had_settled, had_reserved = held(before, part.unit, part.needed, None)
-    return settled - had_settled, reserved - had_reserved
+    return (settled - part.needed, reserved) if before == "expired" else (settled, reserved - part.needed)
 
 
 def held_now(

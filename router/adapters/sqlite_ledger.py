@@ -207,8 +207,7 @@ def _begin(cursor: sqlite3.Cursor, hold: Hold, names: _Names, found: _Found, roo
         raise accounts.known_row(hold.id) from None
     cursor.executemany(ADD_RESERVED, [(part.key, part.needed) for part in parts])
     newest = {name: newest for name, (_, newest) in zip(names.windows, found.windows, strict=True)}
-    for take in takes:
-        sqlite_windows.add(cursor, take.key, take.at, take.amount, newest[take.key])
+    sqlite_windows.add(cursor, takes, newest)
 
 
 def _end(

@@ -6,7 +6,7 @@ from math import inf
 from typing import NamedTuple
 
 from router.adapters import sqlite_windows
-from router.adapters.accounts import limit_key
+from router.adapters.accounts import Taken, limit_key
 from router.adapters.sqlite_file import SqliteFile
 from router.adapters.sqlite_names import SqliteNames, known_number
 from router.decide.sliding import permit_wait_s
@@ -31,8 +31,7 @@ class SqliteLimiter:
         keys = [limit_key(take.limit) for take in takes]
 
         def work(cursor: sqlite3.Cursor, numbers: list[int]) -> LimitFull | None:
-            # One take per limit is counted: the same limit met twice is the same request.
-            return _admit(cursor, id, dict(zip(numbers, takes, strict=True)), now_s, now_s + lease_s)
+            return _admit(cursor, id, list(zip(numbers, takes, strict=True)), now_s, now_s + lease_s)
 
         return await self._names.step("limiter", keys, work)
 
@@ -68,31 +67,38 @@ class _Room(NamedTuple):
 
 
 def _admit(
-    cursor: sqlite3.Cursor, id: str, takes: Mapping[int, Take], now_s: float, until_s: float
+    cursor: sqlite3.Cursor, id: str, takes: Sequence[tuple[int, Take]], now_s: float, until_s: float
 ) -> LimitFull | None:
-    rooms = {name: _room(cursor, id, name, take, now_s) for name, take in takes.items()}
+    rooms = [_room(cursor, id, name, take, now_s) for name, take in takes]
     full = [
-        LimitFull(
-            limit=takes[name].limit, retry_after_s=inf if room.retry_after_s is None else room.retry_after_s
-        )
-        for name, room in rooms.items()
+        LimitFull(limit=take.limit, retry_after_s=inf if room.retry_after_s is None else room.retry_after_s)
+        for (_, take), room in zip(takes, rooms, strict=True)
         if room.retry_after_s != 0.0
     ]
     if full:
         return max(full, key=lambda each: each.retry_after_s)
-    for name, take in takes.items():
-        if take.limit.unit == "concurrent_requests":
-            cursor.execute("DELETE FROM permits WHERE name = ? AND until_s <= ?", (name, now_s))
-            cursor.execute(
-                "INSERT OR REPLACE INTO permits VALUES (?, ?, ?, ?)", (id, name, take.amount, until_s)
-            )
+    once = {name: (take, room) for (name, take), room in zip(takes, rooms, strict=True)}
+    rates: list[Taken[int]] = []
+    for name, (take, room) in once.items():
+        if _is_permit(take):
+            _permit(cursor, id, name, take.amount, now_s, until_s)
         else:
-            sqlite_windows.add(cursor, name, rooms[name].at, take.amount, rooms[name].newest)
+            rates.append(Taken(name, take.limit.unit, room.at, take.amount))
+    sqlite_windows.add(cursor, rates, {name: room.newest for name, (_, room) in once.items()})
     return None
 
 
+def _permit(cursor: sqlite3.Cursor, id: str, name: int, amount: int, now_s: float, until_s: float) -> None:
+    cursor.execute("DELETE FROM permits WHERE name = ? AND until_s <= ?", (name, now_s))
+    cursor.execute("INSERT OR REPLACE INTO permits VALUES (?, ?, ?, ?)", (id, name, amount, until_s))
+
+
+def _is_permit(take: Take) -> bool:
+    return take.limit.unit == "concurrent_requests"
+
+
 def _room(cursor: sqlite3.Cursor, id: str, name: int, take: Take, now_s: float) -> _Room:
-    if take.limit.unit == "concurrent_requests":
+    if _is_permit(take):
         others = _live(cursor, name, now_s, besides=id)
         return _Room(permit_wait_s(others, take.limit.at_most, take.amount, now_s=now_s))
     room, newest = sqlite_windows.read_room(cursor, name, take, now_s)
@@ -108,6 +114,7 @@ def _used(cursor: sqlite3.Cursor, limit: Limit, now_s: float) -> int:
     name = known_number(cursor, limit_key(limit))
     if name is None:
         return 0
-    if limit.unit == "concurrent_requests":
+    take = Take(limit=limit, amount=0)
+    if _is_permit(take):
         return sum(amount for amount, _ in _live(cursor, name, now_s))
-    return sqlite_windows.read_room(cursor, name, Take(limit=limit, amount=0), now_s)[0].held
+    return sqlite_windows.read_room(cursor, name, take, now_s)[0].held

@@ -14,7 +14,6 @@ USAGE_FIELDS = tuple(field.name for field in fields(Usage) if field.name != "rep
 
 INSERT = "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SELECT_ROWS = "SELECT * FROM attempts WHERE seq > ? AND reserved_at_s >= ? ORDER BY seq LIMIT ?"
-_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def attempt_values(
@@ -67,8 +66,10 @@ def takes_from(text: str) -> list[Taken[int]]:
 def usage_text(usage: Usage | None) -> str | None:
     if usage is None:
         return None
-    known: dict[str, int] = {name: count for name in USAGE_FIELDS if (count := getattr(usage, name))}
-    return _to_json(known if usage.reported else {**known, "reported": False})
+    known = [f'"{name}":{count}' for name in USAGE_FIELDS if (count := getattr(usage, name))]
+    if not usage.reported:
+        known.append('"reported":false')
+    return "{" + ",".join(known) + "}"
 
 
 def row_from(values: dict[str, Any], keys: Mapping[int, str]) -> Row:

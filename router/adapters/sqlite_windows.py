@@ -1,8 +1,9 @@
 """Sliding windows in a state file: one row per bucket in which something was taken."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from router.adapters.accounts import Taken
 from router.decide.sliding import BUCKETS, KEPT, Room, bucket_of, moved, room, slide_of
 from router.ports import Take
 
@@ -32,11 +33,13 @@ def room_of(
     return room(slide, limit.window_s, limit.at_most, take.amount, now_s=now_s)
 
 
-def add(cursor: sqlite3.Cursor, name: int, at: int, amount: int, newest: int | None) -> None:
-    """Count `amount` in bucket `at`. With each new bucket those are forgotten that can't matter any more."""
-    cursor.execute(ADD, (name, at, amount))
-    if newest is not None and not newest - BUCKETS <= at <= newest:
-        cursor.execute(FORGET, (name, at - KEPT, at))
+def add(cursor: sqlite3.Cursor, taken: Sequence[Taken[int]], newest: Mapping[int, int | None]) -> None:
+    """Count what was taken. With each new bucket those are forgotten that can't matter any more."""
+    cursor.executemany(ADD, [(take.key, take.at, take.amount) for take in taken])
+    for take in taken:
+        last = newest[take.key]
+        if last is not None and not last - BUCKETS <= take.at <= last:
+            cursor.execute(FORGET, (take.key, take.at - KEPT, take.at))
 
 
 def read_room(cursor: sqlite3.Cursor, name: int, take: Take, now_s: float) -> tuple[Room, int | None]:

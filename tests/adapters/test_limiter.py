@@ -131,6 +131,15 @@ def test_an_edited_amount_keeps_the_count(state: State) -> None:
     assert admit(state, "e", rate(2)) is not None
 
 
+def test_one_limit_met_twice_is_counted_once_and_held_to_both_amounts(state: State) -> None:
+    assert admit(state, "a", rate(1), rate(5), concurrency(1), concurrency(5)) is None
+    assert [used(state, each) for each in (rate(5), concurrency(5))] == [1, 1]
+    for strict, loose in ((rate(1), rate(5)), (concurrency(1), concurrency(5))):
+        full = admit(state, "b", strict, loose)
+        assert full is not None
+        assert full.limit == strict
+
+
 def test_windows_are_apart_by_owner_unit_and_length(state: State) -> None:
     first = rate(1)
     others = [
