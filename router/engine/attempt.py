@@ -30,20 +30,21 @@ async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
     """Try one candidate with one key. What does not fit a budget or limit is a failure that was never sent."""
     candidate = route.candidates[step.index]
     hold = _hold(run, route, candidate)
+    call = _wire_call(run, candidate, hold, step)
     refused = await _reserve(run, candidate, hold)
     if refused is not None:
         return Failure(index=step.index, key=step.key, kind=refused, sent=False)
     await _mark_sent(run, hold)
-    transport, started_s = run.ports.transport, run.ports.clock.mono_s()
-    run.emit(ev.AttemptSent, attempt=hold.id, target=hold.target, key=step.key, timeout_s=step.timeout_s)
-    pending = transport.start(_wire_call(run, candidate, hold, step))
+    started_s, pending = run.ports.clock.mono_s(), None
     try:
+        run.emit(ev.AttemptSent, attempt=hold.id, target=hold.target, key=step.key, timeout_s=step.timeout_s)
+        pending = run.ports.transport.start(call)
         wire = await _outcome(run, hold, step, pending)
     except ProviderError as error:
         await _failed(run, candidate, hold, step, error, run.ports.clock.mono_s() - started_s)
         return Failure(index=step.index, key=step.key, kind=error.kind, retry_after_s=error.retry_after_s)
-    except BaseException:  # cancelled or interrupted: what has left may have been worked on, and billed
-        await _settle(run, candidate, hold, settle.interrupted(hold.worst_nusd, sent=transport.sent(pending)))
+    except BaseException:
+        await _given_up(run, candidate, hold, pending)
         raise
     return await _answered(run, route, step, hold, wire, run.ports.clock.mono_s() - started_s)
 
@@ -270,6 +271,18 @@ async def _failed(
             sent=error.sent,
         )
     )
+
+
+async def _given_up(run: Run, candidate: Candidate, hold: Hold, pending: Pending | None) -> None:
+    """Cancelled or interrupted: what has left may have been worked on, and billed. `pending` None: while it was handed
+    over, so it may have left."""
+    transport = run.ports.transport
+    try:
+        if pending is not None:
+            await transport.cancel(pending)
+    finally:
+        sent = pending is None or transport.sent(pending)
+        await _settle(run, candidate, hold, settle.interrupted(hold.worst_nusd, sent=sent))
 
 
 async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.Ending) -> None:
