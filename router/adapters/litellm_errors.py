@@ -302,7 +302,7 @@ def _codes(body: str) -> Iterator[str]:
 
 
 def _levels(body: str) -> Iterator[Mapping[str, Any]]:
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):  # brackets without end are no JSON to speak of either
         top = json.loads(body)
         top = top[0] if isinstance(top, list) and top else top
         if isinstance(top, dict):

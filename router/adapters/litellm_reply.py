@@ -33,6 +33,11 @@ _NOT_OPENAI = ("provider_specific_fields", "stream_options", "thinking_blocks_in
 _SERVER_SIDE = "srvtoolu_"
 """Anthropic's mark of a tool that it ran itself: the caller has nothing to answer."""
 
+_MOST_TOKENS = 10**9
+"""No answer has more: such a count, like a negative one, is no report, and the answer is counted here instead."""
+
+_CACHE_COUNTS = ("cache_read_input_tokens", "cache_creation_input_tokens")
+
 _HEADERS = frozenset({"retry-after", "retry-after-ms", "x-should-retry", "date"})
 _HEADER_STARTS = ("x-ratelimit-", "anthropic-ratelimit-")
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-ms-request-id")
@@ -57,13 +62,15 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 
 def reply_of(response: Any, headers: Mapping[str, str]) -> WireReply:
-    """A whole answer. Raises what a response of another shape raises."""
+    """A whole answer. Raises what a response of another shape raises, one without any choice included."""
     choices = tuple(_choice(choice) for choice in response.choices)
+    if not choices:
+        raise ValueError("an answer without choices")
     return WireReply(
         choices=choices,
         usage=merged_usage([getattr(response, "usage", None)]),
         model=response.model or "",
-        finish_reason=choices[0]["finish_reason"] if choices else "stop",
+        finish_reason=choices[0]["finish_reason"],
         headers=useful_headers(headers),
         provider_request_id=request_id(headers),
     )
@@ -109,26 +116,27 @@ def merged_usage(parts: Iterable[Any]) -> Usage | None:
 
 
 def _counts(usage: Any) -> dict[str, int]:
-    if usage is None:
+    read, wrote = (getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens"))
+    if not _can_be(read or 0) or not _can_be(wrote or 0):
         return {}
     prompt, completion = (
         _details(usage, "prompt_tokens_details"),
         _details(usage, "completion_tokens_details"),
     )
-    read, wrote = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-    reasoning = completion.get("reasoning_tokens") or 0
-    if reasoning and _count(usage, "total_tokens") == read + wrote + reasoning:
+    read, wrote = read or 0, wrote or 0
+    reasoning = _part(completion, "reasoning_tokens")
+    if reasoning and getattr(usage, "total_tokens", None) == read + wrote + reasoning:
         wrote += reasoning  # xAI counts it beside the completion
+    beside = {name: getattr(usage, name, None) for name in _CACHE_COUNTS}
     return {
         "input_tokens": read,
         "output_tokens": wrote,
-        "cached_input_tokens": prompt.get("cached_tokens") or _count(usage, "cache_read_input_tokens"),
-        "cache_write_tokens": prompt.get("cache_creation_tokens")
-        or _count(usage, "cache_creation_input_tokens"),
-        "audio_input_tokens": prompt.get("audio_tokens") or 0,
-        "image_input_tokens": prompt.get("image_tokens") or 0,
+        "cached_input_tokens": _part(prompt, "cached_tokens") or _part(beside, _CACHE_COUNTS[0]),
+        "cache_write_tokens": _part(prompt, "cache_creation_tokens") or _part(beside, _CACHE_COUNTS[1]),
+        "audio_input_tokens": _part(prompt, "audio_tokens"),
+        "image_input_tokens": _part(prompt, "image_tokens"),
         "reasoning_tokens": reasoning,
-        "audio_output_tokens": completion.get("audio_tokens") or 0,
+        "audio_output_tokens": _part(completion, "audio_tokens"),
     }
 
 
@@ -139,9 +147,13 @@ def _details(usage: Any, name: str) -> Mapping[str, Any]:
     return details if isinstance(details, dict) else details.model_dump(exclude_none=True)
 
 
-def _count(usage: Any, name: str) -> int:
-    count = getattr(usage, name, None)
-    return count if isinstance(count, int) else 0
+def _part(counts: Mapping[str, Any], name: str) -> int:
+    count = counts.get(name) or 0
+    return count if _can_be(count) else 0
+
+
+def _can_be(count: object) -> bool:
+    return isinstance(count, int) and 0 <= count <= _MOST_TOKENS
 
 
 # --- Streams --------------------------------------------------------------------------------------------------------

@@ -249,7 +249,9 @@ def _usage(call: WireCall, says: Says) -> Usage | None:
         return None
     if says.usage is not None:
         return says.usage
-    read = sum(len(str(message.get("content") or "").encode()) for message in call.messages)
+    read = sum(
+        len(str(message.get("content") or "").encode("utf-8", "surrogatepass")) for message in call.messages
+    )
     allowed = call.params.get("max_completion_tokens") or call.params.get("max_tokens") or math.inf
     wrote = min(len(says.text.encode()) // 4 + 1, allowed)
     return Usage(input_tokens=read // 4 + 1, output_tokens=int(wrote))

@@ -14,6 +14,7 @@ from router.plan import Plan
 from router.values import Message, Request
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+LONGEST_S = 1e9
 DEEPEST = 100
 ARGUMENTS = ("policy", "messages", "tenant", "team", "user", "session", "tags", "prefer", "only", "timeout")
 
@@ -60,7 +61,7 @@ def _policy(plan: Plan, policy: Any) -> str:
         )
     if not isinstance(policy, str):
         raise RequestError(f"`policy` must be text, not `{type(policy).__name__}`")
-    return policy
+    return _text("policy", policy) or policy
 
 
 def _messages(messages: Any) -> tuple[Message, ...]:
@@ -82,9 +83,20 @@ def _check_message(position: int, message: object) -> None:
         raise RequestError(f"`messages[{position}]` must be a mapping, not `{type(message).__name__}`")
     role = message.get("role")
     if role not in ROLES:
-        raise RequestError(f"`messages[{position}]` has role `{role}`; roles are {', '.join(ROLES)}")
+        raise RequestError(f"`messages[{position}]` has role `{_short(role)}`; roles are {', '.join(ROLES)}")
     if not isinstance(message.get("content"), str | list | tuple | None):
         raise RequestError(f"`messages[{position}].content` must be text or a list of parts")
+    _check_maps(message.get("tool_calls") or (), f"messages[{position}].tool_calls")
+
+
+def _short(value: object) -> str:
+    """A caller's value on one line, whatever it is."""
+    try:
+        whole = ascii(value)
+    except ValueError:  # an integer of more digits than Python prints
+        whole = f"a huge {type(value).__name__}"
+    whole = whole[1:-1] if isinstance(value, str) else whole
+    return whole if len(whole) <= 40 else f"{whole[:40]}..."
 
 
 def _one_of(name: str, value: str | None, alias: str, aliased: str | None) -> str | None:
@@ -97,7 +109,7 @@ def _text(name: str, value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value or not value.isprintable():
-        raise RequestError(f"`{name}` must be printable text, not empty: `{value!a}` is not")
+        raise RequestError(f"`{name}` must be printable text, not empty: `{_short(value)}` is not")
     return value
 
 
@@ -112,8 +124,8 @@ def _names(name: str, values: Any) -> tuple[str, ...]:
 def _seconds(timeout: Any) -> float | None:
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
-        raise RequestError(f"`timeout` must be a number of seconds above 0, not `{timeout!a}`")
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= LONGEST_S:
+        raise RequestError(f"`timeout` must be a number of seconds above 0, not `{_short(timeout)}`")
     return float(timeout)
 
 
@@ -130,7 +142,13 @@ def _params(params: Mapping[str, Any]) -> dict[str, Any]:
             hint = "" if name in known or name in NOT_YET else did_you_mean(name, known)
             raise RequestError(fault + hint, help="parameters have OpenAI's names" if hint == "" else "")
         _check_json(value, name)
+    _check_maps(kept.get("tools") or (), "tools")
     return kept
+
+
+def _check_maps(items: Any, path: str) -> None:
+    if not isinstance(items, list | tuple) or not all(isinstance(item, Mapping) for item in items):
+        raise RequestError(f"`{path}` must be a list of mappings")
 
 
 def _check_json(value: Any, path: str, depth: int = 0) -> None:

@@ -30,7 +30,7 @@ def from_bytes(body: bytes, *, request_id: str, policy: str) -> Reply | None:
     try:
         record = json.loads(body.decode("utf-8", "surrogatepass"))
         return _reply(record, request_id, policy) if record["format"] == FORMAT else None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         return None
 
 

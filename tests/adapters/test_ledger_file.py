@@ -175,7 +175,9 @@ def test_old_buckets_of_a_window_are_forgotten(state: SqliteState, path: Path) -
     connection.close()
 
 
-def test_a_file_that_is_gone_is_begun_anew_with_nothing_remembered_of_it(state: SqliteState, path: Path) -> None:
+def test_a_file_that_is_gone_is_begun_anew_with_nothing_remembered_of_it(
+    state: SqliteState, path: Path
+) -> None:
     other = budget("tenant:other", 10**6)
     assert granted(state, hold("a", charge(DAY, 5), charge(other, 5)))
     do(state.aclose())
@@ -214,3 +216,12 @@ def test_memory_keeps_the_newest_ended_rows_and_everything_open() -> None:
         *(f"a{number}" for number in range(20, 30)),
     ]
     assert balance(state, DAY) == (30, 1)
+
+
+def test_a_figure_too_large_for_the_file_is_an_error_of_the_store_and_the_row_stays_open(
+    state: SqliteState,
+) -> None:
+    assert granted(state, hold("a", charge(DAY, 5)))
+    with pytest.raises(StoreError, match="can't be used"):
+        do(state.ledger.settle("a", settlement(10**30)))
+    assert balance(state, DAY) == (0, 5)

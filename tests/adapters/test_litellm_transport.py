@@ -188,6 +188,26 @@ def test_a_tool_that_the_provider_ran_itself_is_no_tool_call():
     assert reply.finish_reason == "stop"
 
 
+def completion(**changes: Any) -> bytes:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Rivers."}}
+    whole = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+    return json.dumps({**whole, **changes}).encode()
+
+
+@pytest.mark.parametrize(("prompt", "answer_"), [(-500, 7), (500, -7), (-5, -7), (10**30, 7), (5, 10**12)])
+def test_counts_that_no_answer_can_have_are_no_report(prompt, answer_):
+    usage = {"prompt_tokens": prompt, "completion_tokens": answer_, "total_tokens": 7}
+    assert asyncio.run(answer_once(canned(completion(usage=usage)), call())).usage is None
+
+
+def test_a_part_that_no_answer_can_have_is_left_out_of_the_usage():
+    usage = {"prompt_tokens": 500, "completion_tokens": 20, "total_tokens": 520}
+    usage["prompt_tokens_details"] = {"cached_tokens": -400}
+    usage["completion_tokens_details"] = {"reasoning_tokens": 10**12}
+    reply = asyncio.run(answer_once(canned(completion(usage=usage)), call()))
+    assert reply.usage == Usage(input_tokens=500, output_tokens=20)
+
+
 def canned(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> AsyncLitellm:
     kind = {"content-type": "text/event-stream" if body.startswith(b"data:") else "application/json"}
 
@@ -286,6 +306,72 @@ def test_a_parameter_that_steers_litellm_is_refused_before_anything_is_sent(prov
         assert (error.kind, error.sent) == (Kind.BAD_REQUEST, False)
         assert f"`{name}`" in error.message
     assert provider.request_count == 0
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"[" * 20_000 + b"]" * 20_000], ids=["open", "closed"])
+def test_a_body_nested_without_end_is_a_failure_like_another(status, body):
+    error = asyncio.run(failure_of(canned(body, status), call()))
+    assert error.kind == (Kind.BAD_REQUEST if status == 400 else Kind.SERVER_ERROR)
+
+
+def test_an_answer_without_choices_is_a_failure():
+    error = asyncio.run(failure_of(canned(completion(choices=[])), call()))
+    assert (error.kind, error.sent) == (Kind.SERVER_ERROR, True)
+
+
+def test_an_answer_of_another_shape_is_quoted_in_no_warning():
+    program = """if True:
+        import asyncio
+        from router.adapters.litellm_transport import AsyncLitellm
+        from router.errors import ProviderError
+        from tests.adapters.test_litellm_transport import answer_once, call, canned, completion
+        parts = [{"type": "text", "text": "an unmistakable aardvark"}]
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": parts}}
+        asyncio.run(AsyncLitellm().ready(60.0))
+        try:
+            asyncio.run(answer_once(canned(completion(choices=[choice])), call()))
+        except ProviderError as error:
+            print(error)
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=CHECKOUT, check=True
+    )
+    assert "aardvark" not in ran.stdout + ran.stderr
+
+
+# --- redirects
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("kind", ["openai", "anthropic", "gemini"])
+def test_a_redirect_to_another_host_is_followed_with_neither_key_nor_request(kind, status):
+    asked: list[str] = []
+
+    class Wire(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.host)
+            return httpx.Response(status, headers={"location": "https://elsewhere.example/v1"})
+
+    wanted = call(kind, base_url="https://provider.example/v1")
+    error = asyncio.run(failure_of(AsyncLitellm(wire=Wire), wanted))
+    assert (error.kind, asked) == (Kind.NOT_FOUND, ["provider.example"])
+    assert "`base_url`" in error.message
+
+
+def test_a_redirect_within_the_provider_is_followed():
+    asked: list[str] = []
+
+    class Wire(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.path)
+            if len(asked) == 1:
+                return httpx.Response(307, headers={"location": "/v2/chat/completions"})
+            return httpx.Response(200, content=completion(), headers={"content-type": "application/json"})
+
+    reply = asyncio.run(answer_once(AsyncLitellm(wire=Wire), call(base_url="https://provider.example/v1")))
+    assert reply.choices[0]["message"]["content"] == "Rivers."
+    assert asked == ["/v1/chat/completions", "/v2/chat/completions"]
 
 
 # --- one request per call: the two re-sends that litellm can't switch off
