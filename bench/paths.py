@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -23,33 +24,39 @@ AT_ONCE = 16
 
 
 def one_by_one(call: Callable[[], object]) -> Calls:
-    def calls(count: int) -> list[float]:
+    def make(calls: int) -> list[float]:
         durations_s = []
-        for _ in range(count):
+        for _ in range(calls):
             began_s = time.perf_counter()
             call()
             durations_s.append(time.perf_counter() - began_s)
         return durations_s
 
-    return calls
+    return make
+
+
+def fresh(call: Callable[..., Any], arguments: Callable[..., dict[str, Any]]) -> Callable[[], Any]:
+    """`call` with a question of its own each time: nothing may be remembered from the last one but what comes again."""
+    numbers = count()
+    return lambda: call(**arguments(number=next(numbers)))
 
 
 def awaited(runner: asyncio.Runner, call: Callable[[], Awaitable[object]], *, at_once: int = 1) -> Calls:
     """`at_once` tasks share the calls, each makes its own one after another."""
 
-    async def task(count: int) -> list[float]:
+    async def task(calls: int) -> list[float]:
         durations_s = []
-        for _ in range(count):
+        for _ in range(calls):
             began_s = time.perf_counter()
             await call()
             durations_s.append(time.perf_counter() - began_s)
         return durations_s
 
-    async def tasks(count: int) -> list[float]:
-        shares = [count // at_once + (place < count % at_once) for place in range(at_once)]
+    async def tasks(calls: int) -> list[float]:
+        shares = [calls // at_once + (place < calls % at_once) for place in range(at_once)]
         return [each for part in await asyncio.gather(*map(task, shares)) for each in part]
 
-    return lambda count: runner.run(task(count) if at_once == 1 else tasks(count))
+    return lambda calls: runner.run(task(calls) if at_once == 1 else tasks(calls))
 
 
 def _alone_and_at_once(
@@ -66,22 +73,25 @@ def router_paths() -> Paths:
     """On litellm's wire; on a scripted wire that answers at once; and from a cache."""
     from router import AsyncRouter, Router
 
+    asked = partial(scene.router_arguments, scene.POLICY)
+    again = scene.router_arguments(scene.KEPT_POLICY)
     with TemporaryDirectory() as folder, asyncio.Runner() as runner, ExitStack() as closing:
         opened = partial(_opened, closing, runner, Path(folder))
         paths: dict[str, Calls] = {}
         for state in ("memory", "sqlite"):
             name = f"{state} state"
-            on_the_wire = _complete(opened(AsyncRouter, state=state), scene.POLICY)
-            paths |= _alone_and_at_once(runner, f"AsyncRouter, {name}", on_the_wire)
-            paths[f"Router, {name}"] = one_by_one(_complete(opened(Router, state=state), scene.POLICY))
+            call = fresh(opened(AsyncRouter, state=state).complete, asked)
+            paths |= _alone_and_at_once(runner, f"AsyncRouter, {name}", call)
+            paths[f"Router, {name}"] = one_by_one(fresh(opened(Router, state=state).complete, asked))
             alone = opened(Router, state=state, transport="fake")
-            paths[f"decision, {name}"] = one_by_one(_complete(alone, scene.POLICY))
+            paths[f"decision, {name}"] = one_by_one(fresh(alone.complete, asked))
         for cache in ("memory", "disk"):
             name = f"{cache} cache hit"
             chosen = {"state": "sqlite", "cache": cache, "transport": "fake"}
-            hit = _complete(opened(AsyncRouter, **chosen), scene.KEPT_POLICY)
-            paths[f"AsyncRouter, {name}"] = awaited(runner, hit)
-            paths[f"Router, {name}"] = one_by_one(_complete(opened(Router, **chosen), scene.KEPT_POLICY))
+            paths[f"AsyncRouter, {name}"] = awaited(
+                runner, partial(opened(AsyncRouter, **chosen).complete, **again)
+            )
+            paths[f"Router, {name}"] = one_by_one(partial(opened(Router, **chosen).complete, **again))
         yield paths
 
 
@@ -108,10 +118,6 @@ def _opened(
     return router
 
 
-def _complete(router: Any, policy: str) -> Callable[[], Any]:
-    return partial(router.complete, **scene.router_arguments(policy))
-
-
 # --- litellm ----------------------------------------------------------------------------------------------------------
 
 
@@ -120,12 +126,13 @@ def litellm_paths() -> Paths:
     """litellm's own calls, as an application makes them."""
     import litellm
 
-    arguments = scene.litellm_arguments(scene.upstream_urls())
+    wire = scene.litellm_wire(scene.upstream_urls())
     with asyncio.Runner() as runner:
-        call = partial(litellm.acompletion, **arguments)
+        call = fresh(partial(litellm.acompletion, **wire), scene.litellm_arguments)
+        sync = fresh(partial(litellm.completion, **wire), scene.litellm_arguments)
         yield {
             **_alone_and_at_once(runner, "litellm.acompletion", call),
-            "litellm.completion": one_by_one(partial(litellm.completion, **arguments)),
+            "litellm.completion": one_by_one(sync),
         }
 
 
@@ -134,14 +141,14 @@ def litellm_router_paths() -> Paths:
     """litellm's Router over one deployment, without retries, limits or budgets: less than the router does here."""
     from litellm import Router
 
-    arguments = scene.litellm_arguments(scene.upstream_urls())
-    wire = {name: arguments.pop(name) for name in ("model", "api_base", "api_key")}
+    wire = scene.litellm_wire(scene.upstream_urls())
     router = Router(model_list=[{"model_name": "bench", "litellm_params": wire}], num_retries=0)
     with asyncio.Runner() as runner:
-        call = partial(router.acompletion, model="bench", **arguments)
+        call = fresh(partial(router.acompletion, model="bench"), scene.litellm_arguments)
+        sync = fresh(partial(router.completion, model="bench"), scene.litellm_arguments)
         yield {
             **_alone_and_at_once(runner, "litellm.Router.acompletion", call),
-            "litellm.Router.completion": one_by_one(partial(router.completion, model="bench", **arguments)),
+            "litellm.Router.completion": one_by_one(sync),
         }
 
 
@@ -153,7 +160,7 @@ def litellm_cache_paths() -> Paths:
     from litellm.types.caching import LiteLLMCacheType
 
     _mend_litellm_cache()
-    arguments = scene.litellm_arguments(scene.upstream_urls())
+    arguments = {**scene.litellm_wire(scene.upstream_urls()), **scene.litellm_arguments()}
     with TemporaryDirectory() as folder, asyncio.Runner() as runner:
         caches = {"memory": Cache(type=LiteLLMCacheType.LOCAL)}
         if hasattr(LiteLLMCacheType, "DISK"):  # newer releases have none
@@ -185,9 +192,9 @@ def _mend_litellm_cache() -> None:
 
 
 def _with_cache(litellm: Any, cache: Any, calls: Calls) -> Calls:
-    def with_cache(count: int) -> list[float]:
+    def with_cache(number: int) -> list[float]:
         litellm.cache = cache  # a global is all it has
-        return calls(count)
+        return calls(number)
 
     return with_cache
 

@@ -52,7 +52,7 @@ def litellm_memory() -> dict[str, int]:
     import litellm
 
     steps["import litellm"] = resident_bytes()
-    litellm.completion(**scene.litellm_arguments(scene.upstream_urls()))
+    litellm.completion(**scene.litellm_wire(scene.upstream_urls()), **scene.litellm_arguments())
     steps["first call"] = resident_bytes()
     return steps
 

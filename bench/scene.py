@@ -9,7 +9,7 @@ KEY_VARIABLE = "BENCH_API_KEY"
 URLS_VARIABLE = "BENCH_UPSTREAM"
 KEY = "sk-bench"
 
-MODEL = "gpt-4.1-nano"
+MODEL = "gpt-4o-mini"
 TENANT = "acme/search"
 POLICY = "answers"
 KEPT_POLICY = "kept-answers"
@@ -75,19 +75,18 @@ def _reached(url: str) -> dict[str, Any]:
 
 
 def router_arguments(policy: str, *, number: int = 0) -> dict[str, Any]:
-    """The arguments of `complete`; another `number` is another request."""
+    """The arguments of `complete`; another `number` is another question under the same system prompt."""
     return {"policy": policy, "tenant": TENANT, "messages": _messages(number), **PARAMS}
 
 
-def litellm_arguments(urls: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments of litellm's `completion` for the first target of the policies."""
-    return {
-        "model": f"openai/{MODEL}",
-        "api_base": urls["openai"],
-        "api_key": KEY,
-        "messages": _messages(0),
-        **PARAMS,
-    }
+def litellm_arguments(*, number: int = 0) -> dict[str, Any]:
+    """The arguments of litellm's `completion` for the same request."""
+    return {"messages": _messages(number), **PARAMS}
+
+
+def litellm_wire(urls: Mapping[str, str]) -> dict[str, Any]:
+    """The first target of the policies in litellm's words."""
+    return {"model": f"openai/{MODEL}", "api_base": urls["openai"], "api_key": KEY}
 
 
 def _messages(number: int) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.paths import AT_ONCE
-from bench.processes import ROOT, Worker, answer_of
+from bench.processes import ROOT, Speaking, Worker, answer_of
 from bench.timing import Series, interleave, quantile, ratios, spread
 
 Row = dict[str, Any]
@@ -193,9 +193,13 @@ def starts(run: Run) -> Table:
     """Fresh processes, in turn."""
     found: dict[str, list[float]] = {}
     for _ in range(run.repeats):
-        for module in ("router", "litellm"):
+        for what, module in (
+            ("router", "router"),
+            ("router.Router", "router.client"),
+            ("litellm", "litellm"),
+        ):
             answer = answer_of(["-m", "bench.probe", "import", module], run.environment)
-            found.setdefault(f"import {module}", []).append(answer["import_s"])
+            found.setdefault(f"import {what}", []).append(answer["import_s"])
         for name, arguments in {
             "python, doing nothing": ["-c", "pass"],
             "router check policies": ["-m", "router", "check", "policies"],
@@ -219,11 +223,19 @@ def _lasted_s(arguments: Sequence[str], environment: dict[str, str]) -> float:
 
 
 def memory(run: Run) -> Table:
-    rows = [
-        {"process": name, "after": step, "resident_mb": found / 2**20}
+    probes = {
+        name: Speaking(["-m", "bench.probe", f"{name}-memory"], run.environment)
         for name in ("router", "litellm")
-        for step, found in answer_of(["-m", "bench.probe", f"{name}-memory"], run.environment).items()
-    ]
+    }
+    try:
+        rows = [
+            {"process": name, "after": step, "resident_mb": found / 2**20}
+            for name, probe in probes.items()
+            for step, found in probe.hear().items()
+        ]
+    finally:
+        for probe in probes.values():
+            probe.end()
     return Table(name="memory", title="Resident memory, step by step in one process", rows=rows)
 
 

@@ -5,11 +5,12 @@ import signal
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from bench import scene
-from bench.paths import one_by_one
+from bench.paths import fresh, one_by_one
 
 PACKAGE = str(Path(__file__).resolve().parent.parent / "router")
 LOOK_EVERY_S = 0.0003
@@ -18,13 +19,16 @@ STAGES = (
     ("checking the arguments", "client/ decide/params"),
     ("who calls: tenants, budgets, limits", "decide/scopes"),
     ("rules and the flat list", "decide/match decide/conditions decide/needs engine/routing"),
-    ("counting input tokens", "adapters/tiktoken_ adapters/input_ adapters/token_ adapters/encodings"),
+    (
+        "counting input tokens",
+        "adapters/tiktoken_ adapters/input_ adapters/token_ adapters/encodings adapters/known_",
+    ),
     ("worst case and calendar windows", "decide/fit decide/estimate decide/reserve decide/windows"),
     ("state: limits, ledger, health", "adapters/sqlite_ adapters/memory_ adapters/accounts decide/sliding"),
     ("events", "engine/run events"),
     ("secrets, draws and clocks", "adapters/secrets adapters/draws adapters/clocks"),
     ("the scripted wire", "adapters/scripted_transport"),
-    ("what comes next, and all between", "engine/ decide/ values"),
+    ("what comes next, and all between", "engine/ decide/ values plan"),
 )
 """Each with the beginnings of the files it is in; the first that fits counts."""
 
@@ -46,7 +50,7 @@ def look(state: str, seconds: float) -> dict[str, object]:
 
     met: Counter[str] = Counter()
     with Router.open(scene.policies(scene.upstream_urls()), state=state, transport="fake") as router:
-        calls = one_by_one(lambda: router.complete(**scene.router_arguments(scene.POLICY)))
+        calls = one_by_one(fresh(router.complete, partial(scene.router_arguments, scene.POLICY)))
         calls(50)
         signal.signal(signal.SIGALRM, lambda _, frame: met.update((stage_of(frame),)))
         signal.setitimer(signal.ITIMER_REAL, LOOK_EVERY_S, LOOK_EVERY_S)
