@@ -8,13 +8,14 @@ there is none they do what they always did.
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from router.adapters.litellm_exchange import EXCHANGE, tap
+from router.adapters.litellm_exchange import EXCHANGE, outside_calls, tap
 
 if TYPE_CHECKING:
     import httpx
@@ -80,10 +81,13 @@ def _load_gemini() -> None:
 
 def _tap() -> None:
     import httpx
+    from litellm.litellm_core_utils.litellm_logging import Logging
     from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
 
     for transport in (LiteLLMAiohttpTransport, httpx.AsyncHTTPTransport):
         transport.handle_async_request = tap(transport.handle_async_request, asynchronous=True)  # type: ignore[method-assign]
+    handle_callbacks = Logging.handle_sync_success_callbacks_for_async_calls
+    Logging.handle_sync_success_callbacks_for_async_calls = outside_calls(handle_callbacks)
     httpx.HTTPTransport.handle_request = tap(httpx.HTTPTransport.handle_request, asynchronous=False)  # type: ignore[method-assign]
 
 
@@ -96,6 +100,8 @@ def _silence() -> None:
         "litellm.llms.huggingface.chat.transformation",
     ):
         logging.getLogger(name).addFilter(lambda record: EXCHANGE.get() is None)
+    # litellm dumps models that hold what a provider sent instead of what it promised; the warning quotes the answer
+    warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning, r"pydantic\.main")
 
 
 def _internal() -> ContextVar[bool] | None:

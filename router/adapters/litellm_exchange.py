@@ -150,3 +150,15 @@ def tap(plain: Callable[..., Any], *, asynchronous: bool) -> Callable[..., Any]:
         return plain(self, request)  # type: ignore[no-any-return]
 
     return handle_async if asynchronous else handle
+
+
+def outside_calls(plain: Callable[..., None]) -> Callable[..., None]:
+    """`plain`, but nothing within a call of ours: callbacks that others registered would see its content."""
+    from functools import wraps
+
+    @wraps(plain)
+    def unless_in_a_call(*args: Any, **kwargs: Any) -> None:
+        if EXCHANGE.get() is None:
+            plain(*args, **kwargs)
+
+    return unless_in_a_call
