@@ -24,47 +24,83 @@ class LoopThread:
     """One event loop on one daemon thread, from construction until `stop` or the end of the process."""
 
     def __init__(self, name: str, *, farewell: Callable[[], Awaitable[None]]) -> None:
-        self.pid = os.getpid()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=_run, args=(self._loop,), name=name, daemon=True)
-        self._thread.start()
-        self.stop = finalize(self, _stop, self._loop, self._thread, self.pid, farewell)
+        self._works = _Works()
+        thread = threading.Thread(target=self._works.run, name=name, daemon=True)
+        thread.start()
+        self.stop = finalize(self, _stop, self._works, thread, os.getpid(), farewell)
         """Run `farewell` on the loop, then end the thread. Idempotent; also called when nobody refers to this."""
 
     def submit(self, work: Coroutine[Any, Any, T]) -> "futures.Future[T]":
-        """Run `work` on the loop; returns at once. Works are begun in the order of submission."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Run `work` on the loop; returns at once. Works are begun in the order of submission.
+
+        RuntimeError is raised here once the thread has stopped, and is the outcome of what `stop` cuts off.
+        """
+        return self._works.submit(work)
 
 
-def _run(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+class _Works:
+    """The loop and what runs on it. Apart from LoopThread, so that the thread does not keep that one alive."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._begun: set[asyncio.Task[Any]] = set()
+        self._door = threading.Lock()
+        self._ended = False
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> "futures.Future[T]":
+        future: futures.Future[T] = futures.Future()
+        with self._door:
+            if self._ended:
+                work.close()
+                raise RuntimeError("the loop thread has been stopped")
+            self.loop.call_soon_threadsafe(self._begin, work, future)
+        return future
+
+    def run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            with self._door:  # whatever was submitted is on the loop by now
+                self._ended = True
+            self.loop.run_until_complete(self._cut_off())
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.close()
+
+    async def _cut_off(self) -> None:
+        await asyncio.sleep(0)
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    def _begin(self, work: Coroutine[Any, Any, T], future: "futures.Future[T]") -> None:
+        task = self.loop.create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(lambda done: self._tell(done, future))
+
+    def _tell(self, done: "asyncio.Task[T]", future: "futures.Future[T]") -> None:
+        self._begun.discard(done)
+        if not threading.main_thread().is_alive():
+            return  # the process is ending: who still waits is a daemon, and would only wake to raise
+        error = RuntimeError("cut off: the loop thread was stopped") if done.cancelled() else done.exception()
+        if error is None:
+            future.set_result(done.result())
+        else:
+            future.set_exception(error)
 
 
-def _stop(
-    loop: asyncio.AbstractEventLoop,
-    thread: threading.Thread,
-    pid: int,
-    farewell: Callable[[], Awaitable[None]],
-) -> None:
-    if os.getpid() != pid or loop.is_closed():  # a forked child: the thread is the parent's
+def _stop(works: _Works, thread: threading.Thread, pid: int, farewell: Callable[[], Awaitable[None]]) -> None:
+    if os.getpid() != pid:  # a forked child: the thread is the parent's
         return
 
     async def end() -> None:
         with suppress(Exception):  # the process or the router is ending: there is nobody to tell
             await asyncio.wait_for(_awaited(farewell), _FAREWELL_S)
-        loop.stop()
+        works.loop.stop()
 
-    with suppress(RuntimeError):  # the loop was closed in between
-        asyncio.run_coroutine_threadsafe(end(), loop)
+    with suppress(RuntimeError):  # stopped already, or collected by the garbage collector on this very thread
+        works.submit(end())
         thread.join(2 * _FAREWELL_S)
 
 
@@ -73,54 +109,69 @@ async def _awaited(farewell: Callable[[], Awaitable[None]]) -> None:
 
 
 class ThreadPending:
-    """A Pending of the blocking form: the inner one, once the loop has begun it, and a future that ends with it.
+    """A Pending of the blocking form: the inner one, once the loop has begun it, and a future that ends with it."""
 
-    `whole`: its result is all there is, so nothing of it is left on the wire once the future has ended.
-    """
+    __slots__ = ("future", "inner", "owner", "thread")
 
-    __slots__ = ("future", "inner", "owner", "whole")
-
-    def __init__(self, owner: Transport, *, whole: bool) -> None:
+    def __init__(self, owner: Transport, thread: LoopThread) -> None:
         self.owner = owner
-        self.whole = whole
+        self.thread = thread
         self.inner: Pending | None = None
         self.future: futures.Future[None] = futures.Future()
 
 
+class _Side:
+    """What one process has of a threaded transport: a transport of its own, and the thread that drives it."""
+
+    def __init__(self, make: Callable[[], Transport]) -> None:
+        self.transport = make()
+        self.running: LoopThread | None = None
+        self._making = threading.Lock()
+
+    def thread(self) -> LoopThread:
+        with self._making:
+            if self.running is None:
+                self.running = LoopThread("router-wire", farewell=self.transport.aclose)
+            return self.running
+
+    def stop(self) -> None:
+        with self._making:
+            thread, self.running = self.running, None
+        if thread is not None:
+            thread.stop()
+
+
 class ThreadedTransport:
-    """The blocking form of the transport that `make` makes: its coroutines never suspend, they block their thread."""
+    """The blocking form of the transport that `make` makes: its coroutines never suspend, they block their thread.
+
+    `aclose` cuts off what is under way in other threads: their `wait` returns, and `result` raises RuntimeError.
+    """
 
     suspends = False
 
     def __init__(self, make: Callable[[], Transport]) -> None:
         self._make = make
-        self._inner = make()
-        self._thread: LoopThread | None = None
-        self._making = threading.Lock()
-        self._ready: Transport | None = None
-        self._of_the_parent: list[Any] = []
+        self._sides = {os.getpid(): _Side(make)}
 
     @property
     def needs_keys(self) -> bool:
-        return self._inner.needs_keys
+        return self._here().transport.needs_keys
 
     @property
     def realm(self) -> Realm:
-        return self._inner.realm
+        return self._here().transport.realm
 
     async def ready(self, timeout_s: float) -> bool:
-        inner = self._here()
-        if self._ready is not inner and self._run(inner.ready(timeout_s)):
-            self._ready = inner  # asked once: every question to the loop costs two switches of threads
-        return self._ready is inner
+        side = self._here()
+        return side.thread().submit(side.transport.ready(timeout_s)).result()
 
     def start(self, call: WireCall) -> ThreadPending:
-        inner = self._here()
-        return self._launch(inner, lambda: inner.start(call), whole=not call.stream)
+        side = self._here()
+        return self._launch(side, lambda: side.transport.start(call))
 
     def next(self, stream: WireStream) -> ThreadPending:
-        inner = self._here()
-        return self._launch(inner, lambda: inner.next(stream), whole=False)
+        side = self._here()
+        return self._launch(side, lambda: side.transport.next(stream))
 
     async def wait(self, pendings: Sequence[Pending], timeout_s: float) -> Pending | None:
         mine = cast(Sequence[ThreadPending], pendings)
@@ -142,48 +193,37 @@ class ThreadedTransport:
 
     async def cancel(self, pending: Pending) -> None:
         mine = cast(ThreadPending, pending)
-        left = not (mine.whole and mine.future.done())
-        if left and mine.owner is self._here():  # else it went with the parent process
-            self._run(_cancel(mine))
+        if mine.thread is self._here().running:  # else it ended with its thread, or is the parent process's
+            _unless_stopped(mine.thread, _cancel(mine))
 
     async def close(self, stream: WireStream) -> None:
-        self._run(self._here().close(stream))
+        side = self._here()
+        if side.running is not None:
+            _unless_stopped(side.running, side.transport.close(stream))
 
     async def aclose(self) -> None:
-        thread, self._thread = self._thread, None
-        if thread is not None and thread.pid == os.getpid():
-            thread.stop()
+        self._here().stop()
 
-    def _launch(self, inner: Transport, begin: Callable[[], Pending], *, whole: bool) -> ThreadPending:
-        pending = ThreadPending(inner, whole=whole)
-        pending.future = self._loop_thread().submit(_see_through(inner, begin, pending))
+    def _launch(self, side: _Side, begin: Callable[[], Pending]) -> ThreadPending:
+        thread = side.thread()
+        pending = ThreadPending(side.transport, thread)
+        try:
+            pending.future = thread.submit(_see_through(side.transport, begin, pending))
+        except BaseException:  # interrupted while handing over: nobody else will ever cancel it
+            _unless_stopped(thread, _cancel(pending))
+            raise
         return pending
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._loop_thread().submit(work).result()
+    def _here(self) -> _Side:
+        """This process's own. Nothing here may close what a parent process still uses, so that stays as it is."""
+        pid = os.getpid()
+        return self._sides.get(pid) or self._sides.setdefault(pid, _Side(self._make))
 
-    def _here(self) -> Transport:
-        """The transport of this process."""
-        self._loop_thread()
-        return self._inner
 
-    def _loop_thread(self) -> LoopThread:
-        thread = self._thread
-        if thread is not None and thread.pid == os.getpid():
-            return thread
-        if thread is not None:
-            self._leave_to_the_parent(thread)
-        with self._making:
-            if self._thread is None:
-                self._thread = LoopThread("router-wire", farewell=self._inner.aclose)
-            return self._thread
-
-    def _leave_to_the_parent(self, thread: LoopThread) -> None:
-        """After a fork, in the child's first use: nothing here may close what the parent still uses."""
-        self._of_the_parent.append((thread, self._inner))
-        self._inner = self._make()
-        self._making = threading.Lock()  # the copy may be held by a thread that only the parent has
-        self._thread = None
+def _unless_stopped(thread: LoopThread, work: Coroutine[Any, Any, None]) -> None:
+    """Wait for `work` on the loop; a thread that has stopped left nothing to do."""
+    with suppress(RuntimeError):
+        thread.submit(work).result()
 
 
 async def _see_through(inner: Transport, begin: Callable[[], Pending], pending: ThreadPending) -> None:
