@@ -83,7 +83,9 @@ class SqliteFile:
 
     def _inline(self, port: str, work: Work[T], begin: str) -> T:
         ends_s = time.monotonic() + INLINE_S
-        with self._own_lock():
+        if self._pid != os.getpid():
+            self._after_unseen_fork(port)
+        with self._lock:
             while True:
                 try:
                     return self._once(self._opened(), work, begin)
@@ -115,11 +117,6 @@ class SqliteFile:
             self._close()
 
     # --- The connection -------------------------------------------------------------------------------------------
-
-    def _own_lock(self) -> Lock:
-        if self._pid != os.getpid():
-            self._after_unseen_fork()
-        return self._lock
 
     def _opened(self) -> sqlite3.Cursor:
         if self._cursor is None:
@@ -155,8 +152,9 @@ class SqliteFile:
 
     async def aclose(self) -> None:
         """Close the connection. A later step opens it again."""
-        with self._own_lock():
-            self._close()
+        if self._pid == os.getpid():  # else there is nothing of this process to close
+            with self._lock:
+                self._close()
 
     # --- Forks ----------------------------------------------------------------------------------------------------
 
@@ -173,10 +171,14 @@ class SqliteFile:
         elif self._paused:
             self._lock.release()
 
-    def _after_unseen_fork(self) -> None:
-        """A fork from C, without Python's hooks. A connection that was idle can be closed; one in use can't."""
+    def _after_unseen_fork(self, port: str) -> None:
+        """After a fork from C, without Python's hooks. A connection that was idle can be closed; one in use can't."""
         if self._lock.locked():
-            raise sqlite3.OperationalError("this process was forked while another thread was writing")
+            raise StoreError(
+                "this process was forked while another of its threads was writing to the state file",
+                port=port,
+                help="fork before the router is first used, or with os.fork",
+            )
         self._lock, self._pid = Lock(), os.getpid()
         self._close()
 
@@ -185,7 +187,7 @@ class SqliteFile:
     def _explained(self, error: Exception, port: str) -> StoreError:
         if isinstance(error, ForeignFile):
             return StoreError(f"the state file `{self.path}` {error}", port=port, help=error.help)
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+        if _code(error) in DAMAGED:
             return StoreError(
                 f"the state file `{self.path}` is damaged: {error}",
                 port=port,
@@ -203,7 +205,12 @@ class _Busy(Exception):
 
 
 def _is_busy(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in BUSY
+    return _code(error) in BUSY
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary error code; 0 for an error that is not SQLite's."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _make_private(path: Path) -> None:

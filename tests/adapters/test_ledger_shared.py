@@ -1,6 +1,7 @@
 """One budget under threads, processes, forks, and neighbours that die or stand still."""
 
 import asyncio
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -272,6 +274,47 @@ def test_a_fork_opens_the_file_anew_and_both_go_on(path: str) -> None:
         assert exits_well(pid)
         assert balance(state, TEAM) == (0, 201 * NEEDED)
         assert_sound(state, path)
+
+
+@needs_fork
+@pytest.mark.skipif(sys.platform != "linux", reason="calls fork of the C library")
+def test_a_fork_that_python_does_not_see_opens_the_file_anew_too(path: str) -> None:
+    with at(path) as state:
+        assert granted(state, hold("before", charge(TEAM, NEEDED)))
+        pid = ctypes.PyDLL(None).fork()
+        if pid == 0:
+            code = 1
+            try:
+                assert granted(state, hold("child", charge(TEAM, NEEDED)))
+                do(state.aclose())
+                code = 0
+            finally:
+                os._exit(code)
+        assert exits_well(pid)
+        assert granted(state, hold("after", charge(TEAM, NEEDED)))
+        assert balance(state, TEAM) == (0, 3 * NEEDED)
+
+
+@needs_fork
+def test_a_full_disk_is_a_store_error_and_leaves_a_sound_file(path: str) -> None:
+    """A limit on the size of files stands in for the disk."""
+    import resource
+
+    big = budget("tenant:acme", 10**9)
+    with at(path) as state:
+
+        def child() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+            calls = (state.ledger.reserve(hold(f"a{n}", charge(big, 1))) for n in count())
+            with pytest.raises(StoreError, match="can't be used"):
+                list(map(do, calls))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            assert granted(state, hold("room", charge(big, 1)))
+
+        assert exits_well(in_child(child))
+        rows = do(state.ledger.rows())
+        assert len(rows) > 5
+        assert balance(state, big) == (0, len(rows))
 
 
 @needs_fork
