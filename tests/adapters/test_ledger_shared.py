@@ -398,7 +398,7 @@ def test_a_stopped_neighbour_costs_awaited_retries_and_a_store_error_but_never_t
             started_s = time.monotonic()
             with pytest.raises(StoreError, match="busy for 2 s") as raised:
                 await state.ledger.reserve(hold("b", charge(TEAM, 10)))
-            assert 1.9 < time.monotonic() - started_s < 3
+            assert 1.9 < time.monotonic() - started_s < 6
             ticker.cancel()
             assert raised.value.port == "ledger"
             assert "resume or end" in raised.value.help
