@@ -109,13 +109,17 @@ async def _awaited(farewell: Callable[[], Awaitable[None]]) -> None:
 
 
 class ThreadPending:
-    """A Pending of the blocking form: the inner one, once the loop has begun it, and a future that ends with it."""
+    """A Pending of the blocking form: the inner one, once the loop has begun it, and a future that ends with it.
 
-    __slots__ = ("future", "inner", "owner", "thread")
+    `whole`: its result is all there is, so nothing of it is left on the wire once the future has ended.
+    """
 
-    def __init__(self, owner: Transport, thread: LoopThread) -> None:
+    __slots__ = ("future", "inner", "owner", "thread", "whole")
+
+    def __init__(self, owner: Transport, thread: LoopThread, *, whole: bool) -> None:
         self.owner = owner
         self.thread = thread
+        self.whole = whole
         self.inner: Pending | None = None
         self.future: futures.Future[None] = futures.Future()
 
@@ -126,6 +130,7 @@ class _Side:
     def __init__(self, make: Callable[[], Transport]) -> None:
         self.transport = make()
         self.running: LoopThread | None = None
+        self.is_ready = False
         self._making = threading.Lock()
 
     def thread(self) -> LoopThread:
@@ -163,15 +168,17 @@ class ThreadedTransport:
 
     async def ready(self, timeout_s: float) -> bool:
         side = self._here()
-        return side.thread().submit(side.transport.ready(timeout_s)).result()
+        if not side.is_ready:  # asked once: every question to the loop costs two switches of threads
+            side.is_ready = side.thread().submit(side.transport.ready(timeout_s)).result()
+        return side.is_ready
 
     def start(self, call: WireCall) -> ThreadPending:
         side = self._here()
-        return self._launch(side, lambda: side.transport.start(call))
+        return self._launch(side, lambda: side.transport.start(call), whole=not call.stream)
 
     def next(self, stream: WireStream) -> ThreadPending:
         side = self._here()
-        return self._launch(side, lambda: side.transport.next(stream))
+        return self._launch(side, lambda: side.transport.next(stream), whole=False)
 
     async def wait(self, pendings: Sequence[Pending], timeout_s: float) -> Pending | None:
         mine = cast(Sequence[ThreadPending], pendings)
@@ -193,7 +200,8 @@ class ThreadedTransport:
 
     async def cancel(self, pending: Pending) -> None:
         mine = cast(ThreadPending, pending)
-        if mine.thread is self._here().running:  # else it ended with its thread, or is the parent process's
+        left = not (mine.whole and mine.future.done())
+        if left and mine.thread is self._here().running:  # else it ended with its thread, or is the parent's
             _unless_stopped(mine.thread, _cancel(mine))
 
     async def close(self, stream: WireStream) -> None:
@@ -204,9 +212,9 @@ class ThreadedTransport:
     async def aclose(self) -> None:
         self._here().stop()
 
-    def _launch(self, side: _Side, begin: Callable[[], Pending]) -> ThreadPending:
+    def _launch(self, side: _Side, begin: Callable[[], Pending], *, whole: bool) -> ThreadPending:
         thread = side.thread()
-        pending = ThreadPending(side.transport, thread)
+        pending = ThreadPending(side.transport, thread, whole=whole)
         try:
             pending.future = thread.submit(_see_through(side.transport, begin, pending))
         except BaseException:  # interrupted while handing over: nobody else will ever cancel it
