@@ -62,19 +62,9 @@ EXPECTED: Mapping[str, Failing] = {
     "content-filter": Failing(Kind.CONTENT_FILTER, (400, 400, 200), "end"),
 }
 
-NOT_YET = pytest.mark.xfail(
-    reason="the wire takes Anthropic's `Output blocked by content filtering policy` for a bad request"
-)
-
-
 def failing() -> list[Any]:
-    """The cassettes of failures. Both kinds end a request, but only one can be fallen back on."""
-    marks = {"anthropic/content-filter.yaml": [NOT_YET]}
-    return [
-        pytest.param(path, id=path, marks=marks.get(path, []))
-        for path, take in TAKES.items()
-        if take.name in FAILURES
-    ]
+    """The cassettes of failures."""
+    return [path for path, take in TAKES.items() if take.name in FAILURES]
 
 
 def replayed(take: Take) -> tuple[Reply | None, tuple[ev.Event, ...], int]:

@@ -65,6 +65,7 @@ _BY_TEXT: tuple[tuple[Kind, frozenset[int], tuple[str, ...]], ...] = (
         Kind.CONTENT_FILTER,
         frozenset({0, 400, 403, 422}),
         (
+            "content filtering policy",
             "content management policy",
             "content policy",
             "content_filter",
