@@ -27,9 +27,9 @@ DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 class SqliteFile:
     """A file in WAL mode, opened on first use by each process, private (0600, in a folder 0700 where it made one).
 
-    One connection under one lock: SQLite has one writer anyway, and threads that wait for a lock wake in order
-    where connections would poll. No connection crosses a fork. What was committed survives `kill -9`; with `full`
-    it survives a power loss as well, at about ten times the cost a step.
+    One connection under one lock: SQLite has one writer anyway. Measured with 1 to 4 threads it is as fast as a
+    connection for each; with 8 it is slower by a third, and its worst wait is shorter. No connection crosses a fork.
+    What was committed survives `kill -9`; with `full` it survives a power loss as well, at several times the cost.
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Clock, draw: Draw, *, full: bool = False) -> None:

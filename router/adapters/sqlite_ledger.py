@@ -26,7 +26,6 @@ RECONCILED_A_STEP = 64
 
 SELECT_ATTEMPT = "SELECT seq, state, worst_nusd, parts, takes FROM attempts WHERE"
 SELECT_LAPSED = f"{SELECT_ATTEMPT} ended_at_s IS NULL AND lease_until_s <= ? ORDER BY lease_until_s LIMIT ?"
-SELECT_BALANCE = "SELECT settled, reserved FROM counters JOIN names USING (name) WHERE key = ?"
 ADD_RESERVED = """
     INSERT INTO counters VALUES (?, 0, ?)
     ON CONFLICT (name) DO UPDATE SET reserved = reserved + excluded.reserved
@@ -97,7 +96,9 @@ class SqliteLedger:
         return resolved - RECONCILED_A_STEP
 
     async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
-        return await self._file.step("ledger", partial(_balances, counters=counters), begin="BEGIN")
+        keys = [counter_key(counter) for counter in counters]
+        found = await self._file.step("ledger", partial(_balances, keys=keys), begin="")
+        return {counter: found.get(key, Balance()) for counter, key in zip(counters, keys, strict=True)}
 
     async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
         rows: list[Row] = []
@@ -238,14 +239,16 @@ def _lapse(cursor: sqlite3.Cursor, now_s: float, at_most: int) -> int:
     return len(found)
 
 
-def _balances(cursor: sqlite3.Cursor, *, counters: Sequence[Counter]) -> dict[Counter, Balance]:
-    found = {
-        counter: cursor.execute(SELECT_BALANCE, (counter_key(counter),)).fetchone() for counter in counters
-    }
-    return {
-        counter: Balance(settled=values[0], reserved=values[1]) if values else Balance()
-        for counter, values in found.items()
-    }
+def _balances(cursor: sqlite3.Cursor, *, keys: Sequence[str]) -> dict[str, Balance]:
+    """One statement, so one consistent read without a transaction around it."""
+    found = cursor.execute(_balances_query(len(keys)), keys).fetchall()
+    return {key: Balance(settled=settled, reserved=reserved) for key, settled, reserved in found}
+
+
+@cache
+def _balances_query(keys: int) -> str:
+    marks = ", ".join("?" * keys)
+    return f"SELECT key, settled, reserved FROM counters JOIN names USING (name) WHERE key IN ({marks})"  # noqa: S608
 
 
 def _rows(cursor: sqlite3.Cursor, *, after: int, since_s: float, limit: int) -> list[Row]:
