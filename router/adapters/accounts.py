@@ -159,10 +159,10 @@ def change(part: Part[K], before: State, after: State, ending: Settlement | None
 
 
 def held_now(
-    parts: Iterable[Part[str]], state: State, ending: Settlement | None
+    parts: Iterable[Part[Counter]], state: State, ending: Settlement | None
 ) -> tuple[tuple[Counter, int], ...]:
     """What each counter holds for a row, settled or reserved."""
-    return tuple((counter_of(part.key), sum(held(state, part.unit, part.needed, ending))) for part in parts)
+    return tuple((part.key, sum(held(state, part.unit, part.needed, ending))) for part in parts)
 
 
 # --- Health -----------------------------------------------------------------------------------------------------------

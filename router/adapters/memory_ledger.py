@@ -202,6 +202,7 @@ class MemoryLedger:
 
 def _row(entry: Entry) -> Row:
     hold, ending = entry.hold, entry.ending
+    parts = [Part(accounts.counter_of(part.key), part.unit, part.needed) for part in entry.parts]
     return Row(
         id=hold.id,
         request_id=hold.request_id,
@@ -219,7 +220,7 @@ def _row(entry: Entry) -> Row:
         usage=ending.usage if ending else None,
         how=ending.how if ending else None,
         kind=ending.kind if ending else None,
-        counters=accounts.held_now(entry.parts, entry.state, ending),
+        counters=accounts.held_now(parts, entry.state, ending),
         reserved_at_s=hold.now_s,
         ended_at_s=entry.ended_at_s,
         lease_until_s=entry.lease_until_s,

@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from router.adapters import accounts, sqlite_windows
-from router.adapters.accounts import LAPSED, LAPSES_A_STEP, UNSETTLED, State, counter_key, limit_key
+from router.adapters.accounts import LAPSED, LAPSES_A_STEP, UNSETTLED, Part, State, counter_key, limit_key
 from router.adapters.sqlite_file import SqliteFile
 from router.adapters.sqlite_names import SqliteNames, keys_of
 from router.adapters.sqlite_rows import (
@@ -255,5 +255,8 @@ def _rows(cursor: sqlite3.Cursor, *, after: int, since_s: float, limit: int) -> 
     found = cursor.execute(SELECT_ROWS, (after, since_s, limit))
     columns = [column[0] for column in found.description]
     lines = [dict(zip(columns, values, strict=True)) for values in found.fetchall()]
-    keys = keys_of(cursor, (part.key for line in lines for part in parts_from(line["parts"])))
-    return [row_from(line, keys) for line in lines]
+    parts = [parts_from(line["parts"]) for line in lines]
+    keys = keys_of(cursor, {part.key for each in parts for part in each})
+    counters = {number: accounts.counter_of(key) for number, key in keys.items()}
+    named = [[Part(counters[part.key], part.unit, part.needed) for part in each] for each in parts]
+    return [row_from(line, each) for line, each in zip(lines, named, strict=True)]

@@ -1,13 +1,13 @@
 """How attempts and windows are written in a state file, and read from it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 from router.adapters import accounts
 from router.adapters.accounts import Part, State, Taken
-from router.ports import Hold, Row, Settlement
+from router.ports import Counter, Hold, Row, Settlement
 from router.values import Usage
 
 USAGE_FIELDS = tuple(field.name for field in fields(Usage) if field.name != "reported")
@@ -72,13 +72,13 @@ def usage_text(usage: Usage | None) -> str | None:
     return "{" + ",".join(known) + "}"
 
 
-def row_from(values: dict[str, Any], keys: Mapping[int, str]) -> Row:
-    """A Row from one line of SELECT_ROWS, by the names of its columns; `keys` by the numbers of counters."""
-    parts, _, usage = parts_from(values.pop("parts")), values.pop("takes"), values.pop("usage")
+def row_from(values: dict[str, Any], parts: Sequence[Part[Counter]]) -> Row:
+    """A Row from one line of SELECT_ROWS, by the names of its columns; `parts` are those of its column."""
+    del values["parts"], values["takes"]
+    usage = values.pop("usage")
     known = None if usage is None else Usage(**json.loads(usage))
     ending = _ending(values["state"], values["cost_nusd"], known, values["how"], values["ended_at_s"])
-    named = [Part(keys[part.key], part.unit, part.needed) for part in parts]
-    return Row(**values, usage=known, counters=accounts.held_now(named, values["state"], ending))
+    return Row(**values, usage=known, counters=accounts.held_now(parts, values["state"], ending))
 
 
 def _ending(state: State, cost_nusd: int, usage: Usage | None, how: Any, ended_s: float) -> Settlement | None:
