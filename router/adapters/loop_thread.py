@@ -8,11 +8,11 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent import futures
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 from weakref import finalize
 
+from router.adapters.errand import Errand, any_done
 from router.ports import Pending, Realm, Transport, WireCall, WireChunk, WireReply, WireStream
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class LoopThread:
         self.stop = finalize(self, _stop, self._works, thread, os.getpid(), farewell)
         """Run `farewell` on the loop, then end the thread. Idempotent; also called when nobody refers to this."""
 
-    def submit(self, work: Coroutine[Any, Any, T]) -> "futures.Future[T]":
+    def submit(self, work: Coroutine[Any, Any, T]) -> Errand[T]:
         """Run `work` on the loop; returns at once. Works are begun in the order of submission.
 
         RuntimeError is raised here once the thread has stopped, and is the outcome of what `stop` cuts off.
@@ -46,15 +46,16 @@ class _Works:
         self._begun: set[asyncio.Task[Any]] = set()
         self._door = threading.Lock()
         self._ended = False
+        self.stopping = False
 
-    def submit(self, work: Coroutine[Any, Any, T]) -> "futures.Future[T]":
-        future: futures.Future[T] = futures.Future()
+    def submit(self, work: Coroutine[Any, Any, T]) -> Errand[T]:
+        errand: Errand[T] = Errand()
         with self._door:
             if self._ended:
                 work.close()
                 raise RuntimeError("the loop thread has been stopped")
-            self.loop.call_soon_threadsafe(self._begin, work, future)
-        return future
+            self.loop.call_soon_threadsafe(self._begin, work, errand, threading.current_thread())
+        return errand
 
     def run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -74,20 +75,20 @@ class _Works:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
-    def _begin(self, work: Coroutine[Any, Any, T], future: "futures.Future[T]") -> None:
+    def _begin(self, work: Coroutine[Any, Any, T], errand: Errand[T], asker: threading.Thread) -> None:
         task = self.loop.create_task(work)
         self._begun.add(task)
-        task.add_done_callback(lambda done: self._tell(done, future))
+        task.add_done_callback(lambda done: self._tell(done, errand, asker))
 
-    def _tell(self, done: "asyncio.Task[T]", future: "futures.Future[T]") -> None:
+    def _tell(self, done: "asyncio.Task[T]", errand: Errand[T], asker: threading.Thread) -> None:
         self._begun.discard(done)
-        if not threading.main_thread().is_alive():
-            return  # the process is ending: who still waits is a daemon, and would only wake to raise
+        if self.stopping and asker.daemon and not threading.main_thread().is_alive():
+            return  # the process ends, and the asker with it: woken, it could only print that it was cut off
         error = RuntimeError("cut off: the loop thread was stopped") if done.cancelled() else done.exception()
         if error is None:
-            future.set_result(done.result())
+            errand.end(done.result())
         else:
-            future.set_exception(error)
+            errand.end(error=error)
 
 
 def _stop(works: _Works, thread: threading.Thread, pid: int, farewell: Callable[[], Awaitable[None]]) -> None:
@@ -95,6 +96,7 @@ def _stop(works: _Works, thread: threading.Thread, pid: int, farewell: Callable[
         return
 
     async def end() -> None:
+        works.stopping = True
         with suppress(Exception):  # the process or the router is ending: there is nobody to tell
             await asyncio.wait_for(_awaited(farewell), _FAREWELL_S)
         works.loop.stop()
@@ -109,19 +111,19 @@ async def _awaited(farewell: Callable[[], Awaitable[None]]) -> None:
 
 
 class ThreadPending:
-    """A Pending of the blocking form: the inner one, once the loop has begun it, and a future that ends with it.
+    """A Pending of the blocking form: the inner one, once the loop has begun it, and an errand that ends with it.
 
-    `whole`: its result is all there is, so nothing of it is left on the wire once the future has ended.
+    `whole`: its result is all there is, so nothing of it is left on the wire once the errand has ended.
     """
 
-    __slots__ = ("future", "inner", "owner", "thread", "whole")
+    __slots__ = ("errand", "inner", "owner", "thread", "whole")
 
     def __init__(self, owner: Transport, thread: LoopThread, *, whole: bool) -> None:
         self.owner = owner
         self.thread = thread
         self.whole = whole
         self.inner: Pending | None = None
-        self.future: futures.Future[None] = futures.Future()
+        self.errand: Errand[None] = Errand()
 
 
 class _Side:
@@ -182,16 +184,14 @@ class ThreadedTransport:
 
     async def wait(self, pendings: Sequence[Pending], timeout_s: float) -> Pending | None:
         mine = cast(Sequence[ThreadPending], pendings)
-        if not any(pending.future.done() for pending in mine):
-            waited = [pending.future for pending in mine]
-            futures.wait(waited, max(0.0, timeout_s), futures.FIRST_COMPLETED)
-        return next((pending for pending in mine if pending.future.done()), None)
+        any_done([pending.errand for pending in mine], timeout_s)
+        return next((pending for pending in mine if pending.errand.done), None)
 
     def result(self, pending: Pending) -> WireReply | WireStream | WireChunk:
         mine = cast(ThreadPending, pending)
-        if not mine.future.done() or mine.inner is None:
+        if not mine.errand.done or mine.inner is None:
             raise RuntimeError("this pending call has no result: it is still under way or was cancelled")
-        mine.future.result()
+        mine.errand.result()
         return mine.owner.result(mine.inner)
 
     def sent(self, pending: Pending) -> bool:
@@ -200,7 +200,7 @@ class ThreadedTransport:
 
     async def cancel(self, pending: Pending) -> None:
         mine = cast(ThreadPending, pending)
-        left = not (mine.whole and mine.future.done())
+        left = not (mine.whole and mine.errand.done)
         if left and mine.thread is self._here().running:  # else it ended with its thread, or is the parent's
             _unless_stopped(mine.thread, _cancel(mine))
 
@@ -216,7 +216,7 @@ class ThreadedTransport:
         thread = side.thread()
         pending = ThreadPending(side.transport, thread, whole=whole)
         try:
-            pending.future = thread.submit(_see_through(side.transport, begin, pending))
+            pending.errand = thread.submit(_see_through(side.transport, begin, pending))
         except BaseException:  # interrupted while handing over: nobody else will ever cancel it
             _unless_stopped(thread, _cancel(pending))
             raise
