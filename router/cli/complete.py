@@ -88,14 +88,18 @@ def messages(prompt: str, system: str | None = None) -> Sequence[Mapping[str, An
 
 def parameters(given: Sequence[str]) -> dict[str, Any]:
     """`temperature=0` as {"temperature": 0}. A value that is no JSON is text."""
+    from router.client.calls import ARGUMENTS
+
     found = {}
     for each in given:
         name, equals, value = each.partition("=")
         if not name or not equals:
             raise click.BadParameter(f"`{each}` is not NAME=VALUE", param_hint="--param")
+        if name in ARGUMENTS:
+            raise click.BadParameter(f"`{name}` is not a parameter of a chat call", param_hint="--param")
         try:
             found[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             found[name] = value
     return found
 

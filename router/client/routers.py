@@ -92,6 +92,7 @@ class Router(_Opened):
 
     def complete(
         self,
+        /,
         messages: str | Sequence[Message],
         *,
         policy: str | None = None,
@@ -153,6 +154,7 @@ class AsyncRouter(_Opened):
 
     async def complete(
         self,
+        /,
         messages: str | Sequence[Message],
         *,
         policy: str | None = None,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from router.errors import Problem
@@ -73,16 +74,27 @@ def policy_files(folder: Path) -> Iterator[Path]:
 
 
 def read_file(path: Path) -> Read:
+    """One policy file; what can't be read is a problem."""
+    text = file_text(path)
+    return text if isinstance(text, Read) else read_text(text, path.as_posix())
+
+
+def file_text(path: Path) -> str | Read:
+    """The text of a file of at most 4 MB, or a Read that says why there is none. A pipe or a device might never end."""
     file = path.as_posix()
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        found = path.stat()
+        if not S_ISREG(found.st_mode):
+            return _refused(
+                file, "unreadable", "not a regular file", "policies are read from files and folders"
+            )
+        if found.st_size > LARGEST_FILE:
             return _refused(file, "unreadable", "a file of more than 4 MB", "split it")
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         return _refused(file, "encoding", f"not UTF-8 text (byte {error.start})", "save it as UTF-8")
     except OSError as error:
         return _refused(file, "unreadable", f"can't be read: {error.strerror or error}", "")
-    return read_text(text, file)
 
 
 def _compiled(reads: tuple[Read, ...], prices: Catalog, *, folder: str, today: date | None = None) -> Loaded:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from router.client.calls import ARGUMENTS
 from router.decide.scopes import did_you_mean
 from router.errors import Problem, RouterError
 from router.policy.document import Document, Spot
 from router.policy.document import Path as Steps
+from router.policy.load import file_text
 from router.policy.scalars import duration_ms
 from router.policy.source import Read, read_text
 from router.values import Message, Place
@@ -50,15 +52,20 @@ class ScriptError(RouterError):
 
 
 def read_script(path: Path) -> tuple[Call, ...]:
-    """Raises OSError where it can't be read, ScriptError with every problem in it."""
-    text = path.read_text(encoding="utf-8")
-    read = (
-        _json_lines(text, str(path)) if path.suffix in (".jsonl", ".ndjson") else read_text(text, str(path))
-    )
+    """Raises OSError where there is none, ScriptError with every problem in it."""
+    path.stat()
+    read = _read(file_text(path), path)
     problems = [*read.problems, *(_problems(read.document) if read.document else ())]
     if problems or read.document is None:
         raise ScriptError(tuple(sorted(problems, key=lambda each: (each.place.line, each.place.column))))
     return tuple(_call(spot) for spot in read.document.root.items())
+
+
+def _read(text: str | Read, path: Path) -> Read:
+    if isinstance(text, Read):
+        return text
+    lines = path.suffix in (".jsonl", ".ndjson")
+    return _json_lines(text, str(path)) if lines else read_text(text, str(path))
 
 
 def _json_lines(text: str, file: str) -> Read:
@@ -70,7 +77,7 @@ def _json_lines(text: str, file: str) -> Read:
             continue
         try:
             values.append(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             place = Place(file=file, line=number, column=1)
             problems.append(Problem(code="json", message=f"no JSON: {error}", place=place))
         else:
@@ -96,6 +103,8 @@ def _problems_of(call: Spot) -> Iterator[Problem]:
             yield Problem(code="script", message=message, place=spot.key_place)
         elif not isinstance(spot.value, FORMS[key][0]):
             yield _problem(f"`{key}` must be {FORMS[key][1]}", spot)
+        elif key == "params" and (taken := [each for each in ARGUMENTS if spot.get(each)]):
+            yield _problem(f"`{taken[0]}` is not a parameter of a chat call: write it beside `params`", spot)
         elif key == "timeout" and duration_ms(spot.value) is None:
             yield _problem(f"`timeout` must be a duration like `8s`, not `{spot.value}`", spot)
     if ("prompt" in call.value) == ("messages" in call.value):

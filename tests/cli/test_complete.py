@@ -172,3 +172,19 @@ def test_warnings_are_counted_and_not_logged(run, folder, caplog):
     file.write_text(file.read_text().replace("ceiling: {input_tokens: 10k, output_tokens: 400}", "", 1))
     told = run("complete", "fast", "Hello", *SEARCH, "--fake")
     assert told.stderr.splitlines()[0] == "1 warning in the policies: `router check` tells"
+
+
+@pytest.mark.parametrize(
+    ("param", "told_"),
+    [
+        ("policy=x", "`policy` is not a parameter of a chat call"),
+        ("messages=x", "`messages` is not a parameter of a chat call"),
+        ("timeout=3", "`timeout` is not a parameter of a chat call"),
+        ("self=x", "unknown parameter `self`"),
+        ("temperature=" + "[" * 100_000, "`temperature` must be int or float, not `str`"),
+    ],
+    ids=["policy", "messages", "timeout", "self", "nested"],
+)
+def test_a_parameter_that_is_none_is_refused_by_name(run, param, told_):
+    told = run("complete", "fast", "Hello", *SEARCH, "--fake", "--param", param, code=2)
+    assert told_ in told.stderr

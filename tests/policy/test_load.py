@@ -1,5 +1,6 @@
 """Folders, files and dicts: every problem of every file in one run, and never an exception."""
 
+import os
 import subprocess
 import sys
 import time
@@ -90,6 +91,15 @@ def test_files_that_can_not_be_read(tmp_path: Path) -> None:
         f"{at}/a.yaml: error: not UTF-8 text (byte 0) [encoding]",
         f"{at}/b.yaml: error: a file of more than 4 MB [unreadable]",
         f"{at}/c.yaml: error: can't be read: No such file or directory [unreadable]",
+    ]
+
+
+def test_what_might_never_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    (tmp_path / "b.yaml").symlink_to("/dev/zero")
+    at = tmp_path.as_posix()
+    assert said(tmp_path) == [
+        f"{at}/{name}.yaml: error: not a regular file [unreadable]" for name in ("a", "b")
     ]
 
 

@@ -1,6 +1,7 @@
 """Scripts of calls."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,23 @@ def test_all_faults_at_once_and_where_the_line_is_no_json(tmp_path):
 
 def test_yaml_traps_are_those_of_policies(tmp_path):
     assert "anchor" in str(faults(tmp_path, "- &a {prompt: a}\n- *a\n"))
+
+
+def test_a_script_that_is_no_text_or_never_ends_is_refused(tmp_path):
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
+    for path, message in (
+        (tmp_path / "bytes.yaml", "not UTF-8 text (byte 0)"),
+        (Path("/dev/zero"), "not a regular file"),
+    ):
+        with pytest.raises(ScriptError) as caught:
+            read_script(path)
+        assert [each.message for each in caught.value.problems] == [message]
+
+
+def test_an_argument_among_the_parameters_is_told_where_it_belongs(tmp_path):
+    path = tmp_path / "calls.yaml"
+    path.write_text("- {prompt: Hi, policy: fast, params: {policy: slow}}\n")
+    with pytest.raises(ScriptError) as caught:
+        read_script(path)
+    (found,) = caught.value.problems
+    assert "write it beside `params`" in found.message
