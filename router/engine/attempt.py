@@ -4,6 +4,7 @@ from typing import cast
 
 from router import events as ev
 from router.decide import outcome, settle
+from router.decide.fit import Worst
 from router.decide.judge import cooling_s
 from router.decide.reserve import needs_of_budgets, request_shortfall, token_takes
 from router.decide.step import Failure, Try
@@ -29,9 +30,10 @@ from router.values import Kind, Reply, SecretRef, Usage
 async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
     """Try one candidate with one key. What does not fit a budget or limit is a failure that was never sent."""
     candidate = route.candidates[step.index]
-    hold = _hold(run, route, candidate)
+    worst = run.worst(candidate)
+    hold = _hold(run, route, candidate, worst)
     call = _wire_call(run, candidate, hold, step)
-    refused = await _reserve(run, candidate, hold)
+    refused = await _reserve(run, candidate, hold, worst)
     if refused is not None:
         return Failure(index=step.index, key=step.key, kind=refused, sent=False)
     await _mark_sent(run, hold)
@@ -52,8 +54,7 @@ async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
 # --- Reserve ----------------------------------------------------------------------------------------------------------
 
 
-def _hold(run: Run, route: Route, candidate: Candidate) -> Hold:
-    worst = run.worst(candidate)
+def _hold(run: Run, route: Route, candidate: Candidate, worst: Worst) -> Hold:
     now_s = run.ports.clock.now_s()
     budgets = (*run.budgets(candidate.target.provider), *candidate.budgets)
     charges = tuple(
@@ -84,9 +85,8 @@ def _hold(run: Run, route: Route, candidate: Candidate) -> Hold:
     )
 
 
-async def _reserve(run: Run, candidate: Candidate, hold: Hold) -> Kind | None:
+async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> Kind | None:
     """None: reserved. Else why not; nothing is held then."""
-    worst = run.worst(candidate)
     short = request_shortfall(candidate, worst, run.spent)
     if short is not None:
         budget, left = short

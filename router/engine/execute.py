@@ -83,29 +83,28 @@ def _tell_failed(run: Run, error: RouterError) -> None:
 
 async def _from_targets(run: Run, route: Route, key: str | None) -> Reply:
     route = routing.fitted(run, route)
-    admitted = await _admit(run, route)
+    await _admit(run, route)
     try:
         reply = await _loop(run, route)
     finally:
-        if admitted:
+        if run.permit:
             await run.ports.limiter.release(run.request.id)
     await answers.keep(run, route, key, reply)
     return reply
 
 
-async def _admit(run: Run, route: Route) -> bool:
+async def _admit(run: Run, route: Route) -> None:
     """Take the request rate and concurrency of the caller, all or none, once per request."""
     takes = [Take(limit=limit, amount=amount) for limit, amount in admission_takes(route.limits)]
     if not takes:
-        return False
+        return
     now_s = run.ports.clock.now_s()
     full = await run.ports.limiter.admit(run.request.id, takes, now_s=now_s, lease_s=LEASE_S)
     if full is not None:
         run.emit(ev.LimitRefused, limit=full.limit.text, retry_after_s=full.retry_after_s)
         raise outcome.limit_exceeded(full.limit, full.retry_after_s)
     run.emit(ev.Admitted, limits=tuple(take.limit.text for take in takes))
-    run.permit = True
-    return True
+    run.permit = any(take.limit.unit == "concurrent_requests" for take in takes)
 
 
 async def _loop(run: Run, route: Route) -> Reply:
