@@ -1,0 +1,82 @@
+"""What the engine asks of the world. Each docstring is the contract: atomicity, failure mode, and whether it suspends.
+
+Every port is async-shaped. `suspends` says whether its coroutines ever really wait on an event loop: `Router` drives
+the engine inline and refuses a port that suspends; `AsyncRouter` refuses a Transport or Clock that does not.
+Only the types in `values`, `plan` and this package cross a port. Times called `now_s` are wall-clock Unix seconds.
+"""
+
+from router.ports.ledger import (
+    Balance,
+    Charge,
+    Counter,
+    Granted,
+    Hold,
+    Ledger,
+    Refused,
+    Row,
+    Settlement,
+    Shortfall,
+    Take,
+)
+from router.ports.limiter import (
+    Limiter,
+    LimitFull,
+)
+from router.ports.stores import (
+    Cache,
+    CacheEntry,
+    Health,
+    KeyHealth,
+    Outcome,
+)
+from router.ports.transport import (
+    Pending,
+    Realm,
+    Transport,
+    WireCall,
+    WireChunk,
+    WireReply,
+    WireStream,
+)
+from router.ports.world import (
+    Clock,
+    Draw,
+    InputReader,
+    Prices,
+    Secrets,
+    Tokens,
+)
+
+__all__ = [
+    "Balance",
+    "Cache",
+    "CacheEntry",
+    "Charge",
+    "Clock",
+    "Counter",
+    "Draw",
+    "Granted",
+    "Health",
+    "Hold",
+    "InputReader",
+    "KeyHealth",
+    "Ledger",
+    "LimitFull",
+    "Limiter",
+    "Outcome",
+    "Pending",
+    "Prices",
+    "Realm",
+    "Refused",
+    "Row",
+    "Secrets",
+    "Settlement",
+    "Shortfall",
+    "Take",
+    "Tokens",
+    "Transport",
+    "WireCall",
+    "WireChunk",
+    "WireReply",
+    "WireStream",
+]

@@ -1,0 +1,177 @@
+"""Reservations of money and tokens: one durable row per attempt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from router.plan import Budget, Limit, Unit, Window
+from router.values import Kind, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """One bucket of spend: never keyed by amount or file, so an edit keeps it. `start` is the local date and hour at
+    which its calendar window began (`2026-11-21`, `2026-11-21T14`, `2026-11`, `2026-W47`), "" for `total`."""
+
+    owner: str
+    unit: Unit
+    window: Window
+    start: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What one reservation needs of one budget."""
+
+    counter: Counter
+    needed: int
+    budget: Budget
+    resets_at_s: float | None  # None: never refills
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """What one reservation or admission takes of one sliding window (or of a concurrency limit: amount 1)."""
+
+    limit: Limit
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A reservation for one attempt."""
+
+    id: str
+    request_id: str
+    attempt: int  # 1-based, over the whole request
+    policy: str
+    tenant: str | None
+    user: str | None
+    target: str
+    plan_digest: str
+    prices_digest: str
+    worst_nusd: int
+    worst_tokens: int
+    charges: tuple[Charge, ...]
+    takes: tuple[Take, ...]  # token limits
+    now_s: float
+    lease_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """One budget or limit that did not fit. Exactly one of `budget`, `limit`."""
+
+    needed: int
+    available: int
+    resets_at_s: float | None
+    budget: Budget | None = None
+    limit: Limit | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """`seq` was taken inside the store's atomic step."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    seq: int
+    shortfalls: tuple[Shortfall, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """How an attempt ended. `cost_nusd` is the whole truth, above the reservation too; tokens correct the windows."""
+
+    cost_nusd: int
+    usage: Usage | None
+    how: Literal["reported", "counted", "nothing", "worst_case"]
+    kind: Kind | None  # None: it was answered
+    now_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    settled: int = 0
+    reserved: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One attempt as the ledger keeps it, for ever; balances are derivable from the rows alone."""
+
+    id: str
+    request_id: str
+    attempt: int
+    policy: str
+    tenant: str | None
+    user: str | None
+    target: str
+    plan_digest: str
+    prices_digest: str
+    state: Literal["reserved", "sent", "settled", "released", "expired"]
+    worst_nusd: int
+    worst_tokens: int
+    cost_nusd: int  # what counts now: worst case while reserved, sent or expired
+    usage: Usage | None
+    how: str | None
+    kind: str | None
+    counters: tuple[tuple[Counter, int], ...]  # with what each counter holds for this row now
+    reserved_at_s: float
+    ended_at_s: float | None
+    lease_until_s: float
+    seq: int
+
+
+class Ledger(Protocol):
+    """Money and token reservations: one durable row per attempt.
+
+    Atomicity: `reserve` is one step over all charges and takes, all or none, also between processes; the other
+    writes are one step each and idempotent by id. Durability: what a call returned from survives `kill -9` (not
+    necessarily power loss; see the adapter). Failure mode: StoreError(port="ledger"), and the caller must not send.
+    Suspends: says the adapter; an adapter that suspends must shield `settle` and `release` from cancellation.
+    """
+
+    @property
+    def suspends(self) -> bool: ...
+
+    async def reserve(self, hold: Hold) -> Granted | Refused:
+        """Reserve every charge and take, or none. For each charge: settled + reserved + needed <= budget.amount.
+
+        An expired lease met on the way is resolved first (see `reconcile`). A charge with needed 0 always fits.
+        """
+        ...
+
+    async def mark_sent(self, id: str, *, now_s: float) -> None:
+        """Durable before the first byte leaves."""
+        ...
+
+    async def renew(self, id: str, *, lease_until_s: float) -> None:
+        """Extend the lease of a row that is reserved or sent; no effect on one that has ended."""
+        ...
+
+    async def settle(self, id: str, settlement: Settlement) -> None:
+        """End a row in the windows of its reservation. A second call has no effect, except that it corrects a row
+        that `reconcile` had expired."""
+        ...
+
+    async def release(self, id: str, *, now_s: float) -> None:
+        """End a row that was never sent: it costs nothing. No effect on an ended row; a sent row must be settled."""
+        ...
+
+    async def reconcile(self, *, now_s: float) -> int:
+        """Resolve every lapsed lease: reserved rows are released, sent rows expire at worst case. Returns how many."""
+        ...
+
+    async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
+        """One consistent read; a counter never written has Balance()."""
+        ...
+
+    async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
+        """Rows reserved at or after `since_s`, oldest first."""
+        ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,47 @@
+"""Request rates and concurrency, once per request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from router.plan import Limit
+from router.ports.ledger import Take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitFull:
+    """The limit that refused, and after how long the same admission could pass."""
+
+    limit: Limit
+    retry_after_s: float
+
+
+class Limiter(Protocol):
+    """Request rates and concurrency, once per request.
+
+    Atomicity: `admit` is one step over all takes, all or none, also between processes. No window of a limit's length
+    ever holds more than its `at_most`; a refusal is early by at most 1/60 of the window, and waiting its
+    `retry_after_s` is enough when nobody else comes. Failure mode: StoreError(port="limiter").
+    Suspends: says the adapter.
+    """
+
+    @property
+    def suspends(self) -> bool: ...
+
+    async def admit(
+        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
+    ) -> LimitFull | None:
+        """None: admitted under `id`. A concurrency take is held until `release` or until `lease_s` lapses."""
+        ...
+
+    async def renew(self, id: str, *, lease_until_s: float) -> None: ...
+
+    async def release(self, id: str) -> None:
+        """Give back concurrency. Idempotent. Requests stay counted."""
+        ...
+
+    async def used(self, limits: Sequence[Limit], *, now_s: float) -> Mapping[Limit, int]:
+        """What each window holds now."""
+        ...
+
+    async def aclose(self) -> None: ...
