@@ -29,19 +29,22 @@ from router.values import Kind, Reply, SecretRef, Usage
 
 async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
     """Try one candidate with one key. What does not fit a budget or limit is a failure that was never sent."""
-    candidate = route.candidates[step.index]
+    candidate, ends_s = route.candidates[step.index], run.ports.clock.mono_s() + step.timeout_s
     worst = run.worst(candidate)
     hold = _hold(run, route, candidate, worst)
     call = _wire_call(run, candidate, hold, step)
     refused = await _reserve(run, candidate, hold, worst)
     if refused is not None:
         return Failure(index=step.index, key=step.key, kind=refused, sent=False)
+    if run.ports.clock.mono_s() >= ends_s:  # the store was busy for longer than there was time
+        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
+        return Failure(index=step.index, key=step.key, kind=Kind.TIMEOUT, sent=False)
     await _mark_sent(run, hold)
     started_s, pending = run.ports.clock.mono_s(), None
     try:
         run.emit(ev.AttemptSent, attempt=hold.id, target=hold.target, key=step.key, timeout_s=step.timeout_s)
         pending = run.ports.transport.start(call)
-        wire = await _outcome(run, hold, step, pending)
+        wire = await _outcome(run, hold, step, pending, ends_s)
     except ProviderError as error:
         await _failed(run, candidate, hold, step, error, run.ports.clock.mono_s() - started_s)
         return Failure(index=step.index, key=step.key, kind=error.kind, retry_after_s=error.retry_after_s)
@@ -148,10 +151,10 @@ async def _mark_sent(run: Run, hold: Hold) -> None:
     run.sends += 1
 
 
-async def _outcome(run: Run, hold: Hold, step: Try, pending: Pending) -> WireReply:
+async def _outcome(run: Run, hold: Hold, step: Try, pending: Pending, ends_s: float) -> WireReply:
     """Keep the lease and the deadline while the provider works. Raises ProviderError; leaves nothing on the wire."""
     transport, clock = run.ports.transport, run.ports.clock
-    ends_s, done = clock.mono_s() + step.timeout_s, None
+    done = None
     try:
         while done is None:
             left_s = ends_s - clock.mono_s()

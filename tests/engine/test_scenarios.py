@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from router import events as ev
-from router.adapters.scripted_transport import Fails, NeverAnswers, Says
+from router.adapters.scripted_transport import Fails, NeverAnswers, Says, ScriptedTransport
+from router.adapters.secrets import EnvSecrets
 from router.decide.classify import DEFAULT_FALL_BACK_ON, FAILURES, TRANSIENT, Charge
 from router.errors import (
     BudgetExceeded,
@@ -16,8 +17,8 @@ from router.errors import (
     StoreError,
     TargetsExhausted,
 )
-from router.plan import CacheRule, Ceiling, Condition, Each, Limit, RetryRule, Rule
-from router.values import Kind, Usage
+from router.plan import CacheRule, Ceiling, Condition, Each, Key, Limit, RetryRule, Rule
+from router.values import Kind, SecretRef, Usage
 from tests.build import PLACE, budget, entry, lexical, plan, policy, provider, target, tenant
 from tests.world import World
 
@@ -395,9 +396,6 @@ def test_a_sink_that_fails_fails_no_request(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_a_second_key_is_tried_at_once() -> None:
-    from router.plan import Key
-    from router.values import SecretRef
-
     keys = tuple(
         Key(name=name, secret=SecretRef(source="env", name=name, place=PLACE)) for name in ("K1", "K2")
     )
@@ -425,3 +423,18 @@ def test_an_allowance_lets_input_in_that_can_not_be_bounded_and_is_reserved_only
     world.call(tenant="acme", params={"web_search_options": {}})
     plain, searching = (event.worst_nusd for event in world.facts(ev.Reserved))
     assert searching == plain + 5_000_000
+
+
+def test_a_provider_without_its_address_is_not_called_at_another() -> None:
+    class Live(ScriptedTransport):
+        needs_keys = True
+
+    url = SecretRef(source="env", name="GATEWAY_URL", place=PLACE)
+    key = Key(name="K", secret=SecretRef(source="env", name="K", place=PLACE))
+    whole = replace(TWO, providers={**TWO.providers, "openai": provider("openai", base_url=url, keys=(key,))})
+    world = World(whole)
+    world.transport = Live(Says("x"), clock=world.clock)
+    secrets = EnvSecrets({"K": "sk-1", "GROQ_API_KEY": "sk-2"})
+    world.ports = replace(world.ports, transport=world.transport, secrets=secrets)
+    assert world.call().target == "groq/b"
+    assert world.facts(ev.CandidateDropped)[0].detail.startswith("variable `GATEWAY_URL` is not set")
