@@ -8,7 +8,7 @@ from typing import Any
 from router.plan import CacheRule, Candidate, Provider
 from router.values import Message
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the hashed text or the meaning of a stored body changes: older entries are then never met."""
 
 
@@ -58,8 +58,9 @@ def _write_target(candidate: Candidate, provider: Provider, put: Callable[[str],
     target = candidate.target
     # The reference to a URL, not what it resolves to: a key is computed without reading a secret.
     base_url = None if provider.base_url is None else str(provider.base_url)
-    names = (target.provider, target.model, target.kind, target.wire_model, base_url, candidate.output_tokens)
-    _write(repr(names), put)
+    names = (target.provider, target.model, target.kind, target.wire_model, base_url)
+    # Ceilings are part of the key, so that an answer from before they were lowered is not met again.
+    _write(repr((*names, candidate.input_ceiling, candidate.output_tokens)), put)
     _write(provider.wire, put)
     _write(candidate.params, put)
 

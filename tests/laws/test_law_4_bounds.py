@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,3 +123,41 @@ def test_what_is_reserved_for_the_input_is_no_more_than_its_ceilings(size: int) 
         with pytest.raises(RouterError):
             world.call("x" * size, **fields)
         assert world.transport.calls == []
+
+
+@pytest.mark.parametrize(
+    ("slow", "seconds", "calls", "ended_s", "state"),
+    [
+        ("reserve", 3.0, 1, 5.0, "settled"),
+        ("reserve", 6.0, 0, 6.0, "released"),
+        ("mark_sent", 3.0, 1, 5.0, "settled"),
+    ],
+)
+def test_what_a_busy_store_takes_is_taken_from_the_time_of_the_attempt(
+    slow: str, seconds: float, calls: int, ended_s: float, state: str
+) -> None:
+    world = World(plan(policy("main", "openai/a", total_s=5.0)), [Says("late", after_s=4.0)])
+    world.ports = replace(world.ports, ledger=SlowLedger(world, slow, seconds))
+    with pytest.raises(DeadlineExceeded):
+        world.call()
+    assert (len(world.transport.calls), world.clock.mono_s()) == (calls, ended_s)
+    assert [row.state for row in world.rows()] == [state]
+
+
+class SlowLedger:
+    """The ledger of `world`, one of whose steps takes `seconds`."""
+
+    def __init__(self, world: World, step: str, seconds: float) -> None:
+        self._world, self._ledger, self._step, self._seconds = world, world.ports.ledger, step, seconds
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._ledger, name)
+        if name != self._step:
+            return real
+
+        async def slowly(*given: Any, **named: Any) -> Any:
+            result = await real(*given, **named)
+            await self._world.clock.sleep(self._seconds)
+            return result
+
+        return slowly
