@@ -6,10 +6,8 @@ other users of litellm in the process.
 """
 
 import asyncio
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextvars import Context, copy_context
-from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary, WeakSet
@@ -17,6 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from router.adapters.litellm_calls import arguments, secrets_of
 from router.adapters.litellm_errors import ended_early, provider_error
 from router.adapters.litellm_exchange import EXCHANGE, Exchange
+from router.adapters.litellm_loading import Loading, loaded
 from router.adapters.litellm_reply import reply_of
 from router.adapters.litellm_stream import LitellmStream
 from router.adapters.loop_thread import EitherTransport
@@ -27,10 +26,13 @@ from router.values import Kind
 if TYPE_CHECKING:
     import httpx
 
-_ENV = "router.adapters.litellm_env"
 _CANCEL_S = 0.04
 
-_Wires = WeakKeyDictionary[asyncio.AbstractEventLoop, "httpx.AsyncBaseTransport"]
+_Wires = WeakKeyDictionary[
+    asyncio.AbstractEventLoop, tuple["httpx.AsyncBaseTransport", AsyncGenerator[None, None]]
+]
+"""The connection pool of each loop, and what closes it."""
+
 Brought = WireReply | WireStream | WireChunk | ProviderError
 
 
@@ -67,14 +69,15 @@ class AsyncLitellm:
         self._flights: WeakSet[Flight] = WeakSet()
         self._orphans: set[asyncio.Task[Brought]] = set()
         self._streams: WeakSet[Exchange] = WeakSet()
+        self._loading: Loading | None = None
 
     # --- calls
 
     async def ready(self, timeout_s: float) -> bool:
         """Import litellm in a thread, once per process."""
-        if _loaded() is not None:
+        if loaded() is not None:
             return True
-        loading = asyncio.ensure_future(_environment())
+        loading = asyncio.ensure_future(self._environment())
         done, _ = await asyncio.wait([loading], timeout=max(0.0, timeout_s))
         failed = loading.exception() if done else None
         if failed is not None:
@@ -142,9 +145,9 @@ class AsyncLitellm:
             await exchange.close()
         if self._orphans:
             await asyncio.wait(self._orphans, timeout=1.0)
-        wire = self._wires.pop(asyncio.get_running_loop(), None)
-        if wire is not None:
-            await wire.aclose()
+        _, closing = self._wires.pop(asyncio.get_running_loop(), (None, None))
+        if closing is not None:
+            await closing.aclose()
 
     # --- within a task
 
@@ -161,15 +164,24 @@ class AsyncLitellm:
 
     async def _forward(self, request: "httpx.Request") -> "httpx.Response":
         loop = asyncio.get_running_loop()
-        wire = self._wires.get(loop)
-        if wire is None:
-            wire = self._wires[loop] = (self._open_wire or sys.modules[_ENV].open_wire)()
-        return await wire.handle_async_request(request)
+        if loop not in self._wires:
+            wire = (self._open_wire or (await self._environment()).open_wire)()
+            self._wires[loop] = wire, (closing := _closing(wire, self._wires))
+            await anext(closing)
+        return await self._wires[loop][0].handle_async_request(request)
+
+    async def _environment(self) -> ModuleType:
+        env = loaded()
+        if env is not None:
+            return env
+        if self._loading is None or self._loading.failed:
+            self._loading = Loading()
+        return await self._loading.wait()
 
     async def _answer(self, call: WireCall, exchange: Exchange, context: Context) -> Brought:
         """The whole answer, or the open stream, or the ProviderError."""
         try:
-            env = await _environment()
+            env = await self._environment()
             if env.INTERNAL_CALL is not None:
                 env.INTERNAL_CALL.set(True)
             response = await env.acompletion(**arguments(call, stand_in_key=self._stand_in_key))
@@ -188,26 +200,14 @@ class AsyncLitellm:
             return _failed(error, stream.exchange, stream.call)
 
 
-def _loaded() -> ModuleType | None:
-    loaded = sys.modules.get(_ENV)
-    whole = loaded is not None and hasattr(loaded, "INTERNAL_CALL")  # the last name it binds
-    return loaded if whole else None
-
-
-async def _environment() -> ModuleType:
-    loaded = _loaded()
-    if loaded is not None:
-        return loaded
-    return await asyncio.get_running_loop().run_in_executor(None, _load)
-
-
-def _load() -> ModuleType:
-    """Import litellm and rehearse, in a thread of its own: seconds."""
-    env = import_module(_ENV)
-    from router.adapters.litellm_rehearsal import rehearse
-
-    rehearse()
-    return env
+async def _closing(wire: "httpx.AsyncBaseTransport", wires: _Wires) -> AsyncGenerator[None, None]:
+    """Close `wire` with its loop: when a loop ends, asyncio closes the generators that were begun on it, and tells
+    nobody else. Sockets that are left to the garbage collector by then can only complain."""
+    try:
+        yield
+    finally:
+        wires.pop(asyncio.get_running_loop(), None)
+        await wire.aclose()
 
 
 def _failed(error: Exception, exchange: Exchange, call: WireCall) -> ProviderError:
