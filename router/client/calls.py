@@ -153,6 +153,8 @@ def _check_maps(items: Any, path: str) -> None:
 
 def _check_json(value: Any, path: str, depth: int = 0) -> None:
     """What is not JSON can be neither sent nor told apart: refuse it here, where it can be named."""
+    if type(value) is str:  # nearly always
+        return
     if depth > DEEPEST:
         raise RequestError(f"`{path[:60]}...` is nested deeper than {DEEPEST} levels")
     if isinstance(value, Mapping):
