@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 from router.client.assembly import build_ports, load_plan
 from router.client.calls import build_request
+from router.client.gate import Gate
 from router.engine import Ports, execute
 from router.errors import Problem
 from router.events import Sink
@@ -20,6 +21,9 @@ from router.values import Message, Reply
 
 Policies = str | PathLike[str] | Mapping[str, Any]
 """A folder of YAML files, one file, or the same content as a mapping."""
+
+CLOSING_S = 5.0
+"""How long `close` waits for calls that are under way to notice."""
 
 _T = TypeVar("_T")
 
@@ -41,6 +45,7 @@ class _Opened:
         self.plan = plan
         self.warnings = warnings
         self.ports = ports
+        self._gate = Gate()
 
     @classmethod
     def _open(cls, policies: Policies, *, suspends: bool, sinks: Sequence[Sink], **choices: Any) -> Self:
@@ -54,11 +59,21 @@ class _Opened:
         return execute(self.plan, self.ports, request)
 
     async def _free(self) -> None:
-        await self.ports.transport.aclose()
+        self._gate.closed = True
+        await self._end_calls()
         await self.ports.ledger.aclose()
         await self.ports.limiter.aclose()
         await self.ports.health.aclose()
         await self.ports.cache.aclose()
+
+    async def _end_calls(self) -> None:
+        """Cut off what is on the wire until no call is left: one may just have gone on to its next attempt."""
+        clock = self.ports.clock
+        ends_s = clock.mono_s() + CLOSING_S
+        await self.ports.transport.aclose()
+        while self._gate.is_busy and clock.mono_s() < ends_s:
+            await clock.sleep(0.01)
+            await self.ports.transport.aclose()
 
 
 class Router(_Opened):
@@ -112,10 +127,15 @@ class Router(_Opened):
         `params` have OpenAI's names. Raises a RouterError (see `router.errors`).
         """
         arguments = _arguments(locals())
-        return run_inline(self._execute(messages, arguments))
+        with self._gate:
+            return run_inline(self._execute(messages, arguments))
 
     def close(self) -> None:
-        """Free connections, threads and files. Idempotent."""
+        """Free connections, threads and files. Idempotent.
+
+        Calls that are under way in other threads are cut off, and settled at their worst case; they and all later ones
+        raise RequestError.
+        """
         run_inline(self._free())
 
     def __enter__(self) -> Self:
@@ -170,10 +190,11 @@ class AsyncRouter(_Opened):
     ) -> Reply:
         """As `Router.complete`."""
         arguments = _arguments(locals())
-        return await self._execute(messages, arguments)
+        with self._gate:
+            return await self._execute(messages, arguments)
 
     async def close(self) -> None:
-        """As `Router.close`."""
+        """As `Router.close`; the calls under way are those of other tasks."""
         await self._free()
 
     async def __aenter__(self) -> Self:
