@@ -4,6 +4,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -57,6 +58,7 @@ class App(click.Group):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         """Run one command and exit. Every failure has been told when SystemExit leaves."""
+        _open_closed_streams()
         out = Out()
         code = self._guarded(out, args, prog_name, {**extra, "standalone_mode": False, "obj": out})
         sys.exit(_flushed(code))
@@ -82,6 +84,15 @@ class App(click.Group):
         except BrokenPipeError:  # the reader has read enough
             _drop_stdout()
             ctx.exit(BROKEN_PIPE)
+
+
+def _open_closed_streams() -> None:
+    """A stream that was closed before the start (`>&-`) is None here: what is written to it goes nowhere."""
+    import os
+
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for the life of the process
 
 
 def _misused(out: Out, error: click.ClickException) -> int:

@@ -84,7 +84,7 @@ def _counter(budget: Budget, run: Run, now_s: float) -> Counter:
 def _missing_key(run: Run, provider: str) -> SecretRef | None:
     """The reference to ask the user for, where this provider's address or all of its keys are missing."""
     url, keys = run.plan.providers[provider].base_url, run.plan.providers[provider].keys
-    if isinstance(url, SecretRef) and run.ports.transport.needs_keys and not run.ports.secrets.get(url):
+    if isinstance(url, SecretRef) and run.ports.transport.needs_keys and run.ports.secrets.get(url) is None:
         return url  # without it the kind's own address would be called, with a key that is not meant for it
     return None if not keys or any(run.has_key(key) for key in keys) else keys[0].secret
 

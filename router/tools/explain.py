@@ -181,10 +181,12 @@ def _notes(plan: Plan, request: Request) -> Iterator[str]:
 
 
 def _missing_keys(plan: Plan, ports: Ports, candidates: Sequence[Candidate]) -> Iterator[SecretRef]:
-    """The keys that were assumed and are not to be had here: those of providers without any other."""
+    """The addresses and keys that were assumed and are not to be had here: those of providers without any other."""
     run = _run(plan, ports, Request(id="", policy="", messages=()))
     for name in dict.fromkeys(each.target.provider for each in candidates):
-        keys = plan.providers[name].keys
+        url, keys = plan.providers[name].base_url, plan.providers[name].keys
+        if isinstance(url, SecretRef) and ports.transport.needs_keys and ports.secrets.get(url) is None:
+            yield url
         if keys and not any(run.has_key(key) for key in keys):
             yield from (key.secret for key in keys if key.secret is not None)
 

@@ -214,3 +214,13 @@ def test_no_figure_is_cut_however_narrow_the_terminal(run, monkeypatch):
 
 def test_out_starts_without_json():
     assert Out().json is False
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_a_closed_standard_output_is_no_failure(tmp_path, closed):
+    command = f"{sys.executable} -m router check {closed}"
+    (tmp_path / "policies").mkdir()
+    text = "version: 1\nproviders: {openai: {}}\npolicies: {fast: {targets: [openai/gpt-5-nano]}}\n"
+    (tmp_path / "policies" / "a.yaml").write_text(text)
+    code = f"import subprocess; r = subprocess.run({command!r}, shell=True, stderr=-1); print(r.returncode, r.stderr)"
+    assert shell(code, folder=tmp_path).stdout == "0 b''\n"

@@ -247,6 +247,17 @@ def test_without_a_prompt_figures_are_those_of_the_ceilings(monkeypatch):
         assert "OPENAI_API_KEY" in [key.name for key in told.missing_keys]
 
 
+def test_an_address_that_is_not_here_is_assumed_like_a_key(monkeypatch):
+    monkeypatch.delenv("ROUTER_TRANSPORT")
+    monkeypatch.delenv("HOME_URL", raising=False)
+    home = {**POLICIES["providers"]["home"], "base_url": {"env": "HOME_URL"}}
+    policies = {"version": 1, "providers": {"home": home}, "policies": {"main": {"targets": ["home/m"]}}}
+    with Router.open(policies, state="memory", cache="memory", clock=ManualClock()) as router:
+        told = explained(router, None)
+        assert [offer.target for offer in told.offers] == ["home/m"]
+        assert [ref.name for ref in told.missing_keys] == ["HOME_URL"]
+
+
 def test_keys_are_only_assumed_where_asked(monkeypatch):
     monkeypatch.delenv("ROUTER_TRANSPORT")
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
