@@ -192,19 +192,19 @@ def candidate_of(
     lexical = policy.lexical
     if entry.attempt_s is not None:
         lexical = replace(lexical, attempt_s=entry.attempt_s)
-    bounds = (path.ceiling.output_tokens, target.max_output_tokens, output_request(params))
+    allowance = _least(path.ceiling.output_tokens, output_request(params))
     return Candidate(
         target=target,
         policy=policy.name,
         lexical=lexical,
         total_s=path.total_s,
         input_ceiling=path.ceiling.input_tokens,
-        output_tokens=min((bound for bound in bounds if bound is not None), default=None),
+        output_tokens=_least(allowance, target.max_output_tokens),
         attempts_ceiling=path.ceiling.attempts,
         added_cost_nusd=path.ceiling.added_cost_nusd,
         budgets=path.budgets,
         per_request=path.per_request,
-        params=_with_allowance(params, path.ceiling.output_tokens),
+        params=_with_allowance(params, allowance),
     )
 
 
@@ -222,13 +222,12 @@ def _effective_params(
     return {**written, **asked}
 
 
-def _with_allowance(params: Mapping[str, Any], ceiling: int | None) -> dict[str, Any]:
-    """The parameters as sent: one `max_tokens`, present where the ceiling or the caller set one."""
+def _with_allowance(params: Mapping[str, Any], allowance: int | None) -> dict[str, Any]:
+    """The parameters as sent: one `max_tokens`, present where a ceiling or the caller set one."""
     sent = {
         name: value for name, value in params.items() if name not in ("max_tokens", "max_completion_tokens")
     }
-    bounds = [bound for bound in (ceiling, output_request(params)) if bound is not None]
-    return {**sent, "max_tokens": min(bounds)} if bounds else sent
+    return sent if allowance is None else {**sent, "max_tokens": allowance}
 
 
 def _why_not(
