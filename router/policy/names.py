@@ -33,26 +33,42 @@ def default_policy(draft: Draft) -> Iterator[Problem]:
         )
 
 
+DEEPEST_NESTING = 32
+"""Policies within policies; what checks and calls walk down, in turns that multiply."""
+
+
 def cycles(draft: Draft) -> Iterator[Problem]:
-    """Each cycle once, at the entry that closes it."""
-    done: set[str] = set()
+    """Each cycle once, at the entry that closes it, and nesting that no reader could follow."""
+    heights: dict[str, int] = {}
     for name in draft.policies:
-        yield from _cycles_from(name, draft, (), done)
+        yield from _cycles_from(name, draft, (), heights)
 
 
-def _cycles_from(name: str, draft: Draft, path: tuple[str, ...], done: set[str]) -> Iterator[Problem]:
+def _cycles_from(
+    name: str, draft: Draft, path: tuple[str, ...], heights: dict[str, int]
+) -> Iterator[Problem]:
+    """`heights`: how many levels of policies lie below each policy that was looked at."""
     policy = draft.policies.get(name)
-    if policy is None or name in done:
+    if policy is None or name in heights:
         return
+    height = 0
     for entry in nested(policy):
         if entry.policy in (*path, name):
             circle = (*path, name)[(*path, name).index(entry.policy) :]
             shown_path = " -> ".join(f"`{step}`" for step in (*circle, entry.policy))
             message = f"policies lead back to themselves: {shown_path}"
             yield problem("cycle", message, entry.place, help="take one of these steps out")
-        else:
-            yield from _cycles_from(entry.policy, draft, (*path, name), done)
-    done.add(name)
+            continue
+        if entry.policy not in draft.policies:
+            continue
+        if len(path) < DEEPEST_NESTING:
+            yield from _cycles_from(entry.policy, draft, (*path, name), heights)
+        height = max(height, 1 + heights.get(entry.policy, DEEPEST_NESTING))
+        if height > DEEPEST_NESTING:
+            message = f"policies nested deeper than {DEEPEST_NESTING} levels below {shown(name)}"
+            yield problem("too-deep", message, entry.place, help="write the targets out where they are tried")
+            height = 0  # told once, not again by everything above
+    heights[name] = height
 
 
 def nested(policy: Policy) -> Iterator[PolicyEntry]:
