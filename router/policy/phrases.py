@@ -96,12 +96,19 @@ def _later_word(form: Scalar, value: object) -> str | None:
 
 def literal_secret(value: str, path: Path) -> Fault | None:
     """A secret written out where a reference belongs, or one that shows wherever it stands. It is in no message."""
-    if not (_looks_secret(value) or _is_key(value, path) or ("base_url" in path and "@" in value)):
+    in_address = "base_url" in path and _CARRIES_SECRET.search(value) is not None
+    if not (in_address or _looks_secret(value) or _is_key(value, path)):
         return None
     advice = (
         "write where it is: `{env: NAME}` or `{file: PATH}`; and replace it, a secret in a file is no secret"
     )
     return Fault("literal-secret", f"{label(path)} holds what looks like a secret", advice)
+
+
+_CARRIES_SECRET = re.compile(
+    r"@|[?&;](?:[a-z_-]*key|[a-z_-]*token|sig|signature|code|password|secret)=", re.IGNORECASE
+)
+"""In an address: a name and password before the host, or a key among its arguments."""
 
 
 def _looks_secret(value: str) -> bool:

@@ -127,6 +127,7 @@ PLACES = {
     "a key of its own name": {"providers": {"openai": {"api_key": SECRET}}},
     "an address": {"providers": {"openai": {"base_url": f"https://x/v1?key={SECRET}"}}},
     "credentials": {"providers": {"openai": {"base_url": f"https://me:{SECRET}@x/v1"}}},
+    "argument": {"providers": {"openai": {"base_url": "https://x/v1?api-version=1&api_key=plain"}}},
     "a wrong address": {"providers": {"openai": {"base_url": [SECRET]}}},
     "a description": {"policies": {"a": {"targets": ["openai/small"], "description": SECRET}}},
     "a parameter": {"policies": {"a": {"targets": ["openai/small"], "params": {"api_key": SECRET}}}},
