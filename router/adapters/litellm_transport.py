@@ -6,11 +6,11 @@ other users of litellm in the process.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from router.adapters.litellm_calls import arguments, secrets_of
 from router.adapters.litellm_errors import ended_early, provider_error
@@ -18,6 +18,7 @@ from router.adapters.litellm_exchange import EXCHANGE, Exchange
 from router.adapters.litellm_loading import Loading, loaded
 from router.adapters.litellm_reply import reply_of
 from router.adapters.litellm_stream import LitellmStream
+from router.adapters.litellm_wires import Wires
 from router.adapters.loop_thread import EitherTransport
 from router.errors import ProviderError
 from router.ports import Pending, Realm, WireCall, WireChunk, WireReply, WireStream
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
     import httpx
 
 _CANCEL_S = 0.04
-
-_Wires = WeakKeyDictionary[
-    asyncio.AbstractEventLoop, tuple["httpx.AsyncBaseTransport", AsyncGenerator[None, None]]
-]
-"""The connection pool of each loop, and what closes it."""
 
 Brought = WireReply | WireStream | WireChunk | ProviderError
 
@@ -65,7 +61,7 @@ class AsyncLitellm:
         self._stand_in_key = stand_in_key  # where a call brings no key: litellm builds no request without one
         self.needs_keys = stand_in_key is None
         self.realm: Realm = "live" if self.needs_keys else "replay"
-        self._wires: _Wires = WeakKeyDictionary()
+        self._wires = Wires()
         self._flights: WeakSet[Flight] = WeakSet()
         self._orphans: set[asyncio.Task[Brought]] = set()
         self._streams: WeakSet[Exchange] = WeakSet()
@@ -145,9 +141,7 @@ class AsyncLitellm:
             await exchange.close()
         if self._orphans:
             await asyncio.wait(self._orphans, timeout=1.0)
-        _, closing = self._wires.pop(asyncio.get_running_loop(), (None, None))
-        if closing is not None:
-            await closing.aclose()
+        await self._wires.aclose()
 
     # --- within a task
 
@@ -163,12 +157,8 @@ class AsyncLitellm:
             task.add_done_callback(self._orphans.discard)
 
     async def _forward(self, request: "httpx.Request") -> "httpx.Response":
-        loop = asyncio.get_running_loop()
-        if loop not in self._wires:
-            wire = (self._open_wire or (await self._environment()).open_wire)()
-            self._wires[loop] = wire, (closing := _closing(wire, self._wires))
-            await anext(closing)
-        return await self._wires[loop][0].handle_async_request(request)
+        make = self._open_wire or (await self._environment()).open_wire
+        return await (await self._wires.get(make)).handle_async_request(request)
 
     async def _environment(self) -> ModuleType:
         env = loaded()
@@ -190,6 +180,8 @@ class AsyncLitellm:
             self._streams.add(exchange)
             return await LitellmStream(call, response, exchange, context).open()
         except Exception as error:  # noqa: BLE001 - whatever litellm raises, the port raises ProviderError
+            if exchange.stopped:  # given up: what litellm makes of that is no result
+                raise asyncio.CancelledError from None
             return _failed(error, exchange, call)
 
     async def _advance(self, stream: LitellmStream) -> Brought:
@@ -198,16 +190,6 @@ class AsyncLitellm:
         except Exception as error:  # noqa: BLE001 - as in _answer
             stream.ended = True
             return _failed(error, stream.exchange, stream.call)
-
-
-async def _closing(wire: "httpx.AsyncBaseTransport", wires: _Wires) -> AsyncGenerator[None, None]:
-    """Close `wire` with its loop: when a loop ends, asyncio closes the generators that were begun on it, and tells
-    nobody else. Sockets that are left to the garbage collector by then can only complain."""
-    try:
-        yield
-    finally:
-        wires.pop(asyncio.get_running_loop(), None)
-        await wire.aclose()
 
 
 def _failed(error: Exception, exchange: Exchange, call: WireCall) -> ProviderError:

@@ -46,6 +46,10 @@ policies:
     retry: off
     ceiling: {{input_tokens: 10k, output_tokens: 100}}
     cache: {{ttl: 1h, sampled: true}}
+  patient:
+    targets: [openai/gpt-5-nano]
+    retry: {{attempts: 2, base: 300ms, max: 500ms}}
+    ceiling: {{input_tokens: 10k, output_tokens: 100}}
 tenants:
   acme:
     policies: all
@@ -125,16 +129,20 @@ def begin(program: str, *arguments: object, **variables: str) -> "subprocess.Pop
         [sys.executable, *quiet, str(PROGRAMS / program), *map(str, arguments)],
         cwd=CHECKOUT,
         env=environment(**variables),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def ended(process: "subprocess.Popen[str]", timeout_s: float = 90.0) -> tuple[int, str, str]:
-    """Exit status, standard output and error. A program that hangs tells where before it is ended (see `watch`)."""
+def ended(
+    process: "subprocess.Popen[str]", told: str | None = None, *, timeout_s: float = 90.0
+) -> tuple[int, str, str]:
+    """Exit status, standard output and error, after it was `told` something on standard input. A program that hangs
+    tells where before it is ended (see `watch`)."""
     try:
-        out, err = process.communicate(timeout=timeout_s)
+        out, err = process.communicate(told, timeout=timeout_s)
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()

@@ -1,0 +1,80 @@
+"""Connection pools, one for each event loop that calls. A pool that the garbage collector finds open can only complain,
+so each is closed in time: by `aclose`, when its loop ends, or when nobody refers to its owner any more."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, finalize, ref
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class _Pool:
+    """One pool, closed once however many ask for it."""
+
+    def __init__(self, wire: "httpx.AsyncBaseTransport") -> None:
+        self.wire = wire
+        self._closing: asyncio.Future[None] | None = None
+
+    async def close(self) -> None:
+        """Returns when it is closed, whoever began that."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self.wire.aclose())
+        await asyncio.wait([self._closing])
+        with suppress(Exception, asyncio.CancelledError):  # a socket that can't be closed is gone
+            self._closing.result()
+
+    async def until_loop_ends(self, owner: "ref[Wires]") -> AsyncGenerator[None, None]:
+        """Once begun, it is closed by asyncio at the end of the loop: the only word of it that anybody gets."""
+        try:
+            yield
+        finally:
+            wires = owner()
+            if wires is not None:
+                wires.forget(self)
+            await self.close()
+
+
+class Wires:
+    """The pools of one transport. Each method speaks of the running loop."""
+
+    def __init__(self) -> None:
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Pool, finalize[..., Wires]]] = (
+            WeakKeyDictionary()
+        )
+
+    async def get(self, make: "Callable[[], httpx.AsyncBaseTransport]") -> "httpx.AsyncBaseTransport":
+        """The pool of this loop, made by the first who asks. Does not suspend."""
+        loop = asyncio.get_running_loop()
+        found = self._pools.get(loop)
+        if found is None:
+            pool = _Pool(make())
+            watch = pool.until_loop_ends(ref(self))
+            await anext(watch)
+            unowned = finalize(self, _close_soon, loop, pool, watch, os.getpid())
+            unowned.atexit = False
+            found = self._pools[loop] = pool, unowned
+        return found[0].wire
+
+    async def aclose(self) -> None:
+        """Close the pool of this loop. Idempotent."""
+        found = self._pools.get(asyncio.get_running_loop())
+        if found is not None:
+            self.forget(found[0])
+            await found[0].close()
+
+    def forget(self, pool: _Pool) -> None:
+        loop = asyncio.get_running_loop()
+        found = self._pools.get(loop)
+        if found is not None and found[0] is pool:
+            del self._pools[loop]
+            found[1].detach()
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, pool: _Pool, watch: object, pid: int) -> None:
+    """`watch` comes along because the pool must not be collected before it is closed."""
+    if os.getpid() == pid and not loop.is_closed():
+        loop.call_soon_threadsafe(lambda: loop.create_task(pool.close()))
