@@ -192,7 +192,10 @@ def stages(run: Run) -> Table:
 def starts(run: Run) -> Table:
     """Fresh processes, in turn."""
     found: dict[str, list[float]] = {}
-    for _ in range(run.repeats):
+    ends_s = time.monotonic() + run.seconds
+    for repeat in range(run.repeats):
+        if repeat and time.monotonic() > ends_s:
+            break
         for what, module in (
             ("router", "router"),
             ("router.Router", "router.client"),
