@@ -3,6 +3,7 @@ its own, and one of them (`api_base`, `fallbacks`, `mock_response`) in a caller'
 
 from collections.abc import Mapping
 from copy import deepcopy
+from math import ceil
 from typing import Any
 
 from router.adapters.litellm_exchange import WireRefusal
@@ -62,6 +63,12 @@ def secrets_of(call: WireCall) -> tuple[str, ...]:
     return tuple(value for value in values if value)
 
 
+def backstop_s(timeout_s: float) -> int:
+    """A time that the wire of litellm gives up after, if nobody else did: at least twice the bound that the engine
+    keeps. One of few values, because litellm keeps an HTTP client for every timeout that it is given."""
+    return 2 ** (max(1, ceil(timeout_s)).bit_length() + 1)
+
+
 def arguments(call: WireCall, *, stand_in_key: str | None = None) -> dict[str, Any]:
     """Keyword arguments for one send: no retry, no fallback, no cache of litellm's. Raises WireRefusal for a name that
     is not one of a chat call."""
@@ -73,7 +80,7 @@ def arguments(call: WireCall, *, stand_in_key: str | None = None) -> dict[str, A
         **chosen,
         "model": model_name(call),
         "messages": deepcopy([dict(message) for message in call.messages]),
-        "timeout": call.timeout_s,
+        "timeout": backstop_s(call.timeout_s),
         "api_key": call.api_key or stand_in_key,
         "api_base": call.base_url,
         "stream": call.stream,

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import warnings
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -125,6 +126,14 @@ def open_wire() -> "httpx.AsyncBaseTransport":
         ssl_context=None if is_switch else tls, ssl_verify=tls if is_switch else None
     )
     return wire or httpx.AsyncHTTPTransport(verify=tls)
+
+
+def forget_clients_of_another(loop: AbstractEventLoop) -> None:
+    """litellm keeps HTTP clients by the id of their event loop, and a new loop may have the id of one that is gone:
+    to be called when a loop is first seen."""
+    clients: dict[str, Any] = litellm.in_memory_llm_clients_cache.cache_dict
+    for key in [key for key in clients if key.endswith(f"-{id(loop)}")]:
+        clients.pop(key, None)
 
 
 litellm = _import()

@@ -62,6 +62,7 @@ class AsyncLitellm:
         self.needs_keys = stand_in_key is None
         self.realm: Realm = "live" if self.needs_keys else "replay"
         self._wires = Wires()
+        self._met: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
         self._flights: WeakSet[Flight] = WeakSet()
         self._orphans: set[asyncio.Task[Brought]] = set()
         self._streams: WeakSet[Exchange] = WeakSet()
@@ -172,6 +173,10 @@ class AsyncLitellm:
         """The whole answer, or the open stream, or the ProviderError."""
         try:
             env = await self._environment()
+            loop = asyncio.get_running_loop()
+            if loop not in self._met:
+                self._met.add(loop)
+                env.forget_clients_of_another(loop)
             if env.INTERNAL_CALL is not None:
                 env.INTERNAL_CALL.set(True)
             response = await env.acompletion(**arguments(call, stand_in_key=self._stand_in_key))

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from router.adapters.litellm_calls import backstop_s
 from router.adapters.litellm_transport import AsyncLitellm, LitellmTransport
 from router.errors import ProviderError
 from router.ports import WireReply
@@ -650,3 +651,33 @@ def test_a_target_for_which_litellm_lacks_a_package_fails_unsent_and_names_it(pr
     error = asyncio.run(failure_of(AsyncLitellm(), call(provider=provider, model="o3-pro")))
     assert (error.kind, error.sent) == (Kind.NOT_FOUND, False)
     assert "(`mcp`)" in error.message
+
+
+def test_a_client_that_another_loop_left_behind_is_not_used(provider):
+    """litellm keeps clients by the id of their loop; here one that is closed waits under the id of the next."""
+    from router.adapters import litellm_env
+
+    clients = litellm_env.litellm.in_memory_llm_clients_cache.cache_dict
+
+    class Closed:
+        def __getattr__(self, name):
+            raise AssertionError("a client of a loop that is gone was used")
+
+    async def ask():
+        loop = asyncio.get_running_loop()
+        left = f"left-by-another-{id(loop)}"
+        clients[left] = Closed()
+        transport = LitellmTransport(suspends=True)
+        reply = await answer(transport, call(provider=provider))
+        await transport.aclose()
+        return reply, left in clients
+
+    reply, is_there = asyncio.run(ask())
+    assert reply.choices
+    assert not is_there
+
+
+def test_few_timeouts_reach_litellm_so_that_it_keeps_few_clients():
+    seconds = [0.001 * step for step in range(1, 120_000, 7)]
+    assert len({backstop_s(each) for each in seconds}) < 10
+    assert all(backstop_s(each) >= 2 * each for each in seconds)
