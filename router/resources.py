@@ -35,4 +35,6 @@ def resource(name: str, *, package: Path = _PACKAGE) -> Path:
 def _refuse_outside(name: str) -> None:
     parts = PurePosixPath(name).parts
     if not parts or parts[0] not in FOLDERS or ".." in parts:
-        raise ValueError(f"`{name}` does not ship with the package: start it with one of {', '.join(FOLDERS)}")
+        raise ValueError(
+            f"`{name}` does not ship with the package: start it with one of {', '.join(FOLDERS)}"
+        )

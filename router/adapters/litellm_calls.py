@@ -66,7 +66,7 @@ def secrets_of(call: WireCall) -> tuple[str, ...]:
 def backstop_s(timeout_s: float) -> int:
     """A time that the wire of litellm gives up after, if nobody else did: at least twice the bound that the engine
     keeps. One of few values, because litellm keeps an HTTP client for every timeout that it is given."""
-    return 2 ** (max(1, ceil(timeout_s)).bit_length() + 1)
+    return 1 << (max(1, ceil(timeout_s)).bit_length() + 1)
 
 
 def arguments(call: WireCall, *, stand_in_key: str | None = None) -> dict[str, Any]:

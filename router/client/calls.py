@@ -4,6 +4,7 @@ Arguments are Any below `build_request`: callers need not have checked their typ
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from math import isfinite
 from typing import Any
 
@@ -75,7 +76,12 @@ def _messages(messages: Any) -> tuple[Message, ...]:
     for position, message in enumerate(messages):
         _check_message(position, message)
         _check_json(message, f"messages[{position}]")
-    return tuple(dict(message) for message in messages)
+    return tuple(_own(message) for message in messages)
+
+
+def _own(written: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy that its caller can't change under way."""
+    return {name: value if isinstance(value, str) else deepcopy(value) for name, value in written.items()}
 
 
 def _check_message(position: int, message: object) -> None:
@@ -143,7 +149,7 @@ def _params(params: Mapping[str, Any]) -> dict[str, Any]:
             raise RequestError(fault + hint, help="parameters have OpenAI's names" if hint == "" else "")
         _check_json(value, name)
     _check_maps(kept.get("tools") or (), "tools")
-    return kept
+    return _own(kept)
 
 
 def _check_maps(items: Any, path: str) -> None:

@@ -75,8 +75,8 @@ DEFAULT_FALL_BACK_ON: frozenset[Kind] = frozenset(kind for kind, rule in FAILURE
 def charge_for(kind: Kind, *, sent: bool, answered: bool) -> Charge:
     """What a failure is charged. `sent`: a byte may have left. `answered`: the provider sent a status line.
 
-    A failure that never left costs nothing, whatever its kind. A server error that came as a broken 200 (`answered`
-    with a success status is passed as False by the engine) is like a timeout: the work may have been done and billed.
+    A failure that never left costs nothing, whatever its kind. A server error that came as a success status whose body
+    can't be read counts as not answered: like a timeout, the work may have been done and billed.
     """
     if not sent:
         return Charge.NOTHING

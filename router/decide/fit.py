@@ -97,5 +97,9 @@ def _unbounded(candidate: Candidate, estimate: InputEstimate) -> tuple[str, str]
 
 
 def is_free(candidate: Candidate) -> bool:
+    """Whether nothing that is sent to it can cost anything, at any size."""
     prices = candidate.target.prices
-    return prices is not None and worst_nusd(prices, input_tokens=1, output_tokens=1, choices=1) == 0
+    return prices is not None and not any(
+        worst_nusd(prices, input_tokens=tier.above_tokens + 1, output_tokens=1, choices=1)
+        for tier in prices.tiers
+    )

@@ -98,6 +98,16 @@ def _nearest(refusals: Sequence[Refusal]) -> Refusal:
     )
 
 
+def still_loading(route: Route) -> DeadlineExceeded:
+    """The time of the request went into what the wire loads once."""
+    return DeadlineExceeded(
+        f"policy `{route.policy}` ran out of its {route.total_s:g} s while the wire library was still loading; "
+        "nothing was sent",
+        attempts=(),
+        help="it is loaded once a process, which takes seconds: give the first call more time",
+    )
+
+
 def stopped(
     stop: Stop,
     route: Route,

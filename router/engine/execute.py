@@ -139,8 +139,7 @@ async def _ready(run: Run, route: Route) -> None:
     """What the wire needs once (seconds, for a big library) goes into the request's time, into no attempt's."""
     left_s = route.total_s - run.elapsed_s()
     if not await run.ports.transport.ready(left_s):
-        stop = Stop(why="deadline")
-        raise outcome.stopped(stop, route, run.attempts, run.refusals, run.dropped)
+        raise outcome.still_loading(route)
 
 
 def _worth_another(route: Route, step: Try, reply: Reply) -> Failure | None:

@@ -24,10 +24,14 @@ def test_a_text_is_one_message_of_the_user() -> None:
 
 
 def test_messages_are_the_callers_no_more() -> None:
-    given = [{"role": "user", "content": "hello"}]
-    request = call(given)
-    given[0]["content"] = "changed"
-    assert request.messages[0]["content"] == "hello"
+    part = {"type": "text", "text": "hello"}
+    given = [{"role": "user", "content": [part]}]
+    params = {"stop": ["x"]}
+    request = call(given, params=params)
+    part["text"] = given[0]["role"] = "changed"
+    params["stop"].append("y")
+    assert request.messages == ({"role": "user", "content": [{"type": "text", "text": "hello"}]},)
+    assert request.params == {"stop": ["x"]}
 
 
 def test_team_is_another_name_of_tenant() -> None:

@@ -17,9 +17,9 @@ from router.errors import (
     StoreError,
     TargetsExhausted,
 )
-from router.plan import CacheRule, Ceiling, Condition, Each, Key, Limit, RetryRule, Rule
+from router.plan import CacheRule, Ceiling, Condition, Each, Key, Limit, PriceTable, RetryRule, Rule
 from router.values import Kind, SecretRef, Usage
-from tests.build import PLACE, budget, entry, lexical, plan, policy, provider, target, tenant
+from tests.build import PLACE, budget, entry, lexical, plan, policy, price, provider, target, tenant
 from tests.world import World
 
 TWO = plan(policy("main", "openai/a", "groq/b"))
@@ -438,3 +438,25 @@ def test_a_provider_without_its_address_is_not_called_at_another() -> None:
     world.ports = replace(world.ports, transport=world.transport, secrets=secrets)
     assert world.call().target == "groq/b"
     assert world.facts(ev.CandidateDropped)[0].detail.startswith("variable `GATEWAY_URL` is not set")
+
+
+def test_a_wire_that_takes_too_long_to_load_is_named() -> None:
+    class Loading(ScriptedTransport):
+        async def ready(self, timeout_s: float) -> bool:
+            await self._clock.sleep(timeout_s)
+            return False
+
+    world = World(TWO)
+    world.ports = replace(world.ports, transport=Loading(Says("x"), clock=world.clock))
+    with pytest.raises(DeadlineExceeded, match="while the wire library was still loading; nothing was sent"):
+        world.call(timeout_s=2.0)
+    assert world.rows() == []
+
+
+def test_a_price_that_begins_above_some_size_is_not_free() -> None:
+    free, paid = price(0, 0).tiers[0], replace(price().tiers[0], above_tokens=1_000)
+    tiers = target("openai/a", prices=PriceTable(tiers=(free, paid)))
+    acme = tenant("acme", budgets=(budget("tenant:acme", 10**12),))
+    world = World(plan(policy("main", "openai/a"), targets=(tiers,), tenants=(acme,)), Says("x"))
+    with pytest.raises(NoRoute, match="can't be bounded"):
+        world.call(tenant="acme", params={"web_search_options": {}})
