@@ -16,6 +16,7 @@ from router.ports import Cache, Clock, Realm, Secrets, Transport
 
 STATE_FOLDER = ".router"
 MEMORY = "memory"
+TRANSPORTS = "write `litellm`, `fake` or `cassette:PATH`, as transport= or in ROUTER_TRANSPORT"
 REALMS: Mapping[str, Realm] = {"litellm": "live", "cassette": "replay", "fake": "fake"}
 """The realm of each transport that ROUTER_TRANSPORT can name."""
 
@@ -76,7 +77,7 @@ def state_place(plan: Plan, state: str | None, *, realm: Realm | None = None) ->
         return str(_state_folder(plan, realm) / "state.db") if plan.folder else MEMORY
     if chosen == MEMORY:
         return MEMORY
-    scheme, separator, path = chosen.partition(":///")
+    scheme, separator, path = str(chosen).partition(":///")
     if scheme != "sqlite" or not separator or not path:
         raise RequestError(f"`{chosen}` is no state store", help="write `memory` or `sqlite:///FILE`")
     return str(_beside(plan, path, from_plan=state is None and plan.settings.state is not None))
@@ -134,6 +135,8 @@ def _cache(place: str) -> Cache:
 def _transport(chosen: Transport | str | None, *, suspends: bool, clock: Clock) -> Transport:
     chosen = chosen or os.environ.get("ROUTER_TRANSPORT") or "litellm"
     if not isinstance(chosen, str):
+        if not hasattr(chosen, "start"):
+            raise RequestError(f"`{chosen!a}` is no transport", help=TRANSPORTS)
         return chosen
     name, _, path = chosen.partition(":")
     if name == "litellm" and not path:
@@ -148,9 +151,7 @@ def _transport(chosen: Transport | str | None, *, suspends: bool, clock: Clock) 
         from router.adapters.cassette_transport import CassetteTransport
 
         return CassetteTransport.replay(path, suspends=suspends)
-    raise RequestError(
-        f"`{chosen}` is no transport", help="ROUTER_TRANSPORT is `litellm`, `fake`, or `cassette:PATH`"
-    )
+    raise RequestError(f"`{chosen}` is no transport", help=TRANSPORTS)
 
 
 def _refuse_unfit(ports: Ports, *, suspends: bool) -> None:

@@ -1,0 +1,79 @@
+"""Which store, cache and wire a router gets, and what it refuses to be given."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router import Router
+from router.adapters.clocks import AsyncClock, SystemClock
+from router.adapters.scripted_transport import ScriptedTransport
+from router.client.assembly import MEMORY, cache_place, state_place
+from router.client.routers import AsyncRouter
+from router.errors import PolicyError, RequestError
+from router.plan import Settings
+from tests.build import plan, policy
+
+SIX_LINES = {
+    "version": 1,
+    "providers": {"openai": {}},
+    "policies": {"cheap-fast": {"targets": ["openai/gpt-5-nano", "openai/gpt-5-mini"]}},
+}
+PLAN = replace(plan(policy("main", "openai/a")), folder="/srv/app/policies")
+
+
+def test_state_and_cache_lie_beside_the_policies() -> None:
+    assert state_place(PLAN, None, realm="live") == "/srv/app/.router/state.db"
+    assert cache_place(PLAN, None, realm="live") == "/srv/app/.router/cache"
+    assert state_place(PLAN, None, realm="fake") == "/srv/app/.router/fake/state.db"
+    assert state_place(replace(PLAN, folder=""), None) == MEMORY
+
+
+def test_the_argument_wins_over_the_setting_and_that_over_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ROUTER_STATE", "sqlite:////srv/environment.db")
+    assert state_place(PLAN, None) == "/srv/environment.db"
+    written = replace(PLAN, settings=Settings(state="sqlite:///kept/state.db", cache="kept/cache"))
+    assert state_place(written, None) == "/srv/app/policies/kept/state.db"
+    assert state_place(written, "sqlite:////srv/argument.db") == "/srv/argument.db"
+    assert cache_place(written, None) == "/srv/app/policies/kept/cache"
+    assert cache_place(written, Path("/srv/c")) == "/srv/c"
+
+
+def test_six_lines_are_a_router() -> None:
+    with Router.open(SIX_LINES, transport="fake") as router:
+        reply = router.complete("Hello", policy="cheap-fast")
+        assert reply.target == "openai/gpt-5-nano"
+        assert router.plan.settings.state is None
+
+
+def test_what_check_refuses_open_refuses() -> None:
+    with pytest.raises(PolicyError, match="unknown key `targetz`") as caught:
+        Router.open({**SIX_LINES, "policies": {"cheap-fast": {"targetz": []}}})
+    assert caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"state": "postgres://x"}, "`postgres://x` is no state store"),
+        ({"state": 5}, "`5` is no state store"),
+        ({"transport": "litelm"}, "`litelm` is no transport"),
+        ({"transport": 5}, "`5` is no transport"),
+        ({"transport": "cassette:/nowhere.yaml"}, "nowhere.yaml"),
+    ],
+)
+def test_what_is_no_store_or_wire_is_refused_by_name(choice: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        Router.open(SIX_LINES, **choice)
+
+
+def test_a_port_that_does_not_fit_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match="the transport of this Router suspends"):
+        Router.open(SIX_LINES, transport=ScriptedTransport(clock=AsyncClock()))
+    with pytest.raises(TypeError, match="the transport of this AsyncRouter blocks"):
+        AsyncRouter.open(SIX_LINES, transport=ScriptedTransport(clock=SystemClock()))
+    with pytest.raises(TypeError, match="suspends: give it one made for Router"):
+        Router.open(SIX_LINES, transport="fake", clock=AsyncClock())
