@@ -46,14 +46,14 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the calls")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure here")
-    parser.add_argument("--seconds", type=float, help="how long a section measures (default 15, quick 1)")
+    parser.add_argument("--seconds", type=float, help="how long a section measures (default 15, quick 0.5)")
     parser.add_argument("--calls", type=int, help="calls a block (default 50, quick 10)")
     parser.add_argument(
         "--repeats", type=int, help="fresh processes of each kind at most (default 5, quick 1)"
     )
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="NAME")
     chosen = parser.parse_args()
-    for name, usual, quick in (("seconds", 15.0, 1.0), ("calls", 50, 10), ("repeats", 5, 1)):
+    for name, usual, quick in (("seconds", 15.0, 0.5), ("calls", 50, 10), ("repeats", 5, 1)):
         if getattr(chosen, name) is None:
             setattr(chosen, name, quick if chosen.quick else usual)
     return chosen
