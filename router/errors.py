@@ -65,13 +65,19 @@ class Attempt:
 
     def __str__(self) -> str:
         status = f" {self.status}" if self.status else ""
-        return f"{self.target}: {self.kind}{status}: {self.message}"
+        key = f" (key {self.key})" if self.key and self.kind in (Kind.AUTH, Kind.QUOTA) else ""
+        return f"{self.target}{key}: {self.kind}{status}: {self.message}"
 
 
 class RouterError(Exception):
-    """The root. `help` is a sentence of what to do, or empty."""
+    """The root. `help` is a sentence of what to do, or empty.
+
+    An error of a call also carries `request_id`, which events and ledger rows have, and `trace`, its events.
+    """
 
     help: str = ""
+    request_id: str | None = None
+    trace: tuple[object, ...] = ()
 
     def __init__(self, message: str, *, help: str = "") -> None:
         super().__init__(message)

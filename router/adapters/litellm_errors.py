@@ -210,9 +210,8 @@ def _unsent(error: Exception, exchange: Exchange, target: str) -> ProviderError:
         )
         return _error(Kind.NOT_FOUND, lacks, exchange, target=target, sent=False)
     kind = Kind.AUTH if name == "AuthenticationError" or "api_key" in said else Kind.BAD_REQUEST
-    return _error(
-        kind, f"litellm could not build the request (`{name}`)", exchange, target=target, sent=False
-    )
+    names = " from ".join(dict.fromkeys(f"`{type(link).__name__}`" for link in _chain(error)))
+    return _error(kind, f"litellm could not build the request ({names})", exchange, target=target, sent=False)
 
 
 def _wire_failure(failure: Exception) -> tuple[Kind, bool]:

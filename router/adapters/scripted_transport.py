@@ -65,6 +65,27 @@ def made_up(call: WireCall) -> Says:
     return Says(f"A made-up answer, as if from {call.target}.")
 
 
+def _unscripted(call: WireCall, script: Mapping[str, Any]) -> "Fails":
+    """A script by target says all there is: a name it lacks is a typing error, in the test or in the policy."""
+    known = ", ".join(sorted(script)) or "none"
+    return Fails(
+        Kind.NOT_FOUND, message=f"the script says nothing of this target; it knows {known}", sent=False
+    )
+
+
+def _check(script: Any) -> None:
+    """Raises TypeError for what is no step, before a call meets it."""
+    if callable(script):
+        return
+    listed = script.values() if isinstance(script, Mapping) else [script]
+    for steps in listed:
+        for step in steps if isinstance(steps, list | tuple) else (steps,):
+            if not isinstance(step, Says | Fails | NeverAnswers):
+                raise TypeError(
+                    f"`{step!a}` is no step of a script: write Says(...), Fails(...) or NeverAnswers()"
+                )
+
+
 class ScriptedTransport:
     """Answers by `script`; `calls` are the calls so far, in order, and `cancelled` those that were given up."""
 
@@ -73,6 +94,7 @@ class ScriptedTransport:
 
     def __init__(self, script: Script = made_up, *, clock: Clock) -> None:
         self._script = script
+        _check(script)
         self._clock = clock
         self._asked: dict[str, int] = {}
         self.calls: list[WireCall] = []
@@ -142,7 +164,7 @@ class ScriptedTransport:
         if isinstance(script, Mapping):
             listed, who = script.get(call.target), call.target
             if listed is None:
-                return made_up(call)
+                return _unscripted(call, script)
         else:
             listed, who = script, ""
         steps = listed if isinstance(listed, Sequence) else (listed,)

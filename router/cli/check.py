@@ -41,12 +41,15 @@ def command(out: Out, path: Path | None, policies: Path | None, strict: bool) ->
         problems(out, found)
         if found:
             out.line()
+        if fails and Path(policies_at(path or policies)).is_file():
+            out.remark("only this file was read; give the folder to check its names against the other files")
         out.line(_summary(loaded, counts, strict=strict), bold=True, fg="red" if fails else "green")
     return PROBLEMS if fails else 0
 
 
 def _summary(loaded: "Loaded", counts: Counter[str], *, strict: bool) -> str:
-    plan, files = loaded.plan, f"in {count(len(loaded.documents), 'file')}"
+    named = {document.file for document in loaded.documents} | {each.place.file for each in loaded.problems}
+    plan, files = loaded.plan, f"in {count(len(named), 'file')}"
     told = ", ".join(count(counts[each], each) for each in ("error", "warning", "note") if counts[each])
     if plan is None:
         return f"{told} {files}"

@@ -52,7 +52,8 @@ def problems(out: Out, found: Sequence[Problem], *, remark: bool = False) -> Non
     """Each problem on a line, its help below it."""
     write = out.remark if remark else out.line
     for problem in found:
-        also = f" (also {problem.also})" if problem.also else ""
+        there = str(problem.also) if problem.also else ""
+        also = f" (also {there})" if there not in problem.message else ""
         write(
             f"{problem.place}: {problem.severity}: {problem.message}{also} [{problem.code}]",
             fg=COLORS.get(problem.severity),

@@ -68,11 +68,13 @@ def command(
     """
     from zoneinfo import ZoneInfo
 
+    from router.client.assembly import state_place
     from router.client.routers import run_inline
     from router.tools.reading import loaded_policies, reading_router
     from router.tools.usage import start_of_day_s, usage
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
+        place = state_place(router.plan, None)
         ago_s, day = since
         zone = ZoneInfo(router.plan.settings.time_zone)
         since_s = start_of_day_s(day, zone) if day else time() - (ago_s or 0.0)
@@ -84,6 +86,7 @@ def command(
         out.document(plain(report))
         return
     _show(out, report)
+    out.remark(f"ledger: {place} (ROUTER_STATE or `settings.state` name another)", dim=True)
 
 
 def _show(out: Out, report: Any) -> None:

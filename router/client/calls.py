@@ -8,7 +8,7 @@ from copy import deepcopy
 from math import isfinite
 from typing import Any
 
-from router.decide.params import CHAT_PARAMS, NOT_YET, param_fault
+from router.decide.params import CHAT_PARAMS, ELSEWHERE, NOT_YET, param_fault
 from router.decide.scopes import did_you_mean
 from router.errors import RequestError
 from router.plan import Plan
@@ -79,6 +79,12 @@ def _messages(messages: Any) -> tuple[Message, ...]:
     return tuple(_own(message) for message in messages)
 
 
+def _nearest(name: str) -> str:
+    """A suggestion for a name that is unknown everywhere."""
+    known = (*CHAT_PARAMS, *ARGUMENTS)
+    return "" if name in known or name in NOT_YET or name in ELSEWHERE else did_you_mean(name, known)
+
+
 def _own(written: Mapping[str, Any]) -> dict[str, Any]:
     """A copy that its caller can't change under way."""
     return {name: value if isinstance(value, str) else deepcopy(value) for name, value in written.items()}
@@ -144,9 +150,7 @@ def _params(params: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in kept.items():
         fault = param_fault(name, value)
         if fault is not None:
-            known = (*CHAT_PARAMS, *ARGUMENTS)
-            hint = "" if name in known or name in NOT_YET else did_you_mean(name, known)
-            raise RequestError(fault + hint, help="parameters have OpenAI's names" if hint == "" else "")
+            raise RequestError(fault + _nearest(name), help=ELSEWHERE.get(name, ""))
         _check_json(value, name)
     _check_maps(kept.get("tools") or (), "tools")
     return _own(kept)

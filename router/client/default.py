@@ -6,14 +6,18 @@ holds never cross either border.
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from router.client.routers import AsyncRouter, Router
 from router.errors import RequestError
-from router.values import Message, Reply
+from router.values import Reply
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class _Defaults:
@@ -65,11 +69,25 @@ def default_async_router() -> AsyncRouter:
         return router
 
 
-def complete(messages: str | Sequence[Message], **arguments: Any) -> Reply:
+def _called_as(method: Callable[Concatenate[Any, P], R]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Gives a function the arguments of a method without its `self`: for type checkers, editors and `help`."""
+
+    def named(function: Callable[..., R]) -> Callable[P, R]:
+        whole = signature(method)
+        arguments = [each for name, each in whole.parameters.items() if name != "self"]
+        function.__signature__ = whole.replace(parameters=arguments)  # type: ignore[attr-defined]
+        return cast(Callable[P, R], function)
+
+    return named
+
+
+@_called_as(Router.complete)
+def complete(*messages: Any, **arguments: Any) -> Reply:
     """`Router.complete` on the default router: policies from ROUTER_POLICIES or `./policies`."""
-    return default_router().complete(messages, **arguments)
+    return default_router().complete(*messages, **arguments)
 
 
-async def acomplete(messages: str | Sequence[Message], **arguments: Any) -> Reply:
+@_called_as(AsyncRouter.complete)
+async def acomplete(*messages: Any, **arguments: Any) -> Reply:
     """`AsyncRouter.complete` on the default router of the running event loop."""
-    return await default_async_router().complete(messages, **arguments)
+    return await default_async_router().complete(*messages, **arguments)

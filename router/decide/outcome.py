@@ -1,6 +1,8 @@
 """The error a request ends in, from what happened to it. Every failure is kept."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import isfinite
 
 from router.decide.step import Stop
 from router.errors import (
@@ -59,13 +61,22 @@ def budget_exceeded(
         needed=needed,
         available=available,
         resets_at_s=resets_at_s,
-        help="raise the budget, lower `ceiling.output_tokens`, or add a cheaper target",
+        help=f"{_refill(resets_at_s)}raise the budget, lower `ceiling.output_tokens`, or add a cheaper target",
     )
 
 
+def _refill(resets_at_s: float | None) -> str:
+    if resets_at_s is None or not isfinite(resets_at_s):
+        return ""
+    return f"it refills at {datetime.fromtimestamp(resets_at_s, UTC):%Y-%m-%d %H:%M} UTC; until then "
+
+
 def limit_exceeded(limit: Limit, retry_after_s: float) -> LimitExceeded:
+    when = f"try again in {retry_after_s:.1f} s"
+    if limit.unit == "concurrent_requests":  # nobody knows how long the calls under way will take
+        when = f"try again when one of its calls has ended, at the latest in {retry_after_s:.0f} s"
     return LimitExceeded(
-        f"over limit: `{limit.owner}` is at its `{limit.text}` ({limit.place}); try again in {retry_after_s:.1f} s",
+        f"over limit: `{limit.owner}` is at its `{limit.text}` ({limit.place}); {when}",
         limit=limit.owner,
         retry_after_s=retry_after_s,
     )
@@ -128,4 +139,9 @@ def stopped(
         "failed": "failed in a way it does not fall back on",
         "exhausted": "has no target left",
     }[stop.why]
-    return TargetsExhausted(f"policy `{route.policy}` {why}: {tried}", attempts=attempts, dropped=dropped)
+    return TargetsExhausted(
+        f"policy `{route.policy}` {why}: {tried}",
+        attempts=attempts,
+        dropped=dropped,
+        help=f"`router explain {route.policy}` shows its list, and what `retry` and `fall_back_on` let follow a failure",
+    )

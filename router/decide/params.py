@@ -28,6 +28,17 @@ CHAT_PARAMS: Mapping[str, tuple[type, ...]] = {
 }
 """Name -> accepted types. `n`, `max_tokens` and `max_completion_tokens` are also bounded by the policy's ceilings."""
 
+ELSEWHERE: Mapping[str, str] = {
+    "model": "the policy chooses the model; `only=` and `prefer=` narrow and order its targets",
+    "api_key": "keys are named in the files, under `providers:`",
+    "api_base": "addresses stand in the files, as `base_url` of a provider",
+    "base_url": "addresses stand in the files, as `base_url` of a provider",
+    "num_retries": "retries are the policy's: `retry: {attempts: 2}`",
+    "max_retries": "retries are the policy's: `retry: {attempts: 2}`",
+    "fallbacks": "the policy's targets are its fallbacks",
+}
+"""What callers of other libraries pass, and where it belongs here."""
+
 COUNTS = ("n", "max_tokens", "max_completion_tokens")
 
 NOT_YET: Mapping[str, str] = {

@@ -79,6 +79,7 @@ def _tell_failed(run: Run, error: RouterError) -> None:
         attempts=run.sends,
         duration_s=run.elapsed_s(),
     )
+    error.request_id, error.trace = run.request.id, tuple(run.trace)
 
 
 async def _from_targets(run: Run, route: Route, key: str | None) -> Reply:

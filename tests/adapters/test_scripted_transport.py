@@ -39,7 +39,10 @@ def test_each_target_has_its_own_steps():
         2.0,
     )
     assert caught.value.target == "openai/gpt-5-nano"
-    assert "made-up" in sync(answer(transport, call("groq"))).choices[0]["message"]["content"]
+    with pytest.raises(
+        ProviderError, match="the script says nothing of this target; it knows openai/gpt-5-nano"
+    ):
+        sync(answer(transport, call("groq")))
     assert sync(answer(transport, call())).choices[0]["message"]["content"] == "later"
     assert [made.target for made in transport.calls] == [
         "openai/gpt-5-nano", "groq/openai/gpt-oss-20b", "openai/gpt-5-nano",
@@ -153,3 +156,9 @@ def test_on_a_real_clock_it_waits_in_both_forms():
     assert (blocking.suspends, suspending.suspends) == (False, True)
     assert 0.03 <= sync(timed(blocking)) < 0.2
     assert 0.029 <= asyncio.run(timed(suspending)) < 0.2
+
+
+@pytest.mark.parametrize("script", ["hi", {"openai/a": "hi"}, [Says("x"), None]])
+def test_what_is_no_step_is_refused_before_a_call_meets_it(script):
+    with pytest.raises(TypeError, match="is no step of a script"):
+        ScriptedTransport(script, clock=ManualClock())

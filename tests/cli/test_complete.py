@@ -60,8 +60,9 @@ def test_without_an_answer_every_failure_is_told(run, script):
     assert told.stdout == ""
     assert told.stderr.splitlines() == [
         "error: policy `fast` has no target left",
-        "  openai/gpt-5-nano: auth 401: wrong key",
-        "  anthropic/claude-haiku-4-5: auth 401: wrong key",
+        "  openai/gpt-5-nano (key OPENAI_API_KEY): auth 401: wrong key",
+        "  anthropic/claude-haiku-4-5 (key ANTHROPIC_API_KEY): auth 401: wrong key",
+        "help: `router explain fast` shows its list, and what `retry` and `fall_back_on` let follow a failure",
     ]
 
 
