@@ -62,6 +62,7 @@ EXPECTED: Mapping[str, Failing] = {
     "content-filter": Failing(Kind.CONTENT_FILTER, (400, 400, 200), "end"),
 }
 
+
 def failing() -> list[Any]:
     """The cassettes of failures."""
     return [path for path, take in TAKES.items() if take.name in FAILURES]

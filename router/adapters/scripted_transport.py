@@ -12,6 +12,9 @@ from router.errors import ProviderError
 from router.ports import Clock, Pending, Realm, WireCall, WireChunk, WireReply, WireStream
 from router.values import Kind, Usage
 
+KEPT = 10_000
+"""Of the calls so far the last ones are kept: a process that runs on made-up answers may run for long."""
+
 _TICK_S = 1e-6
 """Sums of floats, and timers of an event loop, may fall this much short of a moment."""
 
@@ -109,6 +112,7 @@ class ScriptedTransport:
 
     def start(self, call: WireCall) -> "ScriptedPending":
         self.calls.append(call)
+        del self.calls[:-KEPT]
         step = self._step(call)
         opens = call.stream and not (isinstance(step, Fails) and not step.chunks)
         return self._due(call, step, ScriptedStream(call, step) if opens else _whole(call, step))

@@ -143,5 +143,5 @@ def stopped(
         f"policy `{route.policy}` {why}: {tried}",
         attempts=attempts,
         dropped=dropped,
-        help=f"`router explain {route.policy}` shows its list, and what `retry` and `fall_back_on` let follow a failure",
+        help=f"`router explain {route.policy}` shows its list, and what its `retry` and `fall_back_on` allow",
     )

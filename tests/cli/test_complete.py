@@ -62,7 +62,7 @@ def test_without_an_answer_every_failure_is_told(run, script):
         "error: policy `fast` has no target left",
         "  openai/gpt-5-nano (key OPENAI_API_KEY): auth 401: wrong key",
         "  anthropic/claude-haiku-4-5 (key ANTHROPIC_API_KEY): auth 401: wrong key",
-        "help: `router explain fast` shows its list, and what `retry` and `fall_back_on` let follow a failure",
+        "help: `router explain fast` shows its list, and what its `retry` and `fall_back_on` allow",
     ]
 
 
