@@ -5,6 +5,7 @@ Tests of coroutines call `asyncio.run`; there is no plugin for it.
 
 import os
 import socket
+import warnings
 from collections.abc import Generator, Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,6 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name != "ROUTER_RECORDINGS" and (name.startswith("ROUTER_") or name.endswith("_API_KEY")):
             del os.environ[name]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The tests are over: what litellm's own pools say while the interpreter ends is no news of ours."""
+    warnings.simplefilter("ignore", ResourceWarning)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
