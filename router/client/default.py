@@ -6,13 +6,13 @@ holds never cross either border.
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from inspect import signature
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from router.client.routers import AsyncRouter, Router
+from router.client.routers import AsyncRouter, Router, run_inline
 from router.errors import RequestError
 from router.values import Reply
 
@@ -26,7 +26,9 @@ class _Defaults:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.sync: Router | None = None
-        self.by_loop: WeakKeyDictionary[Any, AsyncRouter] = WeakKeyDictionary()
+        self.by_loop: WeakKeyDictionary[Any, tuple[AsyncRouter, AsyncGenerator[None, None]]] = (
+            WeakKeyDictionary()
+        )
 
 
 _BY_PROCESS: dict[int, _Defaults] = {}
@@ -58,15 +60,26 @@ def default_router() -> Router:
 
 
 def default_async_router() -> AsyncRouter:
-    """The default router of the running event loop, opened on first use."""
+    """The default router of the running event loop, opened on first use and closed with it."""
     import asyncio
 
     loop, defaults = asyncio.get_running_loop(), _of_this_process()
     with defaults.lock:
-        router = defaults.by_loop.get(loop)
-        if router is None:
-            router = defaults.by_loop[loop] = AsyncRouter.open(policies_folder())
-        return router
+        found = defaults.by_loop.get(loop)
+        if found is None:
+            router = AsyncRouter.open(policies_folder())
+            found = defaults.by_loop[loop] = router, _until_loop_ends(loop, defaults)
+            run_inline(found[1].asend(None))
+        return found[0]
+
+
+async def _until_loop_ends(loop: Any, defaults: _Defaults) -> AsyncGenerator[None, None]:
+    """Once begun, it is closed by asyncio at the end of the loop, and nobody else is told of that."""
+    try:
+        yield
+    finally:
+        router, _ = defaults.by_loop.pop(loop)
+        await router.close()
 
 
 def _called_as(method: Callable[Concatenate[Any, P], R]) -> Callable[[Callable[..., R]], Callable[P, R]]:
