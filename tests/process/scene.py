@@ -1,6 +1,7 @@
 """A real router over real parts: policies on disk, SQLite beside them, real litellm, HTTP on this machine."""
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -81,8 +82,9 @@ class Scene:
     def cache(self) -> Path:
         return self.policies.parent / ".router" / "cache"
 
-    def rows(self) -> Sequence[Row]:
-        state = SqliteState(self.state, SystemClock())
+    def rows(self, realm: str = "") -> Sequence[Row]:
+        """What the ledger keeps of real calls, or of those of another realm."""
+        state = SqliteState(self.state.parent / realm / "state.db", SystemClock())
         try:
             return run_inline(state.ledger.rows())
         finally:
@@ -133,6 +135,7 @@ def begin(program: str, *arguments: object, **variables: str) -> "subprocess.Pop
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -144,7 +147,7 @@ def ended(
     try:
         out, err = process.communicate(told, timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # with what it forked
         out, err = process.communicate()
         raise AssertionError(f"`{process.args}` hung\n{out}\n{err}") from None
     return process.returncode, out.strip(), err.strip()

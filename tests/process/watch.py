@@ -2,15 +2,18 @@
 
 import faulthandler
 import os
+import signal
 import sys
 
 HANG_S = 60
 
 
 def watch() -> None:
-    faulthandler.dump_traceback_later(HANG_S, exit=True)
-    if hasattr(os, "register_at_fork"):  # a forked child has no copy of the watching thread
-        os.register_at_fork(after_in_child=lambda: faulthandler.dump_traceback_later(HANG_S, exit=True))
+    """The alarm is the kernel's: it rings whatever hangs, and says where before it ends the process."""
+    faulthandler.register(signal.SIGALRM, chain=True)
+    signal.alarm(HANG_S)
+    if hasattr(os, "register_at_fork"):  # a forked child has no alarm set
+        os.register_at_fork(after_in_child=lambda: signal.alarm(HANG_S))
 
 
 def say(*words: object) -> None:
