@@ -127,6 +127,14 @@ class LeaseRenewed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewFailed(Event):
+    """A store could not extend a lease; the call goes on, and the next renewal is tried in time."""
+
+    attempt: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed(Event):
     attempt: str
     target: str
@@ -164,6 +172,13 @@ class SettleFailed(Event):
     """The ledger could not take a settlement; the row's lease will end it at worst case."""
 
     attempt: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseFailed(Event):
+    """The limiter could not take back concurrency; its lease will end it."""
+
     why: str
 
 

@@ -176,10 +176,15 @@ async def _outcome(run: Run, hold: Hold, step: Try, pending: Pending, ends_s: fl
 
 
 async def _renew(run: Run, hold: Hold) -> None:
+    """A store that can't do it now may the next time; a lease that lapses costs the worst case, no call."""
     until_s = run.ports.clock.now_s() + LEASE_S
-    await run.ports.ledger.renew(hold.id, lease_until_s=until_s)
-    if run.permit:
-        await run.ports.limiter.renew(run.request.id, lease_until_s=until_s)
+    try:
+        await run.ports.ledger.renew(hold.id, lease_until_s=until_s)
+        if run.permit:
+            await run.ports.limiter.renew(run.request.id, lease_until_s=until_s)
+    except StoreError as error:
+        run.emit(ev.RenewFailed, attempt=hold.id, why=error.message)
+        return
     run.emit(ev.LeaseRenewed, attempt=hold.id, until_s=until_s)
 
 

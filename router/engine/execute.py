@@ -88,8 +88,7 @@ async def _from_targets(run: Run, route: Route, key: str | None) -> Reply:
     try:
         reply = await _loop(run, route)
     finally:
-        if run.permit:
-            await run.ports.limiter.release(run.request.id)
+        await _give_back(run)
     await answers.keep(run, route, key, reply)
     return reply
 
@@ -106,6 +105,16 @@ async def _admit(run: Run, route: Route) -> None:
         raise outcome.limit_exceeded(full.limit, full.retry_after_s)
     run.emit(ev.Admitted, limits=tuple(take.limit.text for take in takes))
     run.permit = any(take.limit.unit == "concurrent_requests" for take in takes)
+
+
+async def _give_back(run: Run) -> None:
+    """A limiter that can't take concurrency back now leaves it to the lease: the answer, or the error, stands."""
+    if not run.permit:
+        return
+    try:
+        await run.ports.limiter.release(run.request.id)
+    except StoreError as error:
+        run.emit(ev.ReleaseFailed, why=error.message)
 
 
 async def _loop(run: Run, route: Route) -> Reply:

@@ -1,0 +1,159 @@
+"""Stores that can't be used: without a ledger nothing is sent, without a cache everything is."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from router import AsyncRouter, Reply, Router, StoreError
+from router import events as ev
+from router.adapters.sqlite_file import PATIENCE_S
+from router.testing import Answer
+from tests.process.scene import WHO, Scene, begin, ended
+
+pytestmark = pytest.mark.usefixtures("warm")
+
+KEPT = {**WHO, "policy": "kept"}
+NOISE_S = 1.5
+
+
+@contextmanager
+def held_by_another_process(file: Path) -> Iterator[None]:
+    """`file` within a write transaction of somebody else."""
+    process = begin("hold_lock.py", file)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield
+        assert ended(process) == (0, "", "")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def refused(router: Router, port: str | None = None) -> StoreError:
+    with pytest.raises(StoreError) as caught:
+        router.complete("hello", **WHO)
+    assert port is None or caught.value.port == port
+    assert caught.value.help
+    return caught.value
+
+
+# --- the ledger: closed
+
+
+def test_a_state_folder_that_can_not_be_made_stops_every_call(scene: Scene, tmp_path: Path):
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    with Router.open(scene.policies, state=f"sqlite:///{tmp_path / 'file' / 'state.db'}") as router:
+        assert str(tmp_path / "file" / "state.db") in str(refused(router))
+    assert scene.provider.requests == ()
+
+
+def test_garbage_in_place_of_the_state_stops_every_call_until_it_is_moved_away(scene: Scene):
+    scene.state.parent.mkdir()
+    scene.state.write_bytes(b"this is no database, however long one looks at it\n" * 200)
+    with Router.open(scene.policies) as router:
+        assert "damaged" in str(refused(router))
+        assert scene.provider.requests == ()
+        scene.state.unlink()
+        assert router.complete("hello", **WHO).text
+    assert len(scene.rows()) == 1
+
+
+def test_a_state_that_is_overwritten_while_it_is_open_stops_every_call(scene: Scene):
+    with Router.open(scene.policies) as router:
+        router.complete("hello", **WHO)
+    with Router.open(scene.policies) as router:
+        router.complete("hello", **WHO)
+        for file in scene.state.parent.glob("state.db*"):
+            file.write_bytes(b"\xff" * file.stat().st_size)
+        assert "damaged" in str(refused(router))
+    assert scene.provider.request_count == 2
+
+
+def test_a_state_that_another_process_holds_stops_a_call_in_bounded_time(scene: Scene):
+    with Router.open(scene.policies) as router:
+        router.complete("hello", **WHO)
+        with held_by_another_process(scene.state):
+            began_s = time.monotonic()
+            error = refused(router)
+            took_s = time.monotonic() - began_s
+        assert "busy" in str(error)
+        assert PATIENCE_S <= took_s < PATIENCE_S + NOISE_S
+        assert scene.provider.request_count == 1
+        router.complete("hello", **WHO)
+    assert [row.state for row in scene.rows()] == ["settled"] * 2
+
+
+def test_a_loop_goes_on_while_its_state_is_held_by_another_process(scene: Scene):
+    async def main() -> float:
+        async with AsyncRouter.open(scene.policies) as router:
+            await router.complete("hello", **WHO)
+            with held_by_another_process(scene.state):
+                call = asyncio.create_task(router.complete("hello", **WHO))
+                longest_s, last_s = 0.0, time.monotonic()
+                while not call.done():
+                    await asyncio.sleep(0.005)
+                    longest_s, last_s = max(longest_s, time.monotonic() - last_s), time.monotonic()
+                assert isinstance(call.exception(), StoreError)
+            return longest_s
+
+    assert asyncio.run(main()) < 0.5, "the loop stood still"
+    assert scene.provider.request_count == 1
+
+
+def test_an_answer_is_not_lost_when_its_state_is_held_meanwhile(scene: Scene):
+    """It is paid for. What can't be settled or given back now is left to the leases."""
+    scene.provider.script("*", [Answer("hello"), Answer("an answer", delay_s=0.2)])
+
+    async def main() -> Reply:
+        async with AsyncRouter.open(scene.policies) as router:
+            await router.complete("hello", **WHO)
+            call = asyncio.create_task(router.complete("hello", **WHO))
+            await asyncio.to_thread(scene.provider.wait_for, lambda requests: len(requests) == 2)
+            with held_by_another_process(scene.state):
+                return await call
+
+    reply = asyncio.run(main())
+    assert reply.text == "an answer"
+    failed = [type(event) for event in reply.trace if isinstance(event, ev.SettleFailed | ev.ReleaseFailed)]
+    assert failed == [ev.SettleFailed, ev.ReleaseFailed]
+    first, second = scene.rows()
+    assert (first.state, second.state) == ("settled", "sent")
+    assert second.cost_nusd == second.worst_nusd, "what is not settled counts at its worst case"
+
+
+# --- the cache: open
+
+
+def test_a_cache_folder_that_can_not_be_made_fails_no_call(scene: Scene, tmp_path: Path):
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    with Router.open(scene.policies, cache=tmp_path / "file" / "cache") as router:
+        replies = [router.complete("hello", **KEPT) for _ in range(2)]
+    assert [(reply.cached, bool(reply.text)) for reply in replies] == [(False, True)] * 2
+    assert [event.why for event in replies[1].trace if isinstance(event, ev.CacheMissed)] == ["store_error"]
+    assert [event.why for event in replies[1].trace if isinstance(event, ev.CacheSkipped)] == ["store_error"]
+
+
+def test_garbage_in_place_of_the_cache_fails_no_call(scene: Scene):
+    scene.cache.mkdir(parents=True, mode=0o700)
+    (scene.cache / "cache.db").write_bytes(b"this is no database\n" * 500)
+    with Router.open(scene.policies) as router:
+        replies = [router.complete("hello", **KEPT) for _ in range(2)]
+    assert [(reply.cached, bool(reply.text)) for reply in replies] == [(False, True)] * 2
+
+
+def test_a_cache_that_another_process_holds_fails_no_call_and_delays_none(scene: Scene):
+    with Router.open(scene.policies) as router:
+        router.complete("hello", **KEPT)
+        with held_by_another_process(scene.cache / "cache.db"):
+            began_s = time.monotonic()
+            kept, new = router.complete("hello", **KEPT), router.complete("new", **KEPT)
+            took_s = time.monotonic() - began_s
+        assert (kept.cached, new.cached) == (True, False), "readers need not wait for a writer"
+        assert took_s < 0.5
+        assert not router.complete("new", **KEPT).cached
+        assert router.complete("new", **KEPT).cached
