@@ -3,10 +3,18 @@
 import signal
 import subprocess
 import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from router import Router
+from router.adapters.scripted_transport import NeverAnswers, ScriptedTransport
+from router.ports import WireCall
 from router.testing import Answer, NeverAnswer
+from tests.build import plan, policy
 from tests.process.scene import Scene, begin, ended
+from tests.world import World
 
 PROMPT_S = 8.0
 """Less than an attempt may take, and enough for an interpreter to end on a busy machine."""
@@ -45,3 +53,20 @@ def test_an_interrupted_call_leaves_nothing_open(scene: Scene):
     assert {reserved for _, reserved in scene.counters().values()} == {0}
     with Router.open(scene.policies) as router:
         assert scene.permits(router.plan.tenants["acme"].limits) == 0
+
+
+class Interrupted(ScriptedTransport):
+    """Ctrl-C comes while a call is handed over to the wire: nobody knows whether it has left."""
+
+    def start(self, call: WireCall) -> Any:
+        super().start(call)
+        raise KeyboardInterrupt
+
+
+def test_a_call_that_is_interrupted_while_it_is_handed_over_is_settled():
+    world = World(plan(policy("main", "openai/a")))
+    world.ports = replace(world.ports, transport=Interrupted(NeverAnswers(), clock=world.clock))
+    with pytest.raises(KeyboardInterrupt):
+        world.call()
+    (row,) = world.rows()
+    assert (row.state, row.how, row.cost_nusd) == ("settled", "worst_case", row.worst_nusd)

@@ -4,15 +4,21 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from router import AsyncRouter, Reply, Router, StoreError
 from router import events as ev
+from router.adapters.memory_ledger import MemoryLedger
+from router.adapters.memory_store import MemoryStore
+from router.adapters.scripted_transport import Says
 from router.adapters.sqlite_file import PATIENCE_S
 from router.testing import Answer
+from tests.build import lexical, plan, policy
 from tests.process.scene import WHO, Scene, begin, ended
+from tests.world import World
 
 pytestmark = pytest.mark.usefixtures("warm")
 
@@ -124,6 +130,21 @@ def test_an_answer_is_not_lost_when_its_state_is_held_meanwhile(scene: Scene):
     first, second = scene.rows()
     assert (first.state, second.state) == ("settled", "sent")
     assert second.cost_nusd == second.worst_nusd, "what is not settled counts at its worst case"
+
+
+class Unrenewed(MemoryLedger):
+    """A ledger in which no lease can be extended."""
+
+    async def renew(self, id: str, *, lease_until_s: float) -> None:
+        raise StoreError("busy", port="ledger")
+
+
+def test_a_lease_that_can_not_be_extended_ends_no_call():
+    world = World(plan(policy("main", "openai/a", lexical=lexical(attempt_s=60.0))), Says("late", after_s=25))
+    world.ports = replace(world.ports, ledger=Unrenewed(MemoryStore()))
+    assert world.call().text == "late"
+    assert len(world.facts(ev.RenewFailed)) == 2
+    assert [row.state for row in world.rows()] == ["settled"]
 
 
 # --- the cache: open
