@@ -138,10 +138,10 @@ def test_many_calls_given_up_at_once_leave_nothing_open(scene: Scene):
                 call.cancel()
             ends: list[Any] = await asyncio.gather(*calls, return_exceptions=True)
             assert {type(end) for end in ends} == {asyncio.CancelledError}
+            await asyncio.to_thread(scene.provider.wait_for, closed)
             return before, scene.permits(limits)
 
     assert asyncio.run(main()) == (20, 0)
-    scene.provider.wait_for(closed)
     assert [row.state for row in scene.rows()] == ["settled"] * 20
     assert [reserved for _, reserved in scene.counters().values()] == [0, 0]
 

@@ -31,7 +31,9 @@ def test_it_works_in_threads_within_a_loop_and_in_one_loop_after_another(scene: 
     scene.provider.script("*", ANSWER)
     told = output("default_everywhere.py", ROUTER_POLICIES=str(scene.policies))
     assert told.splitlines() == [
+        "False",
         "1 router, 1 wire, 8 answers",
+        "True",
         "hello, hello",
         "36 answers of 12 loops",
         "0 more files are open, 0 routers are left",

@@ -3,6 +3,7 @@ set."""
 
 import asyncio
 import gc
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -46,7 +47,9 @@ def open_files() -> int:
 
 
 watch()
+say("litellm" in sys.modules)
 say(at_once(8))
+say("litellm" in sys.modules)
 say(asyncio.run(notebook()))
 asyncio.run(several())
 before = open_files()
