@@ -2,7 +2,6 @@
 so each is closed in time: by `aclose`, when its loop ends, or when nobody refers to its owner any more."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -54,7 +53,7 @@ class Wires:
             pool = _Pool(make())
             watch = pool.until_loop_ends(ref(self))
             await anext(watch)
-            unowned = finalize(self, _close_soon, loop, pool, watch, os.getpid())
+            unowned = finalize(self, _let_go, watch)
             unowned.atexit = False
             found = self._pools[loop] = pool, unowned
         return found[0].wire
@@ -74,7 +73,6 @@ class Wires:
             found[1].detach()
 
 
-def _close_soon(loop: asyncio.AbstractEventLoop, pool: _Pool, watch: object, pid: int) -> None:
-    """`watch` comes along because the pool must not be collected before it is closed."""
-    if os.getpid() == pid and not loop.is_closed():
-        loop.call_soon_threadsafe(lambda: loop.create_task(pool.close()))
+def _let_go(watch: AsyncGenerator[None, None]) -> None:
+    """Until the owner has gone, `watch` is held from outside: the garbage collector takes it after the owner, never
+    along with its open sockets, and asyncio has a generator that goes closed on its loop."""

@@ -47,13 +47,16 @@ def test_it_works_on_both_sides_of_a_fork_whatever_was_under_way(scene: Scene):
     scene.provider.script("*", [ANSWER, ANSWER, ANSWER, slow], then=ANSWER)
     told = output("preload.py", ROUTER_POLICIES=str(scene.policies)).splitlines()
     early, busy, rest = told[:3], told[3:9], told[9:]
+    opening, own, workers = rest[:2], rest[2:4], rest[4:]
     assert sorted(early[:2]) == ["child hello", "parent hello"]
     assert early[2] == "7"
     assert sorted(busy) == sorted(
         ["child True False", "child hello", "parent hello", "parent hello", "7", "parent True"]
     )
-    assert rest == ["[7, 7, 7, 7]", "{'openai/gpt-5-nano'}", "parent hello"]
-    adds_up(scene, 2 + 1 + 2 + 2 + 32 + 4 + 1)
+    assert opening == ["child hello", "7"]
+    assert own == ["child hello", "7 hello"]
+    assert workers == ["[7, 7, 7, 7]", "{'openai/gpt-5-nano'}", "parent hello"]
+    adds_up(scene, 2 + 5 + 1 + 3 + 32 + 4 + 1)
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import router
+from router.client.default import _of_this_process
 from tests.process.scene import WHO
 from tests.process.watch import say, watch
 
@@ -60,6 +61,21 @@ def child_of_a_busy_parent() -> None:
     say("child", asyncio.run(router.acomplete("in a loop", **WHO)).text)
 
 
+def while_a_thread_opens_it() -> None:
+    """As another thread may be doing at the moment of the fork; only the parent has that thread."""
+    with _of_this_process().lock:
+        child = forked(lambda: say("child", router.complete("not locked out", **WHO).text))
+    say(status(child))
+
+
+def with_a_router_of_ones_own() -> None:
+    """Not the default one: a router that was made before the fork, and is used on both sides of it."""
+    with router.Router.open(os.environ["ROUTER_POLICIES"]) as own:
+        own.complete("before", **WHO)
+        child = forked(lambda: say("child", own.complete("own", **WHO).text))
+        say(status(child), own.complete("own", **WHO).text)
+
+
 def work() -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda n: router.complete(f"{os.getpid()} {n}", **WHO), range(THREADS * CALLS)))
@@ -68,6 +84,8 @@ def work() -> None:
 watch()
 in_the_midst_of_the_first_call()
 with_all_of_it_in_use()
+while_a_thread_opens_it()
+with_a_router_of_ones_own()
 say([status(child) for child in [forked(work) for _ in range(WORKERS)]])
 with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
     replies = [pool.submit(router.complete, f"pool {n}", **WHO) for n in range(4)]
