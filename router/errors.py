@@ -35,8 +35,14 @@ class Problem:
     also: Place | None = None
 
     def __str__(self) -> str:
-        text = f"{self.place}: {self.severity}: {self.message} [{self.code}]"
+        text = f"{self.place}: {self.severity}: {self.told} [{self.code}]"
         return f"{text}\n    help: {self.help}" if self.help else text
+
+    @property
+    def told(self) -> str:
+        """The message, with the other place of a clash where it does not say that itself."""
+        also = str(self.also) if self.also else ""
+        return self.message if also in self.message else f"{self.message} (also {also})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

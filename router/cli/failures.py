@@ -52,14 +52,10 @@ def problems(out: Out, found: Sequence[Problem], *, remark: bool = False) -> Non
     """Each problem on a line, its help below it."""
     write = out.remark if remark else out.line
     for problem in found:
-        there = str(problem.also) if problem.also else ""
-        also = f" (also {there})" if there not in problem.message else ""
-        write(
-            f"{problem.place}: {problem.severity}: {problem.message}{also} [{problem.code}]",
-            fg=COLORS.get(problem.severity),
-        )
-        if problem.help:
-            write(f"    help: {problem.help}")
+        first, *rest = str(problem).splitlines()
+        write(first, fg=COLORS.get(problem.severity))
+        for line in rest:
+            write(line)
 
 
 def debugging() -> bool:

@@ -1,63 +1,247 @@
-"""Every code a problem can carry. Stable words: tests, editors and ignore lists hold on to them."""
+"""Every code a problem can carry. Stable words: tests, editors and ignore lists hold on to them.
+
+`docs/lint.md` is printed from here and from the fixtures of each code; `python -m tests.pages` prints it anew.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-CODES: Mapping[str, str] = MappingProxyType(
-    {
-        # files and YAML
-        "no-policies": "there is nothing to read where the policies should be",
-        "unreadable": "a file can't be read",
-        "encoding": "a file is not UTF-8 text",
-        "yaml": "a file is not YAML 1.2",
-        "second-document": "a file holds more than one YAML document",
-        "anchor": "an anchor or an alias: values are written where they hold",
-        "tag": "a YAML tag: the form of a value follows from its key",
-        "merge-key": "`<<` is not part of YAML 1.2",
-        "duplicate-key": "a map holds the same key twice",
-        "empty-value": "a key without a value, or a null",
-        "key-not-text": "a key that YAML reads as a number or a truth value",
-        "ambiguous-scalar": "a plain value that YAML readers disagree about",
-        "comma-in-amount": "a comma inside an amount: YAML starts a new key there",
-        "space-after-colon": "a colon without a space after it: YAML reads one long word",
-        "too-deep": "values nested deeper than any policy needs",
-        # form
-        "version": "a file that does not say which version of the language it is written in",
-        "unknown-key": "a key that is no word of the language in this place",
-        "unsupported": "a word of the language that this version does not support yet",
-        "wrong-form": "a value of the wrong form or unit",
-        "missing-key": "a map that lacks a key it can't do without",
-        "literal-secret": "a secret written out in a file",
-        # names
-        "duplicate-name": "one name declared in two places",
-        "reserved-name": "a name that is a word of the language",
-        "dangling-name": "a name that nothing declares",
-        "undeclared-provider": "a target whose provider is not declared",
-        "undeclared-ancestor": "a tenant whose parent is not declared",
-        "unknown-kind": "a provider of no known kind",
-        "unknown-model": "a model that neither the policies nor the price file know",
-        "unknown-parameter": "a parameter that no call can carry",
-        "unknown-time-zone": "a time zone that does not exist",
-        "missing-address": "a provider that can't be reached without a `base_url`",
-        "misplaced-setting": "a setting that this kind of provider does not take",
-        "cycle": "policies that lead back to themselves",
-        # meaning
-        "target-written-twice": "a target that stands twice in one list",
-        "rule-never-reached": "a rule that an earlier one always hides, or that can never hold",
-        "policy-not-granted": "a tenant is given a policy that its parent withholds",
-        "no-policies-named": "a root tenant that does not say which policies it may call",
-        "uncallable-policy": "a policy that no tenant may call and no policy leads to",
-        "nested-cache": "a cache that never applies, because its policy is only reached from others",
-        "unknown-price": "a model without a price under a hard budget",
-        "no-output-ceiling": "a hard budget over targets whose output nothing bounds",
-        "budget-below-attempt": "a budget that can't pay one attempt",
-        "limit-below-request": "a token limit below what one request reserves",
-        "smaller-context": "a target whose context is smaller than the policy lets requests be",
-        "capability-lost": "a target that can't do what the rule it stands in asks for",
-        "starved-target": "a target that those before it leave no time or attempt for",
-        "attempt-beyond-total": "an attempt that may take longer than its whole request",
-        "backoff-beyond-deadline": "a wait between retries that outlasts the request",
-        "sampled-cache": "a cache for sampled answers that does not say so",
-        "model-deprecated": "a model that its provider is about to retire",
-    }
-)
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """`what` the files hold, in a phrase; `why` it matters, in a sentence or two; the `severities` it may have."""
+
+    what: str
+    why: str
+    severities: tuple[str, ...] = ("error",)
+
+
+_WARNING = ("warning",)
+
+FILES: Mapping[str, Code] = {
+    "no-policies": Code(
+        "there is nothing to read where the policies should be",
+        "An empty or misspelt folder would otherwise pass as policies without a mistake.",
+    ),
+    "unreadable": Code(
+        "a file can't be read",
+        "A file that is passed over takes its ceilings and budgets with it.",
+    ),
+    "encoding": Code(
+        "a file is not UTF-8 text",
+        "Guessing an encoding turns names into others that look the same.",
+    ),
+    "yaml": Code(
+        "a file is not YAML 1.2",
+        "Nothing of what it says can be relied on, so nothing of it is used.",
+    ),
+    "second-document": Code(
+        "a file holds more than one YAML document",
+        "Many readers stop after the first one, and the rest would be lost without a word.",
+    ),
+    "anchor": Code(
+        "an anchor or an alias: values are written where they hold",
+        "A reviewer of one policy must see its values; `extends` shares them in a way that `explain` can trace.",
+    ),
+    "tag": Code(
+        "a YAML tag: the form of a value follows from its key",
+        "A tag makes a reader build something other than what stands there. `!openai/*` is one too.",
+    ),
+    "merge-key": Code(
+        "`<<` is not part of YAML 1.2",
+        "Some readers merge it and others keep a key named `<<`: the same file would mean two things.",
+    ),
+    "duplicate-key": Code(
+        "a map holds the same key twice",
+        "YAML readers keep one of them in silence, and not all keep the same one.",
+    ),
+    "empty-value": Code(
+        "a key without a value, or a null",
+        "It is a line that was not finished: whether it means none, all or the default is anybody's guess.",
+    ),
+    "key-not-text": Code(
+        "a key that YAML reads as a number or a truth value",
+        "A model named 4.10 would be looked up as 4.1.",
+    ),
+    "ambiguous-scalar": Code(
+        "a plain value that YAML readers disagree about",
+        "`no`, `0755` and `22:00` are text to YAML 1.2, and a truth value and numbers to YAML 1.1.",
+    ),
+    "comma-in-amount": Code(
+        "a comma inside an amount: YAML starts a new key there",
+        "`{per_month: $1,500}` is a budget of one dollar and a key `500`.",
+    ),
+    "space-after-colon": Code(
+        "a colon without a space after it: YAML reads one long word",
+        "`{per_day:$25}` is a key of that name without a value, and no budget.",
+    ),
+    "too-deep": Code(
+        "values nested deeper than any policy needs",
+        "What no reader can follow can't be reviewed, and a hostile file could exhaust the stack.",
+    ),
+}
+
+FORM: Mapping[str, Code] = {
+    "version": Code(
+        "a file that does not say which version of the language it is written in",
+        "Later versions may give words another meaning; a file that says its version never changes it.",
+    ),
+    "unknown-key": Code(
+        "a key that is no word of the language in this place",
+        "Most keys without effect are typos of budgets, limits and retries, and are missed when they are needed.",
+    ),
+    "unsupported": Code(
+        "a word of the language that this version does not support yet",
+        "A word that is read and not honoured promises what nobody keeps.",
+    ),
+    "wrong-form": Code(
+        "a value of the wrong form or unit",
+        "A bare `30` may be seconds, milliseconds, dollars or a share; the unit stands with the value.",
+    ),
+    "missing-key": Code(
+        "a map that lacks a key it can't do without",
+        "There is no default that would be right for everybody.",
+    ),
+    "literal-secret": Code(
+        "a secret written out in a file",
+        "Files are copied, reviewed and kept in a history for ever. Secrets are named, never written.",
+    ),
+}
+
+NAMES: Mapping[str, Code] = {
+    "duplicate-name": Code(
+        "one name declared in two places",
+        "Files add up by name, and nothing says which of two declarations should win.",
+    ),
+    "reserved-name": Code(
+        "a name that is a word of the language",
+        "`policies: all` could not be told from a policy named `all`.",
+    ),
+    "dangling-name": Code(
+        "a name that nothing declares",
+        "A fallback that leads nowhere is otherwise found out on the first failure.",
+    ),
+    "undeclared-provider": Code(
+        "a target whose provider is not declared",
+        "Its key, address and budget would be unknown.",
+    ),
+    "undeclared-ancestor": Code(
+        "a tenant whose parent is not declared",
+        "Every ancestor is charged, so every ancestor has a budget that somebody wrote or left out.",
+    ),
+    "unknown-kind": Code(
+        "a provider of no known kind",
+        "Without a kind nothing is known of how to call it, or of its standard key.",
+    ),
+    "unknown-model": Code(
+        "a model that neither the policies nor the price file know",
+        "It has no price and no context window, and is most often a typo that fails on every call.",
+    ),
+    "unknown-parameter": Code(
+        "a parameter that no call can carry",
+        "Providers drop or refuse what they don't know.",
+    ),
+    "unknown-time-zone": Code(
+        "a time zone that does not exist",
+        "Calendar budgets would refill at the wrong hour.",
+    ),
+    "missing-address": Code(
+        "a provider that can't be reached without a `base_url`",
+        "Only the owner of the account knows where it is, and every call would fail.",
+    ),
+    "misplaced-setting": Code(
+        "a setting that this kind of provider does not take",
+        "It would be written and never sent.",
+    ),
+    "cycle": Code(
+        "policies that lead back to themselves",
+        "The list of targets would never end.",
+    ),
+}
+
+MEANING: Mapping[str, Code] = {
+    "target-written-twice": Code(
+        "a target that stands twice in one list",
+        "The second place is never reached: what was meant is `retry`, or another model.",
+    ),
+    "rule-never-reached": Code(
+        "a rule that an earlier one always hides, or that can never hold",
+        "Its author believes that it routes something.",
+    ),
+    "policy-not-granted": Code(
+        "a tenant is given a policy that its parent withholds",
+        "Ceilings only tighten: every call of that policy would be refused.",
+    ),
+    "no-policies-named": Code(
+        "a root tenant that does not say which policies it may call",
+        "Neither all nor none may be assumed; `policies: all` says it.",
+    ),
+    "uncallable-policy": Code(
+        "a policy that no tenant may call and no policy leads to",
+        "It was forgotten, or its tenants were: nothing ever runs it.",
+        _WARNING,
+    ),
+    "nested-cache": Code(
+        "a cache that never applies, because its policy is only reached from others",
+        "The cache of the policy that is called is the one that counts.",
+        _WARNING,
+    ),
+    "unknown-price": Code(
+        "a model without a price under a hard budget",
+        "What it costs can't be reserved, so the budget would not hold.",
+    ),
+    "no-output-ceiling": Code(
+        "a hard budget over targets whose output nothing bounds",
+        "The worst case of an attempt is then the longest answer the model can give, which ties up the budget; where"
+        " not even that is known, there is no worst case.",
+        ("error", "warning"),
+    ),
+    "budget-below-attempt": Code(
+        "a budget that can't pay one attempt",
+        "Below the least cost every call is refused; below the worst cost some are, though the budget is unspent.",
+        ("error", "warning"),
+    ),
+    "limit-below-request": Code(
+        "a token limit below what one request reserves",
+        "The largest requests that the policy lets through can never be admitted.",
+        _WARNING,
+    ),
+    "smaller-context": Code(
+        "a target whose context is smaller than the policy lets requests be",
+        "It is passed over for the largest requests, and the chain is shorter for them than it looks.",
+        _WARNING,
+    ),
+    "capability-lost": Code(
+        "a target that can't do what the rule it stands in asks for",
+        "It is passed over in every request that the rule was written for.",
+        _WARNING,
+    ),
+    "starved-target": Code(
+        "a target that those before it leave no time or attempt for",
+        "A fallback that can't be reached is no fallback. A note where only all their retries use it up.",
+        ("warning", "note"),
+    ),
+    "attempt-beyond-total": Code(
+        "an attempt that may take longer than its whole request",
+        "The attempt is cut off by the request's own end, and nothing comes after it.",
+        _WARNING,
+    ),
+    "backoff-beyond-deadline": Code(
+        "a wait between retries that outlasts the request",
+        "The retries it announces are never sent.",
+        _WARNING,
+    ),
+    "sampled-cache": Code(
+        "a cache for sampled answers that does not say so",
+        "Answers at a temperature differ each time, so none is kept: the cache stays empty.",
+        _WARNING,
+    ),
+    "model-deprecated": Code(
+        "a model that its provider is about to retire",
+        "From that day on every call of it fails. A warning, because a date must not stop a restart at night.",
+        _WARNING,
+    ),
+}
+
+CODES: Mapping[str, Code] = MappingProxyType({**FILES, **FORM, **NAMES, **MEANING})

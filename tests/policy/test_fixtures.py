@@ -43,8 +43,23 @@ def test_no_fixture_is_left_over() -> None:
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_codes_are_kebab_case_and_explained(code: str) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code)
-    assert CODES[code][0].islower() or CODES[code][0] == "`"
-    assert not CODES[code].endswith(".")
+    what, why = CODES[code].what, CODES[code].why
+    assert what[0].islower() or what[0] == "`"
+    assert not what.endswith(".")
+    assert why[0].isupper() or why[0] == "`"
+    assert why.endswith(".")
+
+
+@pytest.mark.parametrize("code", sorted(CODES.keys() - OF_FILES))
+def test_a_code_has_the_severities_it_says(code: str) -> None:
+    """`docs/lint.md` and SARIF print them."""
+    shown = {
+        line.split(": ")[1]
+        for problem in problems(code, "bad")
+        if (line := problem.partition("\n")[0]).endswith(f"[{code}]")
+    }
+    assert shown <= set(CODES[code].severities)
+    assert set(CODES[code].severities) <= {"error", "warning", "note"}
 
 
 def test_only_listed_codes_are_used() -> None:
