@@ -39,9 +39,10 @@ class Key:
     description: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Block:
-    """A closed map. `ref` names its definition in the schema.
+    """A closed map. `ref` names its definition in the schema. A block is equal to itself alone, so that what is made of
+    a table can be kept by it.
 
     `text` is its short form (`off`, `free`, an amount). Of `choice`, exactly one key is written; `alone` is the key
     of `choice` that stands alone; without it, the rest must be there too. `later` are keys of a version to come.

@@ -9,13 +9,15 @@ Schema = dict[str, Any]
 IDENTIFIER = "router.schema.json"
 
 
-def json_schema(root: Block) -> Schema:
+def json_schema(
+    root: Block, *, identifier: str = IDENTIFIER, title: str = "router policies, version 1"
+) -> Schema:
     """The schema an editor loads: one definition for each block, `$ref` between them."""
     definitions = {block.ref: _block(block) for block in blocks(root) if block is not root}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "$id": IDENTIFIER,
-        "title": "router policies, version 1",
+        "$id": identifier,
+        "title": title,
         **_block(root),
         "definitions": dict(sorted(definitions.items())),
     }

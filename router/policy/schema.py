@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 
-def check_form(document: Document) -> tuple[Problem, ...]:
-    """Every problem of form in one document. Values that were refused while reading are not reported again."""
+def check_form(document: Document, root: Block = ROOT) -> tuple[Problem, ...]:
+    """Every problem of form in one document, by the table `root`. Values that were refused while reading are not
+    reported again."""
     found: dict[tuple[Path, str], Problem] = {}
-    for error in _validator().iter_errors(document.value):
-        for problem_path, problem in _problems(error, document):
+    for error in _validator(root).iter_errors(document.value):
+        for problem_path, problem in _problems(error, document, root):
             found.setdefault((problem_path, problem.message), problem)
     for path, text in _texts(document.value, ()):
         secret = literal_secret(text, path)
@@ -42,14 +43,14 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 @cache
-def _validator() -> "Validator":
-    """Built once a process: the schema does not change while it runs."""
+def _validator(root: Block) -> "Validator":
+    """Built once a process and table: a schema does not change while it runs."""
     from jsonschema import Draft7Validator
     from jsonschema.validators import extend
 
     checker = Draft7Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     strict: Any = extend(Draft7Validator, validators={"pattern": _pattern}, type_checker=checker)  # type: ignore[no-untyped-call]
-    validator: Validator = strict(inlined(json_schema(ROOT)))
+    validator: Validator = strict(inlined(json_schema(root)))
     return validator
 
 
@@ -63,20 +64,20 @@ def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> "Iterator[Validati
 
 
 @cache
-def _homes() -> Mapping[str, tuple[str, ...]]:
-    return homes(ROOT)
+def _homes(root: Block) -> Mapping[str, tuple[str, ...]]:
+    return homes(root)
 
 
-def _problems(error: "ValidationError", document: Document) -> Iterator[tuple[Path, Problem]]:
+def _problems(error: "ValidationError", document: Document, root: Block) -> Iterator[tuple[Path, Problem]]:
     path: Path = tuple(error.absolute_path)
-    form = form_at(ROOT, path)
+    form = form_at(root, path)
     value: Any = error.instance
     match error.validator:
         case "additionalProperties" if isinstance(form, Block):
             for key in value:
                 if key not in form.keys:
                     below = (*path, key)
-                    yield below, _problem(_unknown(key, form), document.key_place(below))
+                    yield below, _problem(_unknown(key, form, root), document.key_place(below))
         case "required" if isinstance(form, Block):
             yield from _missing(form, path, document, value)
         case "minProperties" | "maxProperties" if isinstance(form, Block):
@@ -94,12 +95,12 @@ def _problem(fault: Fault, place: Any) -> Problem:
     return Problem(code=fault.code, message=fault.message, help=fault.help, place=place)
 
 
-def _unknown(key: str, block: Block) -> Fault:
+def _unknown(key: str, block: Block, root: Block) -> Fault:
     if key in block.later:
         message = f"`{key}` is part of the language but not supported by this version yet"
         return Fault("unsupported", message, "take it out; a version that can't honour a word refuses it")
     message = f"unknown key {shown(key)} in {block.name}"
-    elsewhere = _homes().get(key, ())
+    elsewhere = _homes(root).get(key, ())
     close = close_to(key, (*block.keys, *block.later))
     if elsewhere and close is None:
         return Fault("unknown-key", message, f"`{key}` belongs in {_either(elsewhere)}")
