@@ -11,6 +11,7 @@ import click
 
 from router.cli.failures import BROKEN_PIPE, INTERRUPTED, USAGE, debugging, tell
 from router.cli.out import Out
+from router.cli.versions import installed_version
 from router.decide.scopes import did_you_mean
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -130,12 +131,8 @@ def _drop_stdout() -> None:
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if not asked or ctx.resilient_parsing:
         return
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        click.echo(f"router {version('routewright')}")
-    except PackageNotFoundError:
-        click.echo("router, not installed: run from a checkout")
+    found = installed_version()
+    click.echo(f"router {found}" if found else "router, not installed: run from a checkout")
     ctx.exit()
 
 

@@ -1,83 +1,104 @@
 """`router check`: every problem of every file, in one run."""
 
-from collections import Counter
+import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from router.cli.failures import PROBLEMS, problems
+from router.cli.failures import PROBLEMS
 from router.cli.options import json_option, policies_at
-from router.cli.out import Out
-from router.tools.figures import count
-from router.tools.plain import plain
+from router.cli.out import Out, legible
+from router.cli.versions import installed_version
+from router.tools.reports import FORMATS, Report, reporter
 
-if TYPE_CHECKING:
-    from router.policy.load import Loaded
+
+def _format(ctx: click.Context, _: click.Parameter, chosen: str | None) -> str | None:
+    """A choice of JSON is known before anything else can go wrong."""
+    if chosen == "json":
+        ctx.ensure_object(Out).json = True
+    return chosen
 
 
 @click.command("check")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--policies", type=click.Path(path_type=Path), metavar="PATH", help="The same as the argument.")
-@click.option("--strict", is_flag=True, help="Warnings are problems too.")
+@click.option("--strict", is_flag=True, help="Warnings are problems too; notes never are.")
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(tuple(FORMATS)),
+    is_eager=True,
+    callback=_format,
+    help="How to say it; text where nothing is chosen.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write it there; the last line still stands here.",
+)
 @json_option
 @click.pass_obj
-def command(out: Out, path: Path | None, policies: Path | None, strict: bool) -> int:
+def command(
+    out: Out, path: Path | None, policies: Path | None, strict: bool, format: str | None, output: Path | None
+) -> int:
     """Check every policy file, and tell every problem in one run.
 
     PATH is a folder or one file. Nothing is called, and no key is needed.
+
+    \b
+    Formats:
+      text    for people
+      json    everything, as one document; --json is the same
+      github  workflow commands: annotations on a pull request
+      sarif   for code scanning and editors
+      junit   for build servers that show test results
+
+    Exit codes: 0 fine, 1 problems, 2 wrong usage.
     """
+    if out.json and format not in (None, "json"):
+        raise click.UsageError(f"--json and --format {format} are two answers to one question: choose one")
+    chosen = "json" if out.json else format or "text"
+    report = _checked(policies_at(path or policies), strict=strict)
+    if output is not None:
+        _write(output, reporter(chosen)(report))
+        out.remark(_summary(report))
+    elif chosen == "text":
+        from router.tools.reports.text import as_text
+
+        out.line(as_text(report, click.style))
+    else:
+        out.line(reporter(chosen)(report))
+    return PROBLEMS if report.fails else 0
+
+
+def _checked(where: Path, *, strict: bool) -> Report:
     from router.adapters.price_file import PriceFile
     from router.policy.load import load
+    from router.tools.reports.report import report_of
 
-    loaded = load(policies_at(path or policies), PriceFile.load(), today=datetime.now(tz=UTC).date())
-    found = loaded.problems  # sorted by place
-    counts = Counter(problem.severity for problem in found)
-    fails = loaded.plan is None or bool(strict and counts["warning"])
-    if out.json:
-        out.document(_document(loaded, counts, ok=not fails))
-    else:
-        problems(out, found)
-        if found:
-            out.line()
-        if fails and Path(policies_at(path or policies)).is_file():
-            out.remark("only this file was read; give the folder to check its names against the other files")
-        out.line(_summary(loaded, counts, strict=strict), bold=True, fg="red" if fails else "green")
-    return PROBLEMS if fails else 0
-
-
-def _summary(loaded: "Loaded", counts: Counter[str], *, strict: bool) -> str:
-    named = {document.file for document in loaded.documents} | {each.place.file for each in loaded.problems}
-    plan, files = loaded.plan, f"in {count(len(named), 'file')}"
-    told = ", ".join(count(counts[each], each) for each in ("error", "warning", "note") if counts[each])
-    if plan is None:
-        return f"{told} {files}"
-    if strict and counts["warning"]:
-        return f"{told} (with --strict a warning is a problem)"
-    sizes = (
-        count(len(plan.policies), "policy", "policies"),
-        count(len(plan.targets), "target"),
-        count(len(plan.tenants), "tenant"),
+    loaded = load(where, PriceFile.load(), today=datetime.now(tz=UTC).date())
+    cwd = Path.cwd().as_posix()
+    return report_of(
+        loaded,
+        strict=strict,
+        alone=where.is_file(),
+        cwd=cwd,
+        root=os.environ.get("GITHUB_WORKSPACE") or cwd,
+        version=installed_version(),
     )
-    return f"fine: {', '.join(sizes)} {files}{f'; {told}' if told else ''}"
 
 
-def _document(loaded: "Loaded", counts: Counter[str], *, ok: bool) -> dict[str, Any]:
-    plan = loaded.plan
-    return {
-        "ok": ok,
-        "files": [document.file for document in loaded.documents],
-        "errors": counts["error"],
-        "warnings": counts["warning"],
-        "notes": counts["note"],
-        "problems": plain(loaded.problems),
-        "plan": plan
-        and {
-            "digest": plan.digest,
-            "prices_digest": plan.prices_digest,
-            "policies": sorted(plan.policies),
-            "targets": sorted(plan.targets),
-            "tenants": sorted(plan.tenants),
-        },
-    }
+def _summary(report: Report) -> str:
+    from router.tools.reports.text import summary
+
+    return summary(report)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(legible(f"{text}\n"), encoding="utf-8", newline="\n")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise click.BadParameter(f"`{file}` can't be written: {why}", param_hint="--output") from error

@@ -5,14 +5,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import click
+
 from router.cli.out import Out
 from router.errors import BudgetExceeded, Dropped, PolicyError, Problem, RequestError, RouterError
 from router.tools.figures import about
 from router.tools.plain import plain
 
 PROBLEMS, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
-
-COLORS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
 def tell(out: Out, error: BaseException) -> int:
@@ -50,12 +50,11 @@ def described(error: BaseException) -> tuple[str, str, Sequence[str]]:
 
 def problems(out: Out, found: Sequence[Problem], *, remark: bool = False) -> None:
     """Each problem on a line, its help below it."""
+    from router.tools.reports.text import problem_text
+
     write = out.remark if remark else out.line
     for problem in found:
-        first, *rest = str(problem).splitlines()
-        write(first, fg=COLORS.get(problem.severity))
-        for line in rest:
-            write(line)
+        write(problem_text(problem, click.style))
 
 
 def debugging() -> bool:

@@ -90,7 +90,13 @@ def width_of(stream: IO[str]) -> int:
 
 def _write(text: str, stream: IO[str], style: dict[str, Any]) -> None:
     color = colored(stream)
+    text = legible(text, getattr(stream, "encoding", None) or "utf-8")
     click.echo(click.style(text, **style) if color and style else text, file=stream, color=color)
+
+
+def legible(text: str, encoding: str = "utf-8") -> str:
+    """With what `encoding` can't write, such as a byte of a file name that is no character, as `\\udcff`."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str) -> str:

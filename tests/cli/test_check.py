@@ -1,5 +1,16 @@
 """`router check`."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from router.tools.reports import FORMATS
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
 BROKEN = """\
 version: 1
 providers: {openai: {}}
@@ -78,3 +89,77 @@ def test_the_document_of_fine_policies_names_them(document):
     assert plan["policies"] == ["fast", "night"]
     assert plan["tenants"] == ["acme", "acme/intern", "acme/search"]
     assert len(plan["digest"]) == 64
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_has_the_same_exit_codes(run, folder, format):
+    assert run("check", "--format", format).stdout
+    file = folder / "policies" / "main.yaml"
+    file.write_text(file.read_text().replace("ceiling: {input_tokens: 10k, output_tokens: 400}", "", 1))
+    assert run("check", "--format", format).stdout
+    assert "no-output-ceiling" in run("check", "--strict", "--format", format, code=1).stdout
+    file.write_text(BROKEN)
+    assert "unknown-key" in run("check", "--format", format, code=1).stdout
+    file.unlink()
+    assert "no-policies" in run("check", "--format", format, code=1).stdout
+    assert run("check", "--format", format, "--nope", code=2).stdout == "" or format == "json"
+
+
+def test_json_has_two_names(run):
+    assert run("check", "--format", "json").stdout == run("check", "--json").stdout
+    told = run("check", "--json", "--format", "sarif", code=2)
+    assert "choose one" in told.output
+
+
+def test_an_unknown_format_names_the_known_ones(run):
+    told = run("check", "--format", "xml", code=2).stderr
+    assert "'sarif'" in told
+
+
+def test_a_report_may_go_into_a_file(run, folder):
+    (folder / "policies" / "main.yaml").write_text(BROKEN)
+    told = run("check", "--format", "sarif", "--output", "router.sarif", code=1)
+    assert (told.stdout, told.stderr) == ("", f"{run('check', code=1).stdout.splitlines()[-1]}\n")
+    printed = run("check", "--format", "sarif", code=1).stdout
+    assert (folder / "router.sarif").read_text(encoding="utf-8") == printed
+
+
+def test_a_file_that_cannot_be_written_is_wrong_usage(run):
+    told = run("check", "--output", "nowhere/report.txt", code=2).stderr
+    assert "`nowhere/report.txt` can't be written: no such file or directory" in told
+
+
+def test_files_are_named_from_the_workspace_on_github(run, folder, monkeypatch):
+    (folder / "policies" / "main.yaml").write_text(BROKEN)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(folder.parent))
+    told = run("check", "--format", "github", code=1).stdout
+    assert f"file={folder.name}/policies/main.yaml," in told
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are characters, not bytes")
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_file_name_that_is_no_text_is_told_all_the_same(run, folder, format):
+    with open(os.fsencode(folder) + b"/policies/\xff.yaml", "w") as file:  # noqa: PTH123 - a path of bytes
+        file.write("version: 2\n")
+    shown = "%FF.yaml" if format == "sarif" else r"\udcff.yaml"
+    assert shown in run("check", "--format", format, code=1).stdout
+    run("check", "--format", format, "--output", "report", code=1)
+    assert shown in (folder / "report").read_text(encoding="utf-8")
+
+
+def test_colours_are_for_a_terminal(folder, monkeypatch):
+    (folder / "policies" / "main.yaml").write_text(BROKEN)
+    parent, child = os.openpty()
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    ran = subprocess.run(
+        [sys.executable, "-m", "router", "check"],
+        stdout=child,
+        env={**os.environ, "TERM": "xterm", "PYTHONPATH": str(CHECKOUT)},
+        timeout=60,
+        check=False,
+    )
+    os.close(child)
+    told = os.read(parent, 100_000).decode()
+    os.close(parent)
+    assert ran.returncode == 1
+    assert "\x1b[31m\x1b[1merror:\x1b[0m unknown key `retyr` in a policy \x1b[2m[unknown-key]\x1b[0m" in told
