@@ -94,10 +94,7 @@ def match(plan: Plan, policy: Policy, caller: Caller, snapshot: Snapshot, missin
 def conditions_within(plan: Plan, policy: Policy) -> tuple[Condition, ...]:
     """Every condition that the rules of this policy, or of one reachable from it, may read."""
     return tuple(
-        condition
-        for reached in _reachable(plan, policy, set())
-        for rule in reached.rules
-        for condition in rule.when
+        condition for reached in reachable(plan, policy) for rule in reached.rules for condition in rule.when
     )
 
 
@@ -115,13 +112,18 @@ def used_budget(use: BudgetUse, plan: Plan, policy: Policy, caller: Caller) -> B
     return next((each for each in owned[use.of] if each.window == use.window and each.unit == "nusd"), None)
 
 
-def _reachable(plan: Plan, policy: Policy, seen: set[str]) -> list[Policy]:
-    if policy.name in seen:
-        return []
-    seen.add(policy.name)
-    entries = [*policy.entries, *(entry for rule in policy.rules for entry in rule.entries)]
-    nested = [plan.policies[entry.policy] for entry in entries if isinstance(entry, PolicyEntry)]
-    return [policy, *(reached for below in nested for reached in _reachable(plan, below, seen))]
+def reachable(plan: Plan, policy: Policy) -> tuple[Policy, ...]:
+    """The policy and every one that its targets and rules can lead to, each once, in the order of coming to them."""
+    found = {policy.name: policy}
+    waiting = [policy]
+    while waiting:
+        current = waiting.pop()
+        entries = [*current.entries, *(entry for rule in current.rules for entry in rule.entries)]
+        for entry in entries:
+            if isinstance(entry, PolicyEntry) and entry.policy not in found:
+                found[entry.policy] = plan.policies[entry.policy]
+                waiting.append(found[entry.policy])
+    return tuple(found.values())
 
 
 _Flat = tuple[TargetEntry, Policy, PathTo]

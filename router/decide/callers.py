@@ -1,0 +1,139 @@
+"""Who may call, in classes of tenants that no policy can tell apart: what is asked of callers is asked once a class.
+
+Work is linear in the number of tenants, and done once a plan; what depends on the class is then shared by its members.
+"""
+
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from router.plan import Budget, Each, Plan, Tenant
+
+AFTER_SLASH = chr(ord("/") + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerClass:
+    """Tenants with the same grants, ceilings, kinds of budget and buckets, their own and from above. `granted` None:
+    all policies. `members` are paths in order; the first stands for all."""
+
+    granted: frozenset[str] | None
+    members: tuple[str, ...]
+
+    def may_call(self, policy: str) -> bool:
+        return self.granted is None or policy in self.granted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callers:
+    """Every class of a plan. `of` gives the class of a path: declared tenants, and for each bucket of children one
+    child that no file names. Empty where the files declare no tenants: then anybody may call everything."""
+
+    classes: tuple[CallerClass, ...]
+    of: Mapping[str, int]
+    strangers: Mapping[str, str]  # the child that no file names, by its parent
+    paths: tuple[str, ...] = field(repr=False)  # sorted
+
+    def of_policy(self, policy: str) -> tuple[CallerClass, ...]:
+        """The classes that may call it."""
+        return tuple(each for each in self.classes if each.may_call(policy))
+
+    def standing_for(self, classes: Iterable[CallerClass], named: frozenset[str]) -> Iterator[str]:
+        """One tenant for each of these classes, and one more for each of its parts that `named` paths tell apart."""
+        chosen = {id(each) for each in classes}
+        inside = self._below(named)
+        for each in self.classes:
+            if id(each) in chosen:
+                outside = next((path for path in each.members if path not in inside), None)
+                if outside is not None:
+                    yield outside
+        seen: set[Hashable] = set()
+        for path, position in inside.items():
+            found = self.classes[position]
+            part = (position, frozenset(above for above in chain(path) if above in named))
+            if id(found) in chosen and part not in seen:
+                seen.add(part)
+                yield path
+
+    def _below(self, named: frozenset[str]) -> dict[str, int]:
+        """Each tenant at or below a named path, with the position of its class."""
+        found: dict[str, int] = {}
+        for path in sorted(named):
+            if path in self.of:
+                found[path] = self.of[path]
+            elif (parent := path.rpartition("/")[0]) in self.strangers:
+                found[path] = self.of[self.strangers[parent]]
+            start = bisect_left(self.paths, f"{path}/")
+            end = bisect_left(self.paths, f"{path}{AFTER_SLASH}")
+            found.update((below, self.of[below]) for below in self.paths[start:end])
+        return found
+
+
+def callers_of(plan: Plan) -> Callers:
+    """The classes of a plan's tenants. An undeclared ancestor, an error elsewhere, counts for nothing."""
+    traits: dict[Hashable, int] = {}
+    of_path: dict[str, int] = {}
+    grants: dict[str, frozenset[str] | None] = {}
+    strangers: dict[str, str] = {}
+    members: dict[tuple[frozenset[str] | None, int], list[str]] = {}
+
+    def join(path: str, key: Hashable, granted: frozenset[str] | None) -> int:
+        trait = traits.setdefault(key, len(traits))
+        members.setdefault((granted, trait), []).append(path)
+        return trait
+
+    for path, tenant in sorted(plan.tenants.items()):
+        parent = path.rpartition("/")[0]
+        grants[path] = granted = _both(grants.get(parent), tenant.policies)
+        buckets = [(each.of, _bucket(each)) for each in _eaches(plan, parent) if each.of == "child"]
+        of_path[path] = join(path, (of_path.get(parent), _traits(tenant), tuple(buckets)), granted)
+        below = [(each.of, _bucket(each)) for each in tenant.each if each.of == "child"]
+        if below:
+            strangers[path] = _stranger(plan, path)
+            join(strangers[path], ("stranger", of_path[path], tuple(below)), granted)
+    classes = tuple(
+        CallerClass(granted=granted, members=tuple(sorted(paths))) for (granted, _), paths in members.items()
+    )
+    of = {path: position for position, each in enumerate(classes) for path in each.members}
+    return Callers(classes=classes, of=of, strangers=strangers, paths=tuple(sorted(of)))
+
+
+def chain(path: str) -> tuple[str, ...]:
+    """The path and its ancestors, root first."""
+    segments = path.split("/")
+    return tuple("/".join(segments[: depth + 1]) for depth in range(len(segments)))
+
+
+def _eaches(plan: Plan, path: str) -> tuple[Each, ...]:
+    return plan.tenants[path].each if path in plan.tenants else ()
+
+
+def _both(a: frozenset[str] | None, b: frozenset[str] | None) -> frozenset[str] | None:
+    return b if a is None else a if b is None else a & b
+
+
+def _traits(tenant: Tenant) -> Hashable:
+    """What of a tenant can matter to a policy, amounts of budgets apart."""
+    return (_kinds(tenant.budgets), tuple((each.of, _bucket(each)) for each in tenant.each))
+
+
+def _bucket(each: Each) -> Hashable:
+    return _kinds(each.budgets)
+
+
+TINY = 1_000_000
+"""Of an amount below this many units a share in thousandths of a percent may be no whole number."""
+
+
+def _kinds(budgets: Iterable[Budget]) -> Hashable:
+    return tuple(
+        sorted((each.unit, each.window, each.amount if each.amount < TINY else -1) for each in budgets)
+    )
+
+
+def _stranger(plan: Plan, parent: str) -> str:
+    """A child that no file names."""
+    name = "any"
+    while f"{parent}/{name}" in plan.tenants:
+        name += "-other"
+    return f"{parent}/{name}"

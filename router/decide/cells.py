@@ -1,0 +1,308 @@
+"""Cells: every request to a policy lies in exactly one, and its rules, nested ones included, treat all of a cell alike.
+
+A cell is a box: for each field that the rules read, some of its atoms. Boxes are cut rule by rule and only as far as an
+outcome asks for it, so their number follows the rules, not the product of all thresholds.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from router.decide.axes import Asking, Axis, Witness, axes_of, axis_key, unlike
+from router.decide.callers import Callers, callers_of
+from router.decide.conditions import Snapshot, holds
+from router.decide.match import Matched, conditions_within, match, reachable, used_budget
+from router.decide.scopes import NOBODY, Caller, caller
+from router.plan import BudgetUse, Condition, Entry, Plan, Policy, PolicyEntry, Rule
+
+Box = tuple[int, ...]
+"""For each axis of a space, the atoms that are in, as bits."""
+
+Wanted = tuple[tuple[int, int], ...]
+"""A conjunction: (axis, the atoms on which its condition holds)."""
+
+Choice = tuple[str, str | None]
+"""(policy, the rule that won there; None: its targets)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """All requests of one caller to one policy, or of callers that its rules can't tell apart. `wanted` holds the
+    conjunction of each rule by (side, policy, rule); a side is a plan where several are compared."""
+
+    called: str
+    base: Witness
+    axes: tuple[Axis, ...]
+    wanted: Mapping[tuple[int, str, str], Wanted]
+
+    @property
+    def everything(self) -> Box:
+        return tuple(axis.full for axis in self.axes)
+
+    @property
+    def complete(self) -> bool:
+        """False where a field has more atoms than are looked at: then what no box meets may still be met."""
+        return all(axis.complete for axis in self.axes)
+
+    def witness(self, box: Box) -> Witness:
+        """The plainest request of a box that is not empty."""
+        values: dict[str, Any] = {}
+        used: list[tuple[BudgetUse, int]] = []
+        matters = {axis.field for axis, bits in zip(self.axes, box, strict=True) if bits != axis.full}
+        for axis, bits in zip(self.axes, box, strict=True):
+            atom = axis.atoms[(bits & -bits).bit_length() - 1]
+            own = dict(atom.values)
+            used += own.pop("used", ())
+            values.update(own)
+        named = {axis.field for axis in self.axes if axis.field == "tenant"}
+        return replace(self.base, **values, used=tuple(used), matters=frozenset(matters | named))
+
+
+def inside(box: Box, wanted: Wanted) -> Box | None:
+    """The part of a box in which a conjunction holds; None: nowhere."""
+    found = list(box)
+    for axis, mask in wanted:
+        found[axis] &= mask
+        if not found[axis]:
+            return None
+    return tuple(found)
+
+
+def outside(box: Box, wanted: Wanted) -> Iterator[Box]:
+    """The rest of it, in boxes that do not overlap."""
+    left = list(box)
+    for axis, mask in wanted:
+        rest = left[axis] & ~mask
+        if rest:
+            yield (*left[:axis], rest, *left[axis + 1 :])
+        left[axis] &= mask
+        if not left[axis]:
+            return
+
+
+def split(
+    space: Space, side: int, policy: Policy, box: Box, first: int = 0
+) -> Iterator[tuple[Rule | None, Box]]:
+    """A box by the rule that wins in it, from the rule at `first`; None: no rule holds there."""
+    for position, rule in enumerate(policy.rules[first:], start=first):
+        wanted = space.wanted[side, policy.name, rule.name]
+        held = inside(box, wanted)
+        if held is not None:
+            yield rule, held
+            for rest in outside(box, wanted):
+                yield from split(space, side, policy, rest, position + 1)
+            return
+    yield None, box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Requests to `policy` that every side treats alike. `choices` says, for each side, which rule wins in each policy
+    with rules that is come to, in the order of coming; `complete` is False where the partition had to be cut short."""
+
+    policy: str
+    witness: Witness
+    choices: tuple[tuple[Choice, ...], ...]
+    complete: bool
+    space: Space = field(repr=False)
+    box: Box = field(repr=False)
+
+    def snapshot(self, plan: Plan) -> Snapshot:
+        """The witness as rules of this plan see it. Raises NoRoute where its tenant may not call."""
+        return self.witness.snapshot(self.policy, _amounts(plan, self.policy, self.witness))
+
+    def holds(self, witness: Witness, plan: Plan) -> bool:
+        """Whether a request of the same tenant lies in this cell, `plan` being the first side."""
+        amounts = (_amounts(plan, self.policy, witness),)
+        seen = witness.snapshot(self.policy, amounts[0])
+        return all(_atom_of(axis, seen) & bits for axis, bits in zip(self.space.axes, self.box, strict=True))
+
+
+def _atom_of(axis: Axis, seen: Snapshot) -> int:
+    results = tuple(holds(test, seen) for side, test in axis.tests if side == 0)
+    return sum(
+        1 << at
+        for at, atom in enumerate(axis.atoms)
+        if tuple(each for (side, _), each in zip(axis.tests, atom.results, strict=True) if side == 0)
+        == results
+    )
+
+
+def cells(
+    plan: Plan,
+    policy: str,
+    *,
+    against: Plan | None = None,
+    tenants: Iterable[str | None] | None = None,
+    needs: Iterable[str] = (),
+    callers: Callers | None = None,
+) -> Iterator[Cell]:
+    """Every cell of a policy, without end in sight only where rules multiply: take as many as you can use.
+
+    `against` is a second plan that must treat all of a cell alike too. `tenants` are told apart each for itself; else
+    one stands for every class of tenants that may call (in `plan`). `needs` are capabilities told apart beyond those
+    that rules read. `callers` spares counting the tenants again.
+    """
+    sides = (plan,) if against is None else (plan, against)
+    for space in spaces(sides, policy, tenants=tenants, needs=needs, callers=callers):
+        yield from _cells_of(space, sides, policy)
+
+
+def _cells_of(space: Space, sides: Sequence[Plan], policy: str) -> Iterator[Cell]:
+    for choices, box in _choices(space, sides, policy, space.everything):
+        yield Cell(
+            policy=policy,
+            witness=space.witness(box),
+            choices=choices,
+            complete=space.complete,
+            space=space,
+            box=box,
+        )
+
+
+def _choices(
+    space: Space, sides: Sequence[Plan], policy: str, box: Box, side: int = 0
+) -> Iterator[tuple[tuple[tuple[Choice, ...], ...], Box]]:
+    if side == len(sides):
+        yield (), box
+        return
+    plan = sides[side]
+    for chosen, part in enter(space, side, plan, (plan.policies[policy],), box):
+        for more, piece in _choices(space, sides, policy, part, side + 1):
+            yield (chosen, *more), piece
+
+
+def enter(
+    space: Space, side: int, plan: Plan, waiting: tuple[Policy, ...], box: Box
+) -> Iterator[tuple[tuple[Choice, ...], Box]]:
+    """A box by how the rules of these policies, and of those that they lead to, come out in it."""
+    if not waiting:
+        yield (), box
+        return
+    policy, rest = waiting[0], waiting[1:]
+    for rule, part in split(space, side, policy, box):
+        below = _nested(plan, rule.entries if rule else policy.entries)
+        own: tuple[Choice, ...] = ((policy.name, rule.name if rule else None),) if policy.rules else ()
+        for chosen, piece in enter(space, side, plan, (*below, *rest), part):
+            yield (*own, *chosen), piece
+
+
+def _nested(plan: Plan, entries: tuple[Entry, ...]) -> tuple[Policy, ...]:
+    return tuple(plan.policies[each.policy] for each in entries if isinstance(each, PolicyEntry))
+
+
+def outcome(plan: Plan, cell: Cell) -> Matched:
+    """What a call like the witness comes to: the flat list of its route with everything dropped, or `route.reject`;
+    every key is taken to be there. Raises NoRoute where the tenant may not call the policy in this plan."""
+    request = cell.witness.request(cell.policy)
+    who = caller(plan, request)
+    return match(plan, plan.policies[cell.policy], who, cell.snapshot(plan), lambda _: None)
+
+
+# --- Spaces -----------------------------------------------------------------------------------------------------------
+
+
+def spaces(
+    sides: Sequence[Plan],
+    policy: str,
+    *,
+    tenants: Iterable[str | None] | None = None,
+    needs: Iterable[str] = (),
+    callers: Callers | None = None,
+) -> Iterator[Space]:
+    """One space for each tenant given; else for each class of tenants that may call the policy in the first plan."""
+    conditions = [_conditions(plan, policy) for plan in sides]
+    if tenants is None:
+        tenants = _standing_for(sides[0], policy, conditions, callers)
+    for tenant in tenants:
+        yield space_of(sides, policy, tenant, conditions, needs)
+
+
+def _standing_for(
+    plan: Plan, policy: str, conditions: Sequence[Sequence[Condition]], callers: Callers | None
+) -> Iterator[str | None]:
+    if not plan.tenants:
+        yield None
+        return
+    known = callers or callers_of(plan)
+    yield from known.standing_for(known.of_policy(policy), named_tenants(conditions))
+
+
+def named_tenants(conditions: Sequence[Sequence[Condition]]) -> frozenset[str]:
+    """The paths that conditions tell from others."""
+    return frozenset(
+        path for found in conditions for each in found if each.field == "tenant" for path in each.any_of
+    )
+
+
+def space_of(
+    sides: Sequence[Plan],
+    policy: str,
+    tenant: str | None,
+    conditions: Sequence[Sequence[Condition]],
+    needs: Iterable[str] = (),
+) -> Space:
+    """The space of one tenant's requests. Raises NoRoute where it may not call the policy in one of the plans."""
+    asking = _asking(sides, policy, tenant, conditions)
+    axes = axes_of(conditions, asking, needs)
+    place = {(axis.field, axis.tests[0][1].budget): at for at, axis in enumerate(axes)}
+    wanted = {
+        (side, below.name, rule.name): tuple(
+            (place[axis_key(each)], axes[place[axis_key(each)]].mask(side, each)) for each in rule.when
+        )
+        for side, plan in enumerate(sides)
+        for below in reachable(plan, plan.policies[policy])
+        for rule in below.rules
+    }
+    return Space(called=policy, base=asking.base, axes=axes, wanted=wanted)
+
+
+def _conditions(plan: Plan, policy: str) -> tuple[Condition, ...]:
+    return conditions_within(plan, plan.policies[policy])
+
+
+def _asking(
+    sides: Sequence[Plan], policy: str, tenant: str | None, conditions: Sequence[Sequence[Condition]]
+) -> Asking:
+    """A user and a session are always given where some side has a bucket for each."""
+    tests = [each for found in conditions for each in found]
+    somebody = {
+        name: unlike([each for each in tests if each.field == name], plain="any")
+        for name in ("user", "session")
+    }
+    given = Witness(tenant=tenant, user=somebody["user"], session=somebody["session"])
+    callers = [_caller(plan, policy, given) for plan in sides]
+    must = frozenset(
+        each.of
+        for found in callers
+        for tenant_ in found.tenants
+        for each in tenant_.each
+        if each.of != "child"
+    )
+    base = replace(
+        given,
+        user=given.user if "user" in must else None,
+        session=given.session if "session" in must else None,
+    )
+    amounts = tuple(
+        _budgets(plan, policy, found, each)
+        for plan, found, each in zip(sides, callers, conditions, strict=True)
+    )
+    return Asking(base=base, must=must, amounts=amounts)
+
+
+def _caller(plan: Plan, policy: str, witness: Witness) -> Caller:
+    return NOBODY if witness.tenant is None else caller(plan, witness.request(policy))
+
+
+def _amounts(plan: Plan, policy: str, witness: Witness) -> Mapping[BudgetUse, int]:
+    return _budgets(plan, policy, _caller(plan, policy, witness), _conditions(plan, policy))
+
+
+def _budgets(plan: Plan, policy: str, found: Caller, conditions: Iterable[Condition]) -> dict[BudgetUse, int]:
+    uses = {
+        each.budget: used_budget(each.budget, plan, plan.policies[policy], found)
+        for each in conditions
+        if each.budget is not None
+    }
+    return {use: budget.amount for use, budget in uses.items() if budget is not None}
