@@ -1,6 +1,7 @@
-"""Checks of meaning, over a draft without errors."""
+"""Checks of meaning, over the sound part of a draft."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from router.decide.judge import is_sampled
@@ -13,6 +14,14 @@ from router.policy.targets import facts_of, target_texts
 
 SOON = timedelta(days=60)
 Check = Callable[[Draft], Iterator[Problem]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderCheck:
+    """A check of what all entries add up to: asked only where every entry of the blocks it looks `over` is known."""
+
+    check: Check
+    over: frozenset[str]
 
 
 def sampled_caches(draft: Draft) -> Iterator[Problem]:
@@ -78,7 +87,6 @@ CHECKS: tuple[Check, ...] = (
     retiring_models,
     money_checks.unknown_prices,
     money_checks.unbounded_output,
-    money_checks.unpayable,
     money_checks.small_limits,
     order_checks.hidden_rules,
     order_checks.impossible_conditions,
@@ -88,5 +96,10 @@ CHECKS: tuple[Check, ...] = (
     order_checks.small_contexts,
     order_checks.lost_capabilities,
     sampled_caches,
-    uncallable_policies,
+)
+"""Checks of one policy, target or tenant at a time: what is not sound is left out, and each still tells the truth."""
+
+FOLDER_CHECKS: tuple[FolderCheck, ...] = (
+    FolderCheck(check=money_checks.unpayable, over=frozenset({"providers", "policies", "tenants"})),
+    FolderCheck(check=uncallable_policies, over=frozenset({"policies", "tenants"})),
 )

@@ -1,6 +1,7 @@
 """Documents to a Plan, through named pure passes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import reduce
 
@@ -15,6 +16,7 @@ from router.policy.merge import merge_files
 from router.policy.policies import resolve_policies
 from router.policy.providers import resolve_providers
 from router.policy.settings import resolve_settings
+from router.policy.sound import sound_part
 from router.policy.targets import resolve_targets
 from router.policy.tenants import resolve_tenants
 
@@ -27,10 +29,21 @@ def check_names(draft: Draft) -> Draft:
 
 
 def check_meaning(draft: Draft) -> Draft:
-    """Pass: what the blocks add up to; only worth asking where nothing is wrong so far."""
-    if any(found.severity == "error" for found in draft.problems):
-        return draft
-    return draft.blaming([found for check in checks.CHECKS for found in check(draft)])
+    """Pass: what the blocks add up to, as far as nothing is wrong with them so far."""
+    sound = sound_part(draft)
+    whole = (each.check for each in checks.FOLDER_CHECKS if each.over <= sound.whole)
+    return draft.blaming([found for check in (*checks.CHECKS, *whole) for found in check(sound.draft)])
+
+
+def forget_echoes(draft: Draft) -> Draft:
+    """Pass: where the form of a value is wrong, nothing else is said of that value."""
+    wrong = {found.place for found in draft.of_form}
+    heard = [
+        found
+        for found in draft.problems[len(draft.of_form) :]
+        if found.place not in wrong or found.code == "duplicate-name"
+    ]
+    return replace(draft, problems=(*draft.of_form, *heard))
 
 
 NAME_CHECKS = (
@@ -52,6 +65,7 @@ PASSES: tuple[Pass, ...] = (
     resolve_policies,
     resolve_tenants,
     check_names,
+    forget_echoes,
     check_meaning,
     seal,
 )
@@ -64,10 +78,18 @@ def compile_draft(
     folder: str = "",
     problems: Sequence[Problem] = (),
     today: date | None = None,
+    unread_files: bool = False,
 ) -> Draft:
-    """`problems` are those of form; with errors among them only names are checked."""
+    """`problems` are those of reading and form. `unread_files`: there are files that no document could be made of, and
+    names may be declared there."""
     first = Draft(
-        documents=tuple(documents), catalog=catalog, folder=folder, today=today, problems=tuple(problems)
+        documents=tuple(documents),
+        catalog=catalog,
+        folder=folder,
+        today=today,
+        unread_files=unread_files,
+        of_form=tuple(problems),
+        problems=tuple(problems),
     )
     return reduce(lambda draft, step: step(draft), PASSES, first)
 

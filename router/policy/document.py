@@ -1,7 +1,7 @@
 """One document as plain values, with the place of every key and value."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from router.policy.traps import SECRET
@@ -17,8 +17,9 @@ DICT = "<dict>"
 class Document:
     """`keys` and `values` hold (line, column), from 1, of a map's key and of a value; both empty for a dict.
 
-    `raw` is the text of plain scalars that are numbers or truth values; `damaged` are the paths of values that were
-    refused while reading, and are not in `value`.
+    `raw` is the text of plain scalars that are numbers or truth values. `damaged` are the paths of what was refused,
+    while reading (then it is not in `value`) or by form; `holed` are those of the maps and lists that held it, `hurt`
+    its own and all above.
     """
 
     file: str
@@ -27,6 +28,15 @@ class Document:
     values: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
     raw: Mapping[Path, str] = field(default_factory=dict, repr=False)
     damaged: frozenset[Path] = frozenset()
+    holed: frozenset[Path] = frozenset()
+    hurt: frozenset[Path] = frozenset()
+
+    def with_damage(self, paths: Iterable[Path]) -> "Document":
+        """The same document, in which what stands at these paths is refused too."""
+        damaged = self.damaged.union(paths)
+        hurt = {path[:length] for path in damaged for length in range(len(path) + 1)}
+        holed = frozenset(path[:-1] for path in damaged)
+        return replace(self, damaged=damaged, holed=holed, hurt=frozenset(hurt))
 
     def place(self, path: Path) -> Place:
         """Where the value at `path` starts, or the nearest thing above it that was written."""
@@ -76,6 +86,16 @@ class Spot:
     def text(self) -> str | None:
         """The value where it is text; None for anything else."""
         return self.value if isinstance(self.value, str) else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing in it was refused."""
+        return self.path not in self.document.hurt
+
+    def is_unsure_of(self, key: str) -> bool:
+        """Whether something in it that was refused may have been the value of `key`: then nothing follows from its
+        absence."""
+        return not isinstance(self.value, dict) or (*self.path, key) in self.document.damaged
 
     def get(self, key: str) -> "Spot | None":
         """The value under `key`; None where this is no map or does not hold it."""

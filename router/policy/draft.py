@@ -13,22 +13,32 @@ from router.values import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The blocks of all files by name, each where its author wrote it."""
+    """The blocks of all files by name, each where its author wrote it.
+
+    `refused` are further names, by block, of which nothing else could be read; `unread` are the blocks of which a part
+    could not be read at all.
+    """
 
     providers: Mapping[str, Spot] = field(default_factory=dict)
     policies: Mapping[str, Spot] = field(default_factory=dict)
     tenants: Mapping[str, Spot] = field(default_factory=dict)
     settings: Spot | None = None
+    refused: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """Each pass returns one with more in it; `problems` only grows. `today` None: nothing is said about dates."""
+    """Each pass returns one with more in it; `problems` begins with those `of_form`, and grows.
+
+    `today` None: nothing is said about dates. `unread_files`: there are files of which nothing could be read.
+    """
 
     documents: tuple[Document, ...]
     catalog: Catalog
     folder: str = ""
     today: date | None = None
+    unread_files: bool = False
     written: Written = field(default_factory=Written)
     settings: Settings = field(default_factory=Settings)
     providers: Mapping[str, Provider] = field(default_factory=dict)
@@ -36,7 +46,15 @@ class Draft:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
     digest: str = ""
+    of_form: tuple[Problem, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    def may_declare(self, block: str, name: str | None) -> bool:
+        """Whether the files declare `name` in `block` ("providers", "policies", "tenants"), or may do so in a part that
+        could not be read."""
+        written: Mapping[str, Spot] = getattr(self.written, block)
+        refused = self.written.refused.get(block, frozenset())
+        return name in written or name in refused or block in self.written.unread
 
     def blaming(self, problems: Iterable[Problem]) -> "Draft":
         return replace(self, problems=(*self.problems, *problems))

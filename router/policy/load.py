@@ -13,7 +13,7 @@ from router.plan import Plan
 from router.policy.catalog import Catalog
 from router.policy.compile import compile_draft
 from router.policy.document import Document
-from router.policy.schema import check_form
+from router.policy.schema import formed
 from router.policy.source import Read, read_dict, read_text
 from router.values import Place
 
@@ -98,24 +98,17 @@ def file_text(path: Path) -> str | Read:
 
 
 def _compiled(reads: tuple[Read, ...], prices: Catalog, *, folder: str, today: date | None = None) -> Loaded:
-    documents = tuple(read.document for read in reads if read.document is not None)
-    read_problems = [found for read in reads for found in read.problems]
-    form = [found for document in documents for found in check_form(document)]
-    if read_problems or any(_is_structural(document) for document in documents):
-        # names can't be judged while part of what was written is not known
-        return Loaded(plan=None, problems=_sorted([*read_problems, *form]), documents=documents)
-    draft = compile_draft(documents, prices, folder=folder, problems=form, today=today)
+    forms = [formed(read.document) for read in reads if read.document is not None]
+    found = [
+        *(each for read in reads for each in read.problems),
+        *(each for form in forms for each in form.problems),
+    ]
+    documents = tuple(form.document for form in forms)
+    draft = compile_draft(
+        documents, prices, folder=folder, problems=found, today=today, unread_files=len(forms) < len(reads)
+    )
     broken = any(found.severity == "error" for found in draft.problems)
     return Loaded(plan=None if broken else draft.plan, problems=_sorted(draft.problems), documents=documents)
-
-
-def _is_structural(document: Document) -> bool:
-    """Whether a document, or one of its blocks, is not even a map."""
-    if not isinstance(document.value, dict):
-        return True
-    return any(
-        not isinstance(document.value.get(block, {}), dict) for block in ("providers", "policies", "tenants")
-    )
 
 
 def _sorted(problems: Any) -> tuple[Problem, ...]:

@@ -12,7 +12,14 @@ _SINGULAR = {"providers": "provider", "policies": "policy", "tenants": "tenant"}
 
 
 def merge_files(draft: Draft) -> Draft:
-    merged = replace(draft, written=written_in(draft.documents))
+    written = replace(
+        written_in(draft.documents),
+        refused={block: _refused(draft.documents, block) for block in _SINGULAR},
+        unread=frozenset(
+            block for block in _SINGULAR if draft.unread_files or _is_unread(draft.documents, block)
+        ),
+    )
+    merged = replace(draft, written=written)
     return merged.blaming([*_twice(draft.documents), *_second_settings(draft.documents)])
 
 
@@ -25,6 +32,16 @@ def written_in(documents: tuple[Document, ...]) -> Written:
         tenants=_by_name(documents, "tenants"),
         settings=settings[0] if settings else None,
     )
+
+
+def _refused(documents: tuple[Document, ...], block: str) -> frozenset[str]:
+    """Names whose entries were refused while reading: what was meant by them is not known, that they are there is."""
+    paths = (path for document in documents for path in document.damaged if len(path) == 2)
+    return frozenset(str(name) for above, name in paths if above == block)
+
+
+def _is_unread(documents: tuple[Document, ...], block: str) -> bool:
+    return any(document.damaged & {(), (block,)} for document in documents)
 
 
 def _by_name(documents: tuple[Document, ...], block: str) -> Mapping[str, Spot]:

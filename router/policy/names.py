@@ -1,6 +1,6 @@
 """Checks of names: everything that policies, rules and settings point at exists, and nothing points in a circle."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from router.decide.params import CHAT_PARAMS, NOT_YET, param_fault
 from router.errors import Problem
@@ -11,13 +11,13 @@ from router.policy.phrases import close_to, suggestion
 from router.policy.traps import shown
 from router.policy.walk import conditions_of, target_items
 from router.policy.windows import WINDOWS
-from router.policy.words import RESERVED
+from router.policy.words import BUDGET_OWNER, RESERVED
 
 
 def dangling_policies(draft: Draft) -> Iterator[Problem]:
     for policy in draft.policies.values():
         for entry in nested(policy):
-            if entry.policy not in draft.policies and entry.policy not in RESERVED:
+            if not draft.may_declare("policies", entry.policy) and entry.policy not in RESERVED:
                 advice = suggestion(entry.policy, draft.policies, what="policies here:")
                 yield problem(
                     "dangling-name", f"there is no policy {shown(entry.policy)}", entry.place, help=advice
@@ -26,7 +26,9 @@ def dangling_policies(draft: Draft) -> Iterator[Problem]:
 
 def default_policy(draft: Draft) -> Iterator[Problem]:
     written = draft.written.settings.get("default_policy") if draft.written.settings else None
-    if written is not None and written.text is not None and written.text not in draft.policies:
+    if written is None or written.text is None:
+        return
+    if not draft.may_declare("policies", written.text):
         advice = suggestion(written.value, draft.policies, what="policies here:")
         yield problem(
             "dangling-name", f"there is no policy {shown(written.value)}", written.place, help=advice
@@ -115,8 +117,12 @@ def _unknown_tenants(when: Spot, draft: Draft) -> Iterator[Problem]:
 def _may_exist(path: str, draft: Draft) -> bool:
     """Declared, or a child whose parent has a bucket for every child."""
     parent = path.rpartition("/")[0]
-    above = draft.tenants.get(parent)
-    return path in draft.tenants or (above is not None and any(each.of == "child" for each in above.each))
+    if draft.may_declare("tenants", path):
+        return True
+    above = draft.written.tenants.get(parent)
+    if above is None or not _is_whole(above, "each"):
+        return draft.may_declare("tenants", parent)
+    return any(each.of == "child" for each in draft.tenants[parent].each)
 
 
 def _unknown_budget(used: Spot | None, draft: Draft) -> Iterator[Problem]:
@@ -126,11 +132,13 @@ def _unknown_budget(used: Spot | None, draft: Draft) -> Iterator[Problem]:
     name = used.get("name")
     if of.value == "provider":
         if name is None:
+            if used.is_unsure_of("name"):
+                return
             advice = "write `{of: provider, name: openai, window: per_month, over: 80%}`"
             yield problem(
                 "missing-key", "`budget_used` of a provider does not name it", used.key_place, help=advice
             )
-        elif name.text not in draft.written.providers:
+        elif not draft.may_declare("providers", name.text):
             advice = suggestion(str(name.value), draft.written.providers, what="providers here:")
             yield problem(
                 "undeclared-provider",
@@ -139,7 +147,7 @@ def _unknown_budget(used: Spot | None, draft: Draft) -> Iterator[Problem]:
                 help=advice,
             )
             return
-    elif name is not None:
+    elif name is not None and of.value in BUDGET_OWNER.words:
         message = f"`name` means nothing to a budget of {shown(of.value)}"
         yield problem("wrong-form", message, name.key_place, help="take it out; only a provider is named")
     yield from _no_such_budget(used, of, name, draft)
@@ -150,6 +158,8 @@ def _no_such_budget(used: Spot, of: Spot, name: Spot | None, draft: Draft) -> It
     if window is None or window.text is None or window.text not in WINDOWS or of.text is None:
         return
     if any(block.get(window.text) for block in _budget_blocks(of.text, name, draft)):
+        return
+    if not _knows_budgets(of.text, name, draft):
         return
     whose = {"tenant": "any tenant", "user": "each user", "policy": "this policy"}.get(
         of.text, "this provider"
@@ -173,8 +183,25 @@ def _budget_blocks(of: str, name: Spot | None, draft: Draft) -> Iterator[Spot]:
     yield from (block for block in blocks if block is not None)
 
 
+def _knows_budgets(of: str, name: Spot | None, draft: Draft) -> bool:
+    """Whether every budget of this sort could be read."""
+    block = {"provider": "providers", "policy": "policies"}.get(of, "tenants")
+    written: Mapping[str, Spot] = getattr(draft.written, block)
+    if of == "provider":
+        provider = written.get(text_of(name) or "")
+        return provider is not None and _is_whole(provider, "budget")
+    if block in draft.written.unread or draft.written.refused.get(block):
+        return False
+    return all(_is_whole(spot, "each" if of == "user" else "budget") for spot in written.values())
+
+
+def _is_whole(spot: Spot, key: str) -> bool:
+    below = spot.get(key)
+    return not spot.is_unsure_of(key) if below is None else below.is_whole
+
+
 def _no_bound(used: Spot | None) -> Iterator[Problem]:
-    if used is not None and isinstance(used.value, dict) and not {"over", "up_to"} & used.value.keys():
+    if used is not None and not any(used.get(key) or used.is_unsure_of(key) for key in ("over", "up_to")):
         advice = "write `over: 80%` or `up_to: 80%`"
         yield problem("missing-key", f"`{used.key}` has no bound", used.key_place, help=advice)
 
@@ -206,7 +233,7 @@ def windowless(draft: Draft) -> Iterator[Problem]:
     for spot in (*written.providers.values(), *written.policies.values(), *written.tenants.values()):
         scopes = [spot, *(scope for _, scope in each.fields())] if (each := spot.get("each")) else [spot]
         for block in (scope.get(name) for scope in scopes for name in ("budget", "limits")):
-            if block is not None and block.value == {"enforce": "hard"}:
+            if block is not None and block.is_whole and block.value == {"enforce": "hard"}:
                 message = f"`{block.key}` names no window"
                 advice = "write an amount for a window: `per_day: $25`, `requests_per_minute: 600`"
                 yield problem("missing-key", message, block.key_place, help=advice)

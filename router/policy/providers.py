@@ -79,9 +79,7 @@ def _problems(name: str, spot: Spot) -> Iterator[Problem]:
     kind = kind_of(name, spot)
     known = KINDS.get(kind)
     if known is None:
-        if "kind" not in (
-            spot.value if isinstance(spot.value, dict) else {}
-        ):  # a wrong `kind` is wrong in form
+        if spot.get("kind") is None and not spot.is_unsure_of("kind"):  # a wrong `kind` is wrong in form
             message = f"provider {shown(name)} is of no known kind"
             yield problem("unknown-kind", message, spot.key_place, help=_kind_help(name))
         return
@@ -107,7 +105,8 @@ def _kind_help(name: str) -> str:
 
 
 def _missing_address(name: str, kind: str, spot: Spot, known: KnownKind) -> Iterator[Problem]:
-    if known.base_url_needed and spot.get("base_url") is None:
+    unsure = spot.is_unsure_of("base_url") or spot.is_unsure_of("kind")
+    if known.base_url_needed and spot.get("base_url") is None and not unsure:
         message = f"provider {shown(name)} of kind `{kind}` has no `base_url`"
         advice = "only you know its address: `base_url: {env: NAME}` or an http(s) address"
         yield problem("missing-address", message, spot.key_place, help=advice)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from router.errors import Problem
 from router.policy.document import Document, Path
@@ -19,18 +19,52 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 
+class Formed(NamedTuple):
+    """A document that knows what in it is of the wrong form, and the problems that say so."""
+
+    document: Document
+    problems: tuple[Problem, ...]
+
+
 def check_form(document: Document, root: Block = ROOT) -> tuple[Problem, ...]:
     """Every problem of form in one document, by the table `root`. Values that were refused while reading are not
     reported again."""
+    return formed(document, root).problems
+
+
+def formed(document: Document, root: Block = ROOT) -> Formed:
+    """The same problems, with the document that knows where they are."""
+    errors = list(_validator(root).iter_errors(document.value))
+    misspelt = (below for error in errors for below in _misspelt(error))
+    document = document.with_damage(
+        below for path in (*document.damaged, *misspelt) for below in _meant(path, root)
+    )
     found: dict[tuple[Path, str], Problem] = {}
-    for error in _validator(root).iter_errors(document.value):
+    for error in errors:
         for problem_path, problem in _problems(error, document, root):
             found.setdefault((problem_path, problem.message), problem)
     for path, text in _texts(document.value, ()):
         secret = literal_secret(text, path)
         if secret is not None:
             found.setdefault((path, secret.message), _problem(secret, document.place(path)))
-    return tuple(found.values())
+    return Formed(document.with_damage({path for path, _ in found}), tuple(found.values()))
+
+
+def _misspelt(error: "ValidationError") -> Iterator[Path]:
+    """The keys that are no word of the language where they stand."""
+    path: Path = tuple(error.absolute_path)
+    if error.validator == "additionalProperties":
+        value: Any = error.instance
+        yield from ((*path, key) for key in value)
+
+
+def _meant(path: Path, root: Block) -> Iterator[Path]:
+    """Where what stands at a misspelt key belongs: nobody is told that it is missing there as well."""
+    form = form_at(root, path[:-1]) if path else None
+    if isinstance(form, Block) and path[-1] not in form.keys:
+        meant = close_to(str(path[-1]), form.keys)
+        if meant is not None:
+            yield (*path[:-1], meant)
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
@@ -82,7 +116,7 @@ def _problems(error: "ValidationError", document: Document, root: Block) -> Iter
             yield from _missing(form, path, document, value)
         case "minProperties" | "maxProperties" if isinstance(form, Block):
             yield from _miscounted(form, path, document, value)
-        case "minItems" if any(below[:-1] == path for below in document.damaged):
+        case "minItems" if path in document.holed:
             return  # what it held was refused while reading
         case _ if "propertyNames" in error.absolute_schema_path and isinstance(form, MapOf):
             below = (*path, value)
@@ -113,7 +147,7 @@ def _either(names: tuple[str, ...]) -> str:
 
 def _missing(form: Block, path: Path, document: Document, value: Any) -> Iterator[tuple[Path, Problem]]:
     wanted = form.required or form.choice
-    if form.choice and not form.required and any(key in value for key in form.choice):
+    if not form.required and any(key in value or (*path, key) in document.damaged for key in form.choice):
         return
     if any(
         key in form.later for key in value
@@ -136,7 +170,7 @@ def _lacking(form: Block, key: str, path: Path) -> Fault:
 
 def _miscounted(form: Block, path: Path, document: Document, value: Any) -> Iterator[tuple[Path, Problem]]:
     """Too few or too many keys: an empty map, or not exactly one of a choice. Bad keys have been reported already."""
-    if any(key not in form.keys for key in value) or any(below[:-1] == path for below in document.damaged):
+    if path in document.holed or any(key not in form.keys for key in value):
         return
     present = [key for key in form.choice if key in value]
     place = _block_place(document, path)

@@ -201,13 +201,15 @@ class _Reader:
         value_event: Any = next(events)
         if _is_null(value_event):
             self._fault(key_event, valueless_key(key, previous))
-            self.damaged.add(below)
+            joined = NO_SPACE.fullmatch(key)
+            self.damaged.update((below, (*path, joined[1])) if joined else (below,))
             return None
         fault = self._key_fault(key_event)
         if fault is None and key in found:
             first = Place(file=self.file, line=self.keys[below][0], column=self.keys[below][1])
             message = f"the key {shown(key)} stands here and at {first}"
             self._fault(key_event, Fault("duplicate-key", message, "keep one of them"), also=first)
+            self.damaged.add(below)
             self._skip(events, value_event)
             return None
         if fault is not None:

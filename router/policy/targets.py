@@ -48,9 +48,9 @@ def target_texts(draft: Draft) -> Iterator[tuple[str, Spot]]:
 
 
 def _target(name: str, spot: Spot, draft: Draft) -> Target | Problem | None:
-    """None: its provider is declared but not usable, which has been reported there."""
+    """None: its provider, or what that says of the model, can't be used, which has been reported there."""
     provider_name, model = name.split("/", 1)
-    if provider_name not in draft.written.providers:
+    if not draft.may_declare("providers", provider_name):
         return _undeclared(provider_name, spot, draft)
     provider = draft.providers.get(provider_name)
     if provider is None:
@@ -62,9 +62,19 @@ def _target(name: str, spot: Spot, draft: Draft) -> Target | Problem | None:
     declared = block.at("models", model)
     facts = _facts(draft.catalog, provider.kind, model, declared)
     if facts is None and declared is None:
+        if _is_unsure_of(model, block):
+            return None
         return _unknown(model, provider, spot, draft)
     known = facts or _unlisted(draft.catalog, provider.kind, model, declared)
     return _resolved(model, provider, block, declared, known, listed=facts is not None)
+
+
+def _is_unsure_of(model: str, provider: Spot) -> bool:
+    """Whether what the provider says of this model, or of its kind, was refused."""
+    models = provider.get("models")
+    return any(map(provider.is_unsure_of, ("models", "kind"))) or (
+        models is not None and models.is_unsure_of(model)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

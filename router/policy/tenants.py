@@ -74,7 +74,7 @@ def _unmistakable(path: str) -> str:
 
 def _problems(path: str, spot: Spot, draft: Draft) -> Iterator[Problem]:
     policies = spot.get("policies")
-    if "/" not in path and policies is None:
+    if "/" not in path and policies is None and not spot.is_unsure_of("policies"):
         message = f"tenant {shown(path)} does not say which policies it may call"
         advice = "write `policies: all`, or a list; tenants below it may have fewer"
         yield problem("no-policies-named", message, spot.key_place, help=advice)
@@ -83,14 +83,14 @@ def _problems(path: str, spot: Spot, draft: Draft) -> Iterator[Problem]:
         yield problem("wrong-form", message, spot.key_place, help="write printable text")
     yield from _undeclared_ancestors(path, spot, draft)
     for item in policies.items() if policies else ():
-        if item.text is not None and item.text not in draft.written.policies:
+        if item.text is not None and not draft.may_declare("policies", item.text):
             advice = suggestion(item.value, draft.written.policies, what="policies here:")
             yield problem("dangling-name", f"there is no policy {shown(item.value)}", item.place, help=advice)
 
 
 def _undeclared_ancestors(path: str, spot: Spot, draft: Draft) -> Iterator[Problem]:
     for above in chain(path)[:-1]:
-        if above not in draft.written.tenants:
+        if not draft.may_declare("tenants", above):
             message = f"tenant {shown(path)} is below {shown(above)}, which is not declared"
             yield problem("undeclared-ancestor", message, spot.key_place, help=f"declare {shown(above)} too")
             return
@@ -102,7 +102,7 @@ def _withheld(tenants: Mapping[str, Tenant], draft: Draft) -> Iterator[Problem]:
         parent = path.rpartition("/")[0]
         above = granted(tenants, parent) if parent else None
         named = draft.written.tenants[path].get("policies")
-        if above is None or tenant.policies is None or named is None:
+        if above is None or tenant.policies is None or named is None or not _knows_grants(parent, draft):
             continue
         for item in named.items():
             if item.text in tenant.policies - above and item.text in draft.written.policies:
@@ -110,3 +110,14 @@ def _withheld(tenants: Mapping[str, Tenant], draft: Draft) -> Iterator[Problem]:
                 message = f"tenant {shown(path)} is given policy {shown(item.value)}, but {whose}"
                 advice = f"give it to {shown(parent)} too, or take it out here"
                 yield problem("policy-not-granted", message, item.place, help=advice)
+
+
+def _knows_grants(path: str, draft: Draft) -> bool:
+    """Whether the grants of a tenant and of all above it could be read."""
+    written = [draft.written.tenants.get(above) for above in chain(path)]
+    return all(spot is not None and _grants_are_whole(spot) for spot in written)
+
+
+def _grants_are_whole(spot: Spot) -> bool:
+    policies = spot.get("policies")
+    return not spot.is_unsure_of("policies") if policies is None else policies.is_whole
