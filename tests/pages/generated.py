@@ -6,6 +6,7 @@ from pathlib import Path
 
 from router.policy.json_schema import json_schema
 from router.policy.table.root import ROOT
+from tests.pages.keys import keys_page
 from tests.pages.lint import lint_page
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -18,4 +19,5 @@ def schema_text() -> str:
 GENERATED: Mapping[Path, Callable[[], str]] = {
     CHECKOUT / "schemas" / "router.schema.json": schema_text,
     CHECKOUT / "docs" / "lint.md": lint_page,
+    CHECKOUT / "docs" / "keys.md": keys_page,
 }
