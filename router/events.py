@@ -104,9 +104,10 @@ class Reserved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReserveRefused(Event):
-    """Nothing was reserved. One entry for every budget or token limit that did not fit."""
+    """Nothing was reserved: over_budget or over_limit. One entry for every budget or token limit that did not fit."""
 
     target: str
+    kind: Kind
     worst_nusd: int
     shortfalls: tuple[str, ...]
     seq: int

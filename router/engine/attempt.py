@@ -113,15 +113,16 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> 
 
 
 def _refused(run: Run, hold: Hold, seq: int, *refusals: outcome.Refusal) -> Kind:
+    kind = outcome.kind_of(refusals)
     run.emit(
         ev.ReserveRefused,
         target=hold.target,
+        kind=kind,
         worst_nusd=hold.worst_nusd,
         shortfalls=tuple(refusal.message for refusal in refusals),
         seq=seq,
     )
     run.refusals.extend(refusals)
-    kind = outcome.kind_of(refusals)
     run.attempts.append(
         Attempt(target=hold.target, key=None, kind=kind, message=refusals[0].message, sent=False)
     )

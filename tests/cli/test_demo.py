@@ -486,7 +486,9 @@ def test_a_model_without_a_price_costs_nothing_in_the_table() -> None:
 
 
 def test_what_did_not_fit_a_budget_is_a_setback_before_an_answer_and_the_message_of_a_refusal() -> None:
-    refused = ev.ReserveRefused(**FACT, target=NANO, worst_nusd=9, shortfalls=("too dear",), seq=1)
+    refused = ev.ReserveRefused(
+        **FACT, target=NANO, kind=Kind.OVER_BUDGET, worst_nusd=9, shortfalls=("too dear",), seq=1
+    )
     fell = ev.FellBack(**FACT, from_target=NANO, to_target=HAIKU, kind=Kind.OVER_BUDGET)
     sent = ev.AttemptSent(**FACT, attempt="a", target=HAIKU, key=None, timeout_s=1.0)
     answered = ev.RequestAnswered(**FACT, target=HAIKU, cached=False, cost_nusd=5, attempts=1, duration_s=0.3)

@@ -1,0 +1,42 @@
+"""Cases as read: frozen, checked against the plan, ready to be played."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from router.adapters.scripted_transport import Step as Does
+from router.plan import Budget
+from router.testing.cases.expect import Expectation
+from router.values import Place, Request
+
+Faults = Mapping[str, tuple[Does, ...]]
+"""By target, what it does attempt by attempt of one call; the last one goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a budget holds before the first call."""
+
+    budget: Budget
+    amount: int  # nano-USD or tokens, by the unit of the budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One step. `request` is complete but for its id."""
+
+    place: Place
+    request: Request
+    expect: tuple[Expectation, ...]
+    faults: Faults = field(default_factory=dict)
+    after_s: float = 0.0
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    name: str
+    place: Place
+    begins_s: float  # wall-clock Unix seconds
+    calls: tuple[Call, ...]
+    spent: tuple[Spent, ...] = ()
+    unset: frozenset[str] = frozenset()

@@ -1,0 +1,62 @@
+"""Case files: where they are, and from their text to cases, with every problem of every file in one run."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.errors import Problem
+from router.plan import Plan
+from router.policy.load import CASES, file_text
+from router.policy.schema import check_form
+from router.policy.source import Read, read_text
+from router.testing.cases.case import Case
+from router.testing.cases.reading import Reading
+from router.testing.cases.table import ROOT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFile:
+    """`cases` is empty where there are problems: a file is played as it is written, or not at all."""
+
+    file: str
+    cases: tuple[Case, ...]
+    problems: tuple[Problem, ...]
+
+
+def case_files(path: Path) -> tuple[Path, ...]:
+    """The file itself, or every `*.cases.yaml` below a folder, in a fixed order; hidden folders are passed over."""
+    return tuple(_below(path)) if path.is_dir() else (path,)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (
+            Path(where) / name for name in sorted(files) if name.endswith(CASES) and not name.startswith(".")
+        )
+
+
+def read_cases(paths: Sequence[Path], plan: Plan) -> tuple[CaseFile, ...]:
+    return tuple(_read(file_text(path), path.as_posix(), plan) for path in paths)
+
+
+def read_case_text(text: str, plan: Plan, *, file: str = "<text>") -> CaseFile:
+    """One file from memory."""
+    return _read(text, file, plan)
+
+
+def _read(text: str | Read, file: str, plan: Plan) -> CaseFile:
+    read = text if isinstance(text, Read) else read_text(text, file)
+    form = check_form(read.document, ROOT) if read.document else ()
+    if read.document is None or read.problems or form:
+        return CaseFile(file=file, cases=(), problems=_sorted((*read.problems, *form)))
+    reading = Reading(plan)
+    cases = reading.file(read.document.root)
+    problems = _sorted(reading.problems)
+    return CaseFile(file=file, cases=() if problems else cases, problems=problems)
+
+
+def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    once = dict.fromkeys(problems)
+    return tuple(sorted(once, key=lambda each: (each.place.line, each.place.column, each.message)))

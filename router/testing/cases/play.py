@@ -1,0 +1,159 @@
+"""Plays a case: the real engine, memory state and cache, on a clock and a wire that do what the case says."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from router.adapters.clocks import ManualClock
+from router.adapters.draws import SeededDraw
+from router.adapters.memory_cache import MemoryCache
+from router.adapters.memory_state import MemoryState
+from router.adapters.scripted_transport import ScriptedTransport, made_up
+from router.adapters.scripted_transport import Step as Does
+from router.client.routers import run_inline
+from router.decide.windows import window_start
+from router.engine import Ports, execute
+from router.errors import RouterError
+from router.events import Event
+from router.plan import Plan
+from router.ports import Charge, Counter, Draw, Hold, Settlement, Tokens, WireCall
+from router.testing.cases.case import Call, Case, Faults, Spent
+from router.testing.cases.seen import Seen
+from router.values import Request, SecretRef, Usage
+
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """One call as it was made. `number` counts the repeats of its step, from 1."""
+
+    step: int  # from 1
+    number: int
+    call: Call
+    seen: Seen
+
+
+class Desk:
+    """A fresh world for one case: nothing is left of the case before. `tokens` may be shared: it only counts."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        tokens: Tokens,
+        *,
+        begins_s: float,
+        unset: frozenset[str] = frozenset(),
+        draw: Draw | None = None,
+    ) -> None:
+        self.clock = ManualClock(begins_s)
+        self._plan = plan
+        self._wire = _Wire(self.clock)
+        state = MemoryState()
+        self.ports = Ports(
+            transport=self._wire,
+            ledger=state.ledger,
+            limiter=state.limiter,
+            health=state.health,
+            cache=MemoryCache(),
+            clock=self.clock,
+            draw=draw or SeededDraw(SEED),
+            tokens=tokens,
+            secrets=_Secrets(unset),
+        )
+
+    def spend(self, spent: Spent) -> None:
+        """Put `spent` into its budget, in the window of now, as a settled row."""
+        run_inline(self._settled(spent))
+
+    def ask(self, request: Request, faults: Faults) -> Seen:
+        """Make one call. Attempts are counted from here."""
+        self._wire.begin(faults)
+        try:
+            reply = run_inline(execute(self._plan, self.ports, request))
+        except RouterError as error:
+            trace = cast(tuple[Event, ...], error.trace)
+            return Seen(request=request, reply=None, error=error, trace=trace)
+        return Seen(request=request, reply=reply, error=None, trace=reply.trace)
+
+    async def _settled(self, spent: Spent) -> None:
+        budget, now_s = spent.budget, self.clock.now_s()
+        start, resets_at_s = window_start(budget.window, now_s, ZoneInfo(self._plan.settings.time_zone))
+        counter = Counter(owner=budget.owner, unit=budget.unit, window=budget.window, start=start)
+        hold = Hold(
+            id=self.ports.draw.id(),
+            request_id="before",
+            attempt=1,
+            policy="",
+            tenant=None,
+            user=None,
+            target="",
+            plan_digest=self._plan.digest,
+            prices_digest=self._plan.prices_digest,
+            worst_nusd=0,
+            worst_tokens=0,
+            charges=(Charge(counter=counter, needed=0, budget=budget, resets_at_s=resets_at_s),),
+            takes=(),
+            now_s=now_s,
+            lease_s=60.0,
+        )
+        money = budget.unit == "nusd"
+        await self.ports.ledger.reserve(
+            hold
+        )  # needs nothing, so it fits: what is spent may be above the budget
+        await self.ports.ledger.settle(
+            hold.id,
+            Settlement(
+                cost_nusd=spent.amount if money else 0,
+                usage=None if money else Usage(input_tokens=spent.amount),
+                how="reported",
+                kind=None,
+                now_s=now_s,
+            ),
+        )
+
+
+def play(plan: Plan, case: Case, tokens: Tokens) -> Iterator[Played]:
+    """Every call of a case, in order. The same case always plays the same."""
+    desk = Desk(plan, tokens, begins_s=case.begins_s, unset=case.unset)
+    for spent in case.spent:
+        desk.spend(spent)
+    for step, call in enumerate(case.calls, start=1):
+        desk.clock.advance(call.after_s)
+        for number in range(1, call.times + 1):
+            request = replace(call.request, id=desk.ports.draw.id())
+            yield Played(step=step, number=number, call=call, seen=desk.ask(request, call.faults))
+
+
+class _Wire(ScriptedTransport):
+    """Does what the faults of the call under way say; targets that they do not name answer."""
+
+    needs_keys = True
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(self._do, clock=clock)
+        self._faults: Mapping[str, tuple[Does, ...]] = {}
+        self._attempts: dict[str, int] = {}
+
+    def begin(self, faults: Faults) -> None:
+        self._faults = faults
+        self._attempts = {}
+
+    def _do(self, call: WireCall) -> Does:
+        does = self._faults.get(call.target)
+        if does is None:
+            return made_up(call)
+        attempt = self._attempts.get(call.target, 0)
+        self._attempts[call.target] = attempt + 1
+        return does[min(attempt, len(does) - 1)]
+
+
+class _Secrets:
+    """Every secret is there but those that a case leaves out. None is real."""
+
+    def __init__(self, unset: frozenset[str]) -> None:
+        self._unset = unset
+
+    def get(self, ref: SecretRef) -> str | None:
+        return None if ref.name in self._unset else "a secret of the case"

@@ -1,0 +1,29 @@
+"""Prompts of a size: the same text for the same number of tokens, wherever it is made."""
+
+from functools import cache
+
+from router.adapters.tiktoken_tokens import TiktokenTokens
+from router.engine.routing import RULES_COUNT_BY
+from router.values import Message
+
+_WORD = " a"  # one token of every encoding, and short: more of the text is counted and less of it is bounded by bytes
+_ROUNDS = 12
+
+
+@cache
+def prompt_of(tokens: int) -> str | None:
+    """A prompt that rules count as `tokens`; None where a message alone, or what surrounds it, is more or never that
+    many."""
+    reader, words = TiktokenTokens(), max(1, tokens - 8)
+    for _ in range(_ROUNDS):
+        text = _WORD * words
+        short = tokens - _counted(reader, text)
+        if short == 0:
+            return text
+        words = max(1, words + short)
+    return None
+
+
+def _counted(tokens: TiktokenTokens, text: str) -> int:
+    message: Message = {"role": "user", "content": text}
+    return tokens.reader((message,)).estimate({}, RULES_COUNT_BY, context_tokens=None).tokens

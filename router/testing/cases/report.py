@@ -1,0 +1,100 @@
+"""All cases of a folder, played: which met what they expect, and how the others differ."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.adapters.tiktoken_tokens import TiktokenTokens
+from router.client.assembly import load_plan
+from router.errors import Problem, RequestError
+from router.plan import Plan
+from router.ports import Tokens
+from router.testing.cases.case import Case
+from router.testing.cases.expect import Expectation
+from router.testing.cases.files import case_files, read_cases
+from router.testing.cases.play import Played, play
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """An expectation that was not met, and the call that did not meet it."""
+
+    expectation: Expectation
+    got: str
+    played: Played
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    case: Case
+    misses: tuple[Miss, ...]
+    calls: int
+
+    @property
+    def passed(self) -> bool:
+        return not self.misses
+
+
+def play_case(
+    plan: Plan, case: Case, tokens: Tokens, *, watch: Callable[[Played], None] | None = None
+) -> Result:
+    """Play `case` to its end. `watch` sees every call. Of a step that is repeated only the first miss is kept."""
+    misses: list[Miss] = []
+    calls = 0
+    missed: set[tuple[int, int]] = set()
+    for played in play(plan, case, tokens):
+        calls += 1
+        if watch is not None:
+            watch(played)
+        for miss in _misses(played):
+            key = (played.step, id(miss.expectation))
+            if key not in missed:
+                missed.add(key)
+                misses.append(miss)
+    return Result(case=case, misses=tuple(misses), calls=calls)
+
+
+def _misses(played: Played) -> Iterator[Miss]:
+    for expectation in played.call.expect:
+        got = expectation.missed(played.seen)
+        if got is not None:
+            yield Miss(expectation=expectation, got=got, played=played)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """`results` in the order of the files; empty where `problems` say what is wrong with them."""
+
+    plan: Plan
+    files: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    results: tuple[Result, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems and all(result.passed for result in self.results)
+
+
+def run_cases(
+    path: str | Path, *, policies: str | Path | None = None, wanted: Callable[[str], bool] = lambda _: True
+) -> Report:
+    """Play the cases of a folder, or of one file, whose names are `wanted`, against the policies of the same folder or
+    of `policies`. Raises PolicyError where those make no plan, RequestError where there is no case file."""
+    path = Path(path)
+    plan, _ = load_plan(policies or (path if path.is_dir() else path.parent))
+    paths = case_files(path)
+    if not paths:
+        raise RequestError(
+            f"`{path}` holds no case files",
+            help="cases stand beside the policies, in files named `*.cases.yaml`",
+        )
+    read = read_cases(paths, plan)
+    problems = tuple(problem for file in read for problem in file.problems)
+    tokens = TiktokenTokens()
+    cases = [case for file in read for case in file.cases if not problems and wanted(case.name)]
+    return Report(
+        plan=plan,
+        files=tuple(file.file for file in read),
+        problems=problems,
+        results=tuple(play_case(plan, case, tokens) for case in cases),
+    )
