@@ -75,7 +75,8 @@ class CacheStored(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSkipped(Event):
-    """The answer was not stored, or none was looked for: sampled, no_user, content_filter, truncated, store_error."""
+    """The answer was not stored, or none was looked for: sampled, no_user, content_never, content_filter, truncated,
+    store_error."""
 
     why: str
 

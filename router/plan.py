@@ -78,12 +78,12 @@ class ModelFacts:
 class Budget:
     """An amount per window that spending may not exceed. Counters are keyed by (owner, unit, window, start)."""
 
-    owner: str  # "tenant:acme/search", "user:acme:alice", "child:acme:search", "policy:cheap-fast", "provider:openai"
+    owner: str  # "tenant:acme/search", "user:acme:alice", "child:acme:search", "policy:x", "provider:x", "pool:x"
     unit: Unit
     window: Window
     amount: int
     place: Place
-    text: str  # the rule as its author wrote it, e.g. "budget: {per_day: $25}"
+    text: str  # the rule as its author wrote it, e.g. "per_day: $25"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,8 @@ class Provider:
     wire: Mapping[str, str] = field(
         default_factory=dict
     )  # further wire settings of the kind, e.g. api_version
+    labels: frozenset[str] = frozenset()
+    disabled_at: Place | None = None  # where `enabled: false` takes it, or its last key, out of every policy
     place: Place
 
 
@@ -132,11 +134,17 @@ class Target:
     max_output_tokens: int | None
     supports: frozenset[str] | None  # None: unknown, nothing is refused for it
     tokens: TokenClass
+    labels: frozenset[str] = frozenset()  # its provider's and its own
+    disabled_at: Place | None = None  # where `enabled: false` takes it out of every policy
     place: Place
 
     @property
     def name(self) -> str:
         return f"{self.provider}/{self.model}"
+
+    @property
+    def enabled(self) -> bool:
+        return self.disabled_at is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +177,30 @@ class Ceiling:
     added_cost_nusd: int | None = (
         None  # what input that can't be bounded may cost; None: a hard budget refuses it
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxPrice:
+    """The dearest a token may be, in atto-USD, at every price tier that a request can reach. None: any price."""
+
+    input_ausd: int | None = None
+    output_ausd: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What one scope asks of every target that serves it. Demands are ceilings: those of all scopes on the path hold.
+
+    `allow` holds names of targets; None: all of them. A target of unknown price meets no `max_price`; one of unknown
+    capabilities meets all `needs`.
+    """
+
+    owner: str  # as of a Budget: "policy:cheap-fast", "tenant:acme/search", "user:acme:*"
+    allow: frozenset[str] | None = None
+    require: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
+    max_price: MaxPrice | None = None
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +286,7 @@ class Policy:
     lexical: Lexical
     total_s: float
     ceiling: Ceiling
+    demand: Demand | None = None
     budgets: tuple[Budget, ...]
     cache: CacheRule | None
     place: Place
@@ -267,6 +300,8 @@ class Each:
     """
 
     of: Literal["user", "session", "child"]
+    ceiling: Ceiling = field(default_factory=Ceiling)
+    demand: Demand | None = None
     budgets: tuple[Budget, ...]
     limits: tuple[Limit, ...]
     place: Place
@@ -278,6 +313,9 @@ class Tenant:
 
     path: str
     policies: frozenset[str] | None
+    ceiling: Ceiling = field(default_factory=Ceiling)
+    demand: Demand | None = None
+    never: frozenset[str] = frozenset()  # what its content is never in: "cache", "log"
     budgets: tuple[Budget, ...]
     limits: tuple[Limit, ...]
     each: tuple[Each, ...]
@@ -313,7 +351,7 @@ class Candidate:
     """One element of the flat list of a request: a target with the settings and ceilings of its path.
 
     `output_tokens` is the bound of one choice; None only where neither a ceiling nor the model states one.
-    `per_request` lists (policy, nusd): what each policy on the path allows for the whole request.
+    `per_request` holds what each scope on the path allows for the whole request, in money or tokens.
     """
 
     target: Target

@@ -104,10 +104,24 @@ def _recorded(
     told: list[dict[str, Any]] = []
     with quiet_log(), Router.open(policies, transport=transport, cache="memory", state=state) as router:
         tell_warnings(out, len(router.warnings))
+        _refuse_unrecordable(router, calls)
         for number, call in enumerate(calls, start=1):
             out.remark(f"{number}/{len(calls)} {call.arguments.get('policy', '')} ({call.place})", bold=True)
             told.append(_made(out, router, call))
     return told, len(transport.tape)
+
+
+def _refuse_unrecordable(router: "Router", calls: "Sequence[Call]") -> None:
+    """Before the first call is made: a cassette is content that was kept."""
+    from router.decide.scopes import never_of
+
+    for call in calls:
+        tenant = call.arguments.get("tenant") or call.arguments.get("team")
+        if "log" in never_of(router.plan, tenant):
+            raise RequestError(
+                f"the calls of tenant `{tenant}` are not recorded: it has `content: {{log: never}}` ({call.place})",
+                help="record as another tenant",
+            )
 
 
 def _made(out: Out, router: "Router", call: "Call") -> dict[str, Any]:

@@ -96,7 +96,7 @@ def bound_of(
     dearest = sorted(attempts, key=lambda each: (each.nusd is None, each.nusd or 0), reverse=True)[:allowed]
     total = _sum([each.nusd for each in dearest])
     cap = min(
-        (budget for budget in policy.budgets if budget.window == "request"),
+        (each for each in policy.budgets if each.window == "request" and each.unit == "nusd"),
         key=lambda b: b.amount,
         default=None,
     )
@@ -131,7 +131,7 @@ def _groups(candidates: tuple[Candidate, ...]) -> list[list[Candidate]]:
 
 def _group_cost(group: list[Candidate], worst: Callable[[Candidate], int | None]) -> int | None:
     costs = [worst(each) for each in group for _ in range(each.lexical.retry.attempts)]
-    cap = min((budget.amount for budget in group[0].per_request), default=None)
+    cap = min((each.amount for each in group[0].per_request if each.unit == "nusd"), default=None)
     return _least(_sum(costs), cap)
 
 

@@ -71,24 +71,24 @@ def _too_long(candidate: Candidate, estimate: InputEstimate) -> tuple[str, str] 
 def _without_promise(
     candidate: Candidate, estimate: InputEstimate, budgets_of: Callable[[str], Sequence[Budget]]
 ) -> tuple[str, str] | None:
-    """Why nothing can be promised about the cost, where a hard budget asks for that promise."""
-    fault = _unbounded(candidate, estimate)
-    if fault is None or is_free(candidate):
-        return None
-    guarded = candidate.budgets or candidate.per_request or budgets_of(candidate.target.provider)
-    return fault if guarded else None
-
-
-def _unbounded(candidate: Candidate, estimate: InputEstimate) -> tuple[str, str] | None:
-    if candidate.target.prices is None:
+    """Why nothing can be promised about cost or tokens, where a hard budget asks for that promise."""
+    held = (*candidate.budgets, *candidate.per_request, *budgets_of(candidate.target.provider))
+    money = any(budget.unit == "nusd" for budget in held) and not is_free(candidate)
+    tokens = any(budget.unit == "tokens" for budget in held)
+    if money and candidate.target.prices is None:
         return "unknown_price", "its price is unknown, and a hard budget holds here"
-    if estimate.unbounded and candidate.added_cost_nusd is None:
-        added = ", ".join(estimate.unbounded)
+    added = ", ".join(estimate.unbounded)
+    if added and tokens:
+        return (
+            "unbounded_input",
+            f"it adds input that can't be bounded ({added}), and a token budget holds here",
+        )
+    if added and money and candidate.added_cost_nusd is None:
         return (
             "unbounded_input",
             f"it adds input that can't be bounded ({added}), and no `ceiling.added_cost` says what that may cost",
         )
-    if candidate.output_tokens is None:
+    if candidate.output_tokens is None and (money or tokens):
         return (
             "unbounded_output",
             "neither a ceiling nor the model bounds its output, and a hard budget holds here",

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from router.decide.conditions import Snapshot, Verdict, first_match
+from router.decide.demands import Refusal, refusal
 from router.decide.params import output_request
-from router.decide.scopes import Caller
+from router.decide.scopes import Caller, least, tighter
 from router.errors import Dropped, RequestError
 from router.plan import (
     Budget,
@@ -14,6 +15,7 @@ from router.plan import (
     Candidate,
     Ceiling,
     Condition,
+    Demand,
     Entry,
     Plan,
     Policy,
@@ -45,6 +47,7 @@ class PathTo:
     policies: tuple[str, ...] = ()
     total_s: float = float("inf")
     ceiling: Ceiling = field(default_factory=Ceiling)
+    demands: tuple[Demand, ...] = ()
     budgets: tuple[Budget, ...] = ()
     per_request: tuple[Budget, ...] = ()
 
@@ -52,7 +55,8 @@ class PathTo:
         return PathTo(
             policies=(*self.policies, policy.name),
             total_s=min(self.total_s, policy.total_s),
-            ceiling=_tighter(self.ceiling, policy.ceiling),
+            ceiling=tighter(self.ceiling, policy.ceiling),
+            demands=(*self.demands, policy.demand) if policy.demand else self.demands,
             budgets=(*self.budgets, *(each for each in policy.budgets if each.window != "request")),
             per_request=(*self.per_request, *_for_one_request(policy.budgets)),
         )
@@ -65,11 +69,18 @@ def _for_one_request(budgets: Sequence[Budget]) -> tuple[Budget, ...]:
     return tuple(budget for budget in budgets if budget.window == "request")
 
 
+def path_of(caller: Caller) -> PathTo:
+    """What holds for this caller before any policy is looked at."""
+    return PathTo(
+        ceiling=caller.ceiling, demands=caller.demands, per_request=_for_one_request(caller.budgets)
+    )
+
+
 def match(plan: Plan, policy: Policy, caller: Caller, snapshot: Snapshot, missing_key: MissingKey) -> Matched:
     """Flatten the winning branch of `policy`. Raises RequestError where the call asks for what no ceiling allows."""
     verdicts: list[tuple[str, Verdict]] = []
     rejects: dict[str, str] = {}
-    root = PathTo(per_request=_for_one_request(caller.budgets))
+    root = path_of(caller)
     flat = _flatten(plan, policy, root.into(policy), snapshot, verdicts, rejects)
     candidates, dropped = _filtered(plan, _preferred(plan, flat, snapshot.request), snapshot, missing_key)
     total_s = min(policy.total_s, snapshot.request.timeout_s or float("inf"))
@@ -177,7 +188,7 @@ def _filtered(
         invoice = _for_one_request(plan.providers[target.provider].budgets)
         there = replace(path, per_request=(*path.per_request, *invoice)) if invoice else path
         candidate = candidate_of(entry, policy, there, target, snapshot.request)
-        reason = _why_not(candidate, kept, snapshot, missing_key)
+        reason = _why_not(candidate, path, kept, snapshot, missing_key)
         if reason is None:
             kept[target.name] = candidate
         else:
@@ -194,14 +205,14 @@ def candidate_of(
     lexical = policy.lexical
     if entry.attempt_s is not None:
         lexical = replace(lexical, attempt_s=entry.attempt_s)
-    allowance = _least(path.ceiling.output_tokens, output_request(params))
+    allowance = least(path.ceiling.output_tokens, output_request(params))
     return Candidate(
         target=target,
         policy=policy.name,
         lexical=lexical,
         total_s=path.total_s,
         input_ceiling=path.ceiling.input_tokens,
-        output_tokens=_least(allowance, target.max_output_tokens),
+        output_tokens=least(allowance, target.max_output_tokens),
         attempts_ceiling=path.ceiling.attempts,
         added_cost_nusd=path.ceiling.added_cost_nusd,
         budgets=path.budgets,
@@ -233,12 +244,19 @@ def _with_allowance(params: Mapping[str, Any], allowance: int | None) -> dict[st
 
 
 def _why_not(
-    candidate: Candidate, kept: Mapping[str, Candidate], snapshot: Snapshot, missing_key: MissingKey
-) -> tuple[str, str] | None:
-    """None: it may be tried; else (reason, detail)."""
+    candidate: Candidate,
+    path: PathTo,
+    kept: Mapping[str, Candidate],
+    snapshot: Snapshot,
+    missing_key: MissingKey,
+) -> Refusal | None:
+    """None: it may be tried; else why not."""
     target, only = candidate.target, snapshot.request.only
     if target.name in kept:
         return "duplicate", "it occurs earlier in the list"
+    refused = unfit(target, path)
+    if refused is not None:
+        return refused
     if only and target.name not in only:
         return "not_in_only", f"the caller asked for only {', '.join(only)}"
     lacking = snapshot.needs - target.supports if target.supports is not None else frozenset()
@@ -250,6 +268,14 @@ def _why_not(
     return None
 
 
+def unfit(target: Target, path: PathTo) -> Refusal | None:
+    """Why no request on this path may be served by `target`; None: some may."""
+    if target.disabled_at is not None:
+        return "disabled", f"`enabled: false` ({target.disabled_at})"
+    most = least(path.ceiling.input_tokens, target.context_tokens)
+    return refusal(target, path.demands, input_tokens=most)
+
+
 def _missing_detail(ref: SecretRef) -> str:
     what = (
         f"variable `{ref.name}` is not set"
@@ -257,16 +283,3 @@ def _missing_detail(ref: SecretRef) -> str:
         else f"file `{ref.name}` can't be read or is empty"
     )
     return f"{what} (asked for at {ref.place})"
-
-
-def _tighter(a: Ceiling, b: Ceiling) -> Ceiling:
-    return Ceiling(
-        input_tokens=_least(a.input_tokens, b.input_tokens),
-        output_tokens=_least(a.output_tokens, b.output_tokens),
-        attempts=_least(a.attempts, b.attempts),
-        added_cost_nusd=_least(a.added_cost_nusd, b.added_cost_nusd),
-    )
-
-
-def _least(a: int | None, b: int | None) -> int | None:
-    return b if a is None else a if b is None else min(a, b)

@@ -39,12 +39,14 @@ def admission_takes(limits: Sequence[Limit]) -> tuple[tuple[Limit, int], ...]:
     return tuple((limit, 1) for limit in limits if limit.unit in ("requests", "concurrent_requests"))
 
 
-def request_shortfall(
-    candidate: Candidate, worst: Worst, spent: Mapping[str, int]
-) -> tuple[Budget, int] | None:
-    """The first `per_request` budget that this attempt does not fit, with what is left of it. `spent` by owner."""
+Spent = Mapping[tuple[str, str], int]
+"""By (owner, unit) of a `per_request` budget: what the request has come to so far."""
+
+
+def request_shortfall(candidate: Candidate, worst: Worst, spent: Spent) -> tuple[Budget, int, int] | None:
+    """The first `per_request` budget that this attempt does not fit, with what it needs and what is left."""
     for budget in candidate.per_request:
-        left = budget.amount - spent.get(budget.owner, 0)
-        if (worst.nusd or 0) > max(left, 0):
-            return budget, max(left, 0)
+        needed, left = _amount(budget, worst), budget.amount - spent.get((budget.owner, budget.unit), 0)
+        if needed > max(left, 0):
+            return budget, needed, max(left, 0)
     return None

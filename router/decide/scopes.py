@@ -1,11 +1,12 @@
 """Who is calling: the tenant's chain of ancestors, and the budgets and limits that hold for this caller."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import reduce
 
 from router.errors import NoRoute, RequestError
-from router.plan import Budget, Each, Limit, Plan, Policy, Tenant
+from router.plan import Budget, Ceiling, Demand, Each, Limit, Plan, Policy, Tenant
 from router.values import Request
 
 
@@ -16,6 +17,9 @@ class Caller:
     tenants: tuple[Tenant, ...]
     budgets: tuple[Budget, ...]
     limits: tuple[Limit, ...]
+    ceiling: Ceiling = field(default_factory=Ceiling)
+    demands: tuple[Demand, ...] = ()
+    never: frozenset[str] = frozenset()  # what the content of this caller is never in: "cache", "log"
 
 
 NOBODY = Caller(tenants=(), budgets=(), limits=())
@@ -51,6 +55,7 @@ def caller(plan: Plan, request: Request) -> Caller:
     chain = _chain(plan, request.tenant)
     _refuse_policy(chain, request)
     each = [(tenant, each, value) for tenant in chain for each, value in _each_values(tenant, request)]
+    scopes: tuple[Tenant | Each, ...] = (*chain, *(each_ for _, each_, _ in each))
     return Caller(
         tenants=chain,
         budgets=(
@@ -61,7 +66,32 @@ def caller(plan: Plan, request: Request) -> Caller:
             *(limit for tenant in chain for limit in tenant.limits),
             *(_owned_limit(limit, value) for _, each_, value in each for limit in each_.limits),
         ),
+        ceiling=reduce(tighter, (scope.ceiling for scope in scopes)),
+        demands=tuple(scope.demand for scope in scopes if scope.demand),
+        never=never_of(plan, request.tenant),
     )
+
+
+def never_of(plan: Plan, tenant: str | None) -> frozenset[str]:
+    """What the content of a tenant, or of one below it, is never in: "cache", "log"."""
+    segments = (tenant or "").split("/")
+    above = ("/".join(segments[: depth + 1]) for depth in range(len(segments)))
+    return frozenset[str]().union(*(plan.tenants[path].never for path in above if path in plan.tenants))
+
+
+def tighter(a: Ceiling, b: Ceiling) -> Ceiling:
+    """Both of them: the smaller of each figure."""
+    return Ceiling(
+        input_tokens=least(a.input_tokens, b.input_tokens),
+        output_tokens=least(a.output_tokens, b.output_tokens),
+        attempts=least(a.attempts, b.attempts),
+        added_cost_nusd=least(a.added_cost_nusd, b.added_cost_nusd),
+    )
+
+
+def least(a: int | None, b: int | None) -> int | None:
+    """The smaller figure; None is no figure."""
+    return b if a is None else a if b is None else min(a, b)
 
 
 def _chain(plan: Plan, path: str) -> tuple[Tenant, ...]:
@@ -112,6 +142,17 @@ def _value_of(each: Each, tenant: Tenant, request: Request) -> str | None:
     if "/" in value or not value.isprintable():
         raise RequestError(f"`{value!a}` can't be a {each.of}: printable text without `/` can")
     return value
+
+
+def owner_of_each(of: str, path: str) -> str:
+    """The owner of what each user, session or child of a tenant has: `user:acme:*`. The path holds no `:` there, so
+    that `user:a:b:c` is one user of one tenant and no other's."""
+    return f"{of}:{path.replace('%', '%25').replace(':', '%3A')}:*"
+
+
+def tenant_of(owner: str) -> str:
+    """The path of the tenant in an owner made by `owner_of_each`."""
+    return owner.split(":")[1].replace("%3A", ":").replace("%25", "%")
 
 
 def _owned(budget: Budget, value: str) -> Budget:

@@ -47,6 +47,15 @@ def interrupted(worst_nusd: int, *, sent: bool) -> Ending:
     return Ending(cost_nusd=worst_nusd, usage=None, how="worst_case", kind=None)
 
 
+def spent_of(unit: str, ending: Ending, worst_tokens: int) -> int:
+    """What an attempt came to in the unit of a budget; where no usage is known, what was reserved stands in."""
+    if unit == "nusd":
+        return ending.cost_nusd
+    if ending.usage is None:
+        return 0 if ending.how == "nothing" else worst_tokens
+    return ending.usage.total_tokens
+
+
 def texts_of(choices: Sequence[Mapping[str, Any]]) -> str:
     """All that the choices say, to be counted where a provider reported no usage."""
     parts: list[str] = []

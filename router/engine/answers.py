@@ -16,6 +16,9 @@ def key_of(run: Run, route: Route) -> str | None:
     rule, request = route.cache, run.request
     if rule is None:
         return None
+    if "cache" in run.caller.never:
+        run.emit(ev.CacheSkipped, why="content_never")
+        return None
     if not rule.sampled and any(is_sampled(candidate.params) for candidate in route.candidates):
         run.emit(ev.CacheSkipped, why="sampled")
         return None

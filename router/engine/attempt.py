@@ -92,10 +92,7 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> 
     """None: reserved. Else why not; nothing is held then."""
     short = request_shortfall(candidate, worst, run.spent)
     if short is not None:
-        budget, left = short
-        return _refused(
-            run, hold, 0, outcome.budget_exceeded(hold.target, budget, hold.worst_nusd, left, None)
-        )
+        return _refused(run, hold, 0, outcome.budget_exceeded(hold.target, *short, None))
     granted = await run.ports.ledger.reserve(hold)
     if isinstance(granted, Refused):
         return _refused(run, hold, granted.seq, *(_refusal(hold, each) for each in granted.shortfalls))
@@ -296,8 +293,9 @@ async def _given_up(run: Run, candidate: Candidate, hold: Hold, pending: Pending
 
 async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.Ending) -> None:
     """End the row. A ledger that can't take it now leaves the row to its lease: worst case, never less."""
-    for budget in candidate.per_request:
-        run.spent[budget.owner] = run.spent.get(budget.owner, 0) + ending.cost_nusd
+    for owner, unit in {(budget.owner, budget.unit) for budget in candidate.per_request}:
+        spent = settle.spent_of(unit, ending, hold.worst_tokens)
+        run.spent[owner, unit] = run.spent.get((owner, unit), 0) + spent
     settlement = Settlement(
         cost_nusd=ending.cost_nusd,
         usage=ending.usage,

@@ -57,7 +57,9 @@ class Run:
     estimates: list[tuple[tuple[TokenClass, int | None], Mapping[str, Any], InputEstimate]] = field(
         default_factory=list
     )
-    spent: dict[str, int] = field(default_factory=dict)  # by owner of a per_request budget
+    spent: dict[tuple[str, str], int] = field(
+        default_factory=dict
+    )  # by owner and unit of a per_request budget
     sends: int = 0
     permit: bool = False  # whether the limiter holds concurrency for this request
 

@@ -138,6 +138,14 @@ NAMES: Mapping[str, Code] = {
         "a model that neither the policies nor the price file know",
         "It has no price and no context window, and is most often a typo that fails on every call.",
     ),
+    "pattern-matches-nothing": Code(
+        "an item of `allow` that no model matches",
+        "A misspelt pattern allows less than it seems to, and shows only when the last other target is down.",
+    ),
+    "unknown-label": Code(
+        "a required label that no provider or model carries",
+        "Nothing could ever serve whoever requires it.",
+    ),
     "unknown-parameter": Code(
         "a parameter that no call can carry",
         "Providers drop or refuse what they don't know.",
@@ -153,6 +161,14 @@ NAMES: Mapping[str, Code] = {
     "misplaced-setting": Code(
         "a setting that this kind of provider does not take",
         "It would be written and never sent.",
+    ),
+    "rules-not-restated": Code(
+        "targets of its own beside rules that are inherited",
+        "The rules would still send some requests to the targets of the parent, which the child meant to replace.",
+    ),
+    "abstract-policy": Code(
+        "an abstract policy where one that can be called belongs",
+        "It is only there to be extended: it may lack targets, and no check looks at it as a whole.",
     ),
     "cycle": Code(
         "policies that lead back to themselves",

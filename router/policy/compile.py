@@ -7,11 +7,12 @@ from functools import reduce
 
 from router.errors import PolicyError, Problem
 from router.plan import Plan
-from router.policy import checks, names
+from router.policy import checks, demands, names
 from router.policy.catalog import Catalog
 from router.policy.digest import seal
 from router.policy.document import Document
 from router.policy.draft import Draft
+from router.policy.extends import weave_policies
 from router.policy.merge import merge_files
 from router.policy.policies import resolve_policies
 from router.policy.providers import resolve_providers
@@ -54,11 +55,15 @@ NAME_CHECKS = (
     names.condition_names,
     names.parameters,
     names.windowless,
+    names.pools,
+    demands.unmatched_patterns,
+    demands.unknown_labels,
     names.time_zone,
 )
 
 PASSES: tuple[Pass, ...] = (
     merge_files,
+    weave_policies,
     resolve_settings,
     resolve_providers,
     resolve_targets,

@@ -8,9 +8,9 @@ from typing import Any
 
 from router.policy.document import Spot
 from router.policy.draft import Draft
-from router.policy.targets import own_facts, own_prices
+from router.policy.targets import own_facts
 
-_LOOKS = frozenset({"place", "text", "description"})
+_LOOKS = frozenset({"place", "text", "description", "disabled_at"})
 
 
 def seal(draft: Draft) -> Draft:
@@ -49,4 +49,4 @@ def _models(provider: Spot) -> Mapping[str, Any]:
     """What the files say of models themselves."""
     models = provider.get("models")
     named = {name: own_facts(spot) for name, spot in models.fields()} if models else {}
-    return {"price": own_prices(provider.get("price")), "named": named}
+    return {"all": own_facts(provider), "named": named}

@@ -64,11 +64,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """A value inside a document: what passes read, so that whatever they find has a place."""
+    """A value inside a document: what passes read, so that whatever they find has a place.
+
+    `parts` are the entries of a map that was woven from several places (`extends`), each where it was written.
+    """
 
     document: Document
     path: Path
     value: Any = field(repr=False)
+    parts: "Mapping[str, Spot] | None" = field(default=None, repr=False)
 
     @property
     def place(self) -> Place:
@@ -99,6 +103,8 @@ class Spot:
 
     def get(self, key: str) -> "Spot | None":
         """The value under `key`; None where this is no map or does not hold it."""
+        if self.parts is not None:
+            return self.parts.get(key)
         if isinstance(self.value, dict) and key in self.value:
             return self._at(key)
         return None
@@ -112,7 +118,9 @@ class Spot:
 
     def fields(self) -> "Iterator[tuple[str, Spot]]":
         """The entries of a map, in the order written; nothing for anything else."""
-        if isinstance(self.value, dict):
+        if self.parts is not None:
+            yield from self.parts.items()
+        elif isinstance(self.value, dict):
             for key in self.value:
                 yield key, self._at(key)
 

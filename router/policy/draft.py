@@ -22,6 +22,7 @@ class Written:
     providers: Mapping[str, Spot] = field(default_factory=dict)
     policies: Mapping[str, Spot] = field(default_factory=dict)
     tenants: Mapping[str, Spot] = field(default_factory=dict)
+    budgets: Mapping[str, Spot] = field(default_factory=dict)
     settings: Spot | None = None
     refused: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
@@ -44,20 +45,26 @@ class Draft:
     providers: Mapping[str, Provider] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    abstract: Mapping[str, Policy] = field(default_factory=dict)
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
     digest: str = ""
     of_form: tuple[Problem, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     def may_declare(self, block: str, name: str | None) -> bool:
-        """Whether the files declare `name` in `block` ("providers", "policies", "tenants"), or may do so in a part that
-        could not be read."""
+        """Whether the files declare `name` in `block` ("providers", "policies", "tenants", "budgets"), or may do so in
+        a part that could not be read."""
         written: Mapping[str, Spot] = getattr(self.written, block)
         refused = self.written.refused.get(block, frozenset())
         return name in written or name in refused or block in self.written.unread
 
     def blaming(self, problems: Iterable[Problem]) -> "Draft":
         return replace(self, problems=(*self.problems, *problems))
+
+    @property
+    def all_policies(self) -> Mapping[str, Policy]:
+        """Those that can be called, then the abstract ones, which are in no plan."""
+        return {**self.policies, **self.abstract}
 
     @property
     def plan(self) -> Plan:

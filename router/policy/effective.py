@@ -7,6 +7,7 @@ from router.decide.classify import TRANSIENT
 from router.errors import RequestError
 from router.plan import Policy
 from router.policy.document import Spot
+from router.policy.extends import woven_policies
 from router.policy.load import Loaded
 from router.policy.merge import written_in
 from router.policy.phrases import suggestion
@@ -34,21 +35,26 @@ def effective(loaded: Loaded, policy: str) -> tuple[Effective, ...]:
     if found is None:
         advice = suggestion(policy, loaded.plan.policies, what="policies here:")
         raise RequestError(f"there is no policy `{policy}`", help=advice)
-    return tuple(_rows(found, written_in(loaded.documents).policies[policy]))
+    return tuple(_rows(found, woven_policies(written_in(loaded.documents).policies)[policy]))
 
 
 def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
     if policy.description:
         yield _row("description", policy.description, spot)
+    yield from _lines("extends", spot.get("extends"))
     yield from _written("targets", spot.get("targets"))
     for rule in rules_of(spot):
         yield from _rule(rule)
     yield from _timing(policy, spot)
     yield from _ceiling(policy, spot)
+    for demand in ("allow", "require", "max_price", "needs"):
+        yield from _lines(demand, spot.get(demand))
     yield from _cache(policy, spot)
     for budget in policy.budgets:
         window, _, amount = budget.text.partition(": ")
-        yield Effective(name=f"budget.{window}", text=amount, place=budget.place)
+        pool = budget.owner.removeprefix("pool:") if budget.owner.startswith("pool:") else ""
+        name = f"budget.pool {pool}.{window}" if pool else f"budget.{window}"
+        yield Effective(name=name, text=amount, place=budget.place)
     for name, value in policy.lexical.params.items():
         yield _row(f"params.{name}", written(value), spot)
 
@@ -56,6 +62,12 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
 def _written(name: str, items: Spot | None) -> Iterator[Effective]:
     for number, item in enumerate(items.items() if items else (), start=1):
         yield Effective(name=f"{name}.{number}", text=written(item.value), place=item.place)
+
+
+def _lines(name: str, spot: Spot | None) -> Iterator[Effective]:
+    """What is in effect as it is written, where it is written at all."""
+    if spot is not None:
+        yield Effective(name=name, text=written(spot.value), place=spot.key_place)
 
 
 def _rule(rule: Spot) -> Iterator[Effective]:

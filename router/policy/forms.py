@@ -45,7 +45,8 @@ class Block:
     a table can be kept by it.
 
     `text` is its short form (`off`, `free`, an amount). Of `choice`, exactly one key is written; `alone` is the key
-    of `choice` that stands alone; without it, the rest must be there too. `later` are keys of a version to come.
+    of `choice` that stands alone; without it, the rest must be there too; `beside` is the one key that may stand beside
+    one of `choice`. Keys of `unless` stand in for what is `required`. `later` are keys of a version to come.
     """
 
     ref: str
@@ -55,6 +56,8 @@ class Block:
     required: tuple[str, ...] = ()
     choice: tuple[str, ...] = ()
     alone: str | None = None
+    beside: str | None = None
+    unless: tuple[str, ...] = ()
     at_least: int = 0
     text: Scalar | None = None
     later: tuple[str, ...] = ()

@@ -97,10 +97,19 @@ def _block(block: Block) -> Schema:
         found |= _short(block.text)
     found["properties"] = {name: _key(key) for name, key in block.keys.items()}
     found["additionalProperties"] = False
-    if block.required:
-        found["required"] = list(block.required)
+    found |= _required(block)
     found |= _counted(block)
     return _with_examples(found, block.examples)
+
+
+def _required(block: Block) -> Schema:
+    """What must be there, unless one of the keys that stand in for it is."""
+    if not block.required:
+        return {}
+    found: Schema = {"required": list(block.required)}
+    for key in reversed(block.unless):
+        found = {"if": {"required": [key]}, "then": {}, "else": found}
+    return found
 
 
 def _short(text: Scalar) -> Schema:
@@ -120,7 +129,11 @@ def _counted(block: Block) -> Schema:
         }
     if block.choice:
         number = len(block.required) + 1
-        return {"minProperties": number, "maxProperties": number}
+        counted = {"minProperties": number, "maxProperties": number}
+        if block.beside is None:
+            return counted
+        more = {"minProperties": number + 1, "maxProperties": number + 1}
+        return {"if": {"type": "object", "required": [block.beside]}, "then": more, "else": counted}
     return {"minProperties": block.at_least} if block.at_least else {}
 
 

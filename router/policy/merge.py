@@ -8,7 +8,7 @@ from router.policy.document import Document, Spot
 from router.policy.draft import Draft, Written, problem
 from router.policy.traps import shown
 
-_SINGULAR = {"providers": "provider", "policies": "policy", "tenants": "tenant"}
+_SINGULAR = {"providers": "provider", "policies": "policy", "tenants": "tenant", "budgets": "budget"}
 
 
 def merge_files(draft: Draft) -> Draft:
@@ -30,6 +30,7 @@ def written_in(documents: tuple[Document, ...]) -> Written:
         providers=_by_name(documents, "providers"),
         policies=_by_name(documents, "policies"),
         tenants=_by_name(documents, "tenants"),
+        budgets=_by_name(documents, "budgets"),
         settings=settings[0] if settings else None,
     )
 

@@ -91,7 +91,7 @@ def _cheapest_under(plan: Plan, every: Sequence[Call]) -> Iterator[tuple[Budget,
                 under.setdefault(budget, []).append(_least(reached))
         cheapest = _cheapest([_least(reached) for reached in call.reached])
         for scope in call.scopes:
-            for budget in scope.budgets:
+            for budget in (each for each in scope.budgets if each.unit == "nusd"):
                 under.setdefault(budget, []).append(cheapest)
     for budget, costs in under.items():
         least = _cheapest(costs)
@@ -123,7 +123,8 @@ def _pays_no_worst_case(policy: Policy, found: Sequence[Reached]) -> Iterator[Pr
     """Only where the policy states what its requests may be: without ceilings the worst case means little."""
     worst = [(cost, reached) for reached in found if (cost := _worst(reached)) is not None]
     cost, reached = max(worst, key=lambda each: each[0], default=(0, None))
-    small = min(policy.budgets, key=lambda budget: budget.amount, default=None)
+    amounts = [budget for budget in policy.budgets if budget.unit == "nusd"]
+    small = min(amounts, key=lambda budget: budget.amount, default=None)
     if reached is None or small is None or cost <= small.amount:
         return
     yield problem(

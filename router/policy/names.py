@@ -12,23 +12,35 @@ from router.policy.traps import shown
 from router.policy.walk import conditions_of, target_items
 from router.policy.windows import WINDOWS
 from router.policy.words import BUDGET_OWNER, RESERVED
+from router.values import Place
 
 
 def dangling_policies(draft: Draft) -> Iterator[Problem]:
-    for policy in draft.policies.values():
+    for policy in draft.all_policies.values():
         for entry in nested(policy):
-            if not draft.may_declare("policies", entry.policy) and entry.policy not in RESERVED:
+            if entry.policy in draft.abstract:
+                yield abstract_policy(entry.policy, entry.place, draft)
+            elif not draft.may_declare("policies", entry.policy) and entry.policy not in RESERVED:
                 advice = suggestion(entry.policy, draft.policies, what="policies here:")
                 yield problem(
                     "dangling-name", f"there is no policy {shown(entry.policy)}", entry.place, help=advice
                 )
 
 
+def abstract_policy(name: str, place: Place, draft: Draft) -> Problem:
+    message = f"policy {shown(name)} is abstract: it is only there to be extended"
+    advice = "name one that extends it, or take `abstract: true` out"
+    also = draft.abstract[name].place
+    return problem("abstract-policy", message, place, help=advice, also=also)
+
+
 def default_policy(draft: Draft) -> Iterator[Problem]:
     written = draft.written.settings.get("default_policy") if draft.written.settings else None
     if written is None or written.text is None:
         return
-    if not draft.may_declare("policies", written.text):
+    if written.text in draft.abstract:
+        yield abstract_policy(written.text, written.place, draft)
+    elif not draft.may_declare("policies", written.text):
         advice = suggestion(written.value, draft.policies, what="policies here:")
         yield problem(
             "dangling-name", f"there is no policy {shown(written.value)}", written.place, help=advice
@@ -42,7 +54,7 @@ DEEPEST_NESTING = 32
 def cycles(draft: Draft) -> Iterator[Problem]:
     """Each cycle once, at the entry that closes it, and nesting that no reader could follow."""
     heights: dict[str, int] = {}
-    for name in draft.policies:
+    for name in draft.all_policies:
         yield from _cycles_from(name, draft, (), heights)
 
 
@@ -50,7 +62,7 @@ def _cycles_from(
     name: str, draft: Draft, path: tuple[str, ...], heights: dict[str, int]
 ) -> Iterator[Problem]:
     """`heights`: how many levels of policies lie below each policy that was looked at."""
-    policy = draft.policies.get(name)
+    policy = draft.all_policies.get(name)
     if policy is None or name in heights:
         return
     height = 0
@@ -61,7 +73,7 @@ def _cycles_from(
             message = f"policies lead back to themselves: {shown_path}"
             yield problem("cycle", message, entry.place, help="take one of these steps out")
             continue
-        if entry.policy not in draft.policies:
+        if entry.policy not in draft.all_policies:
             continue
         if len(path) < DEEPEST_NESTING:
             yield from _cycles_from(entry.policy, draft, (*path, name), heights)
@@ -80,7 +92,7 @@ def nested(policy: Policy) -> Iterator[PolicyEntry]:
 
 
 def repeated_targets(draft: Draft) -> Iterator[Problem]:
-    for policy in draft.policies.values():
+    for policy in draft.all_policies.values():
         for entries in (policy.entries, *(rule.entries for rule in policy.rules)):
             yield from _repeated(entries)
 
@@ -169,6 +181,15 @@ def _no_such_budget(used: Spot, of: Spot, name: Spot | None, draft: Draft) -> It
 
 
 def _budget_blocks(of: str, name: Spot | None, draft: Draft) -> Iterator[Spot]:
+    """The budgets that may be meant, and the pools that they spend from."""
+    for block in _own_blocks(of, name, draft):
+        yield block
+        pool = draft.written.budgets.get(text_of(block.get("pool")) or "")
+        if pool is not None:
+            yield pool
+
+
+def _own_blocks(of: str, name: Spot | None, draft: Draft) -> Iterator[Spot]:
     match of:
         case "tenant":
             blocks = [spot.get("budget") for spot in draft.written.tenants.values()]
@@ -229,14 +250,30 @@ def _parameter(name: str, spot: Spot) -> Iterator[Problem]:
 
 def windowless(draft: Draft) -> Iterator[Problem]:
     """Budgets and limits that say how they are enforced, but not what."""
+    for block in (*_amount_blocks(draft), *draft.written.budgets.values()):
+        if block.is_whole and block.value == {"enforce": "hard"}:
+            message = f"`{block.key}` names no window"
+            advice = "write an amount for a window: `per_day: $25`, `requests_per_minute: 600`"
+            yield problem("missing-key", message, block.key_place, help=advice)
+
+
+def pools(draft: Draft) -> Iterator[Problem]:
+    """Every pool that a budget spends from is declared."""
+    for block in _amount_blocks(draft):
+        pool = block.get("pool")
+        if pool is not None and pool.text is not None and not draft.may_declare("budgets", pool.text):
+            advice = suggestion(pool.text, draft.written.budgets, what="budgets here:")
+            advice = advice or f"declare it: `budgets: {{{pool.text}: {{per_day: $50}}}}`"
+            message = f"there is no budget {shown(pool.text)}"
+            yield problem("dangling-name", message, pool.place, help=advice)
+
+
+def _amount_blocks(draft: Draft) -> Iterator[Spot]:
+    """Every budget and every limits of providers, policies, tenants and each of theirs."""
     written = draft.written
     for spot in (*written.providers.values(), *written.policies.values(), *written.tenants.values()):
         scopes = [spot, *(scope for _, scope in each.fields())] if (each := spot.get("each")) else [spot]
-        for block in (scope.get(name) for scope in scopes for name in ("budget", "limits")):
-            if block is not None and block.is_whole and block.value == {"enforce": "hard"}:
-                message = f"`{block.key}` names no window"
-                advice = "write an amount for a window: `per_day: $25`, `requests_per_minute: 600`"
-                yield problem("missing-key", message, block.key_place, help=advice)
+        yield from (block for scope in scopes for name in ("budget", "limits") if (block := scope.get(name)))
 
 
 def time_zone(draft: Draft) -> Iterator[Problem]:

@@ -66,7 +66,7 @@ def wrong_form(form: Form, value: object, path: Path, raw: str | None) -> Fault:
     if (
         isinstance(value, str)
         and isinstance(form, Block)
-        and form.ref == "secret"
+        and form.ref in ("secret", "apiKey")
         and _VARIABLE.fullmatch(value)
     ):
         message = f"{label(path)} must be a secret by reference, not text"

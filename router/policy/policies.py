@@ -8,7 +8,6 @@ from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
 from router.errors import Problem
 from router.plan import (
     CacheRule,
-    Ceiling,
     Entry,
     Lexical,
     Policy,
@@ -19,8 +18,10 @@ from router.plan import (
 )
 from router.policy import scalars
 from router.policy.conditions import conditions
+from router.policy.demands import ceiling_of, demand_of
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
+from router.policy.extends import is_abstract
 from router.policy.traps import shown
 from router.policy.walk import rules_of
 from router.policy.windows import budgets
@@ -32,12 +33,19 @@ NO_RETRY = RetryRule(attempts=1, on=frozenset())
 
 
 def resolve_policies(draft: Draft) -> Draft:
-    found = {name: _policy(name, spot) for name, spot in draft.written.policies.items()}
-    problems = [found for spot in draft.written.policies.values() for found in _duplicate_rules(spot)]
-    return replace(draft, policies=found).blaming(problems)
+    written = draft.written.policies
+    abstract = {name for name, spot in written.items() if is_abstract(spot)}
+    found = {name: _policy(name, spot, draft) for name, spot in written.items()}
+    problems = [found for spot in written.values() for found in _duplicate_rules(spot)]
+    return replace(
+        draft,
+        policies={name: policy for name, policy in found.items() if name not in abstract},
+        abstract={name: policy for name, policy in found.items() if name in abstract},
+    ).blaming(problems)
 
 
-def _policy(name: str, spot: Spot) -> Policy:
+def _policy(name: str, spot: Spot, draft: Draft) -> Policy:
+    owner = f"policy:{name}"
     return Policy(
         name=name,
         description=text_of(spot.get("description")) or "",
@@ -45,8 +53,9 @@ def _policy(name: str, spot: Spot) -> Policy:
         rules=tuple(_rule(rule) for rule in rules_of(spot)),
         lexical=_lexical(spot),
         total_s=_seconds(spot.at("timeout", "total")) or DEFAULT_TOTAL_S,
-        ceiling=_ceiling(spot),
-        budgets=budgets(spot.get("budget"), f"policy:{name}"),
+        ceiling=ceiling_of(spot),
+        demand=demand_of(spot, owner, draft.targets),
+        budgets=budgets(spot.get("budget"), owner, draft.written.budgets),
         cache=_cache(spot.get("cache")),
         place=spot.key_place,
     )
@@ -84,16 +93,6 @@ def _kinds(spot: Spot) -> frozenset[Kind]:
     words = {item.text for item in spot.items()}
     named = frozenset(kind for kind in Kind if str(kind) in words)
     return named | TRANSIENT if "transient" in words else named
-
-
-def _ceiling(spot: Spot) -> Ceiling:
-    attempts, added_cost = spot.at("ceiling", "attempts"), spot.at("ceiling", "added_cost")
-    return Ceiling(
-        input_tokens=_count(spot.at("ceiling", "input_tokens")),
-        output_tokens=_count(spot.at("ceiling", "output_tokens")),
-        attempts=attempts.value if attempts else None,
-        added_cost_nusd=scalars.money_nusd(added_cost.value) if added_cost else None,
-    )
 
 
 def _cache(spot: Spot | None) -> CacheRule | None:
@@ -149,10 +148,6 @@ def _params(spot: Spot) -> Mapping[str, Any]:
 def _seconds(spot: Spot | None) -> float | None:
     ms = scalars.duration_ms(spot.value) if spot else None
     return None if ms is None else ms / 1000
-
-
-def _count(spot: Spot | None) -> int | None:
-    return scalars.count(spot.value) if spot else None
 
 
 def _duplicate_rules(spot: Spot) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.kinds import KINDS, WIRE_WORDS, KnownKind
 from router.policy.phrases import close_to
+from router.policy.targets import own_facts
 from router.policy.traps import shown
 from router.policy.windows import budgets
 from router.values import Place, SecretRef
@@ -18,7 +19,7 @@ NO_KEY = "none"
 
 def resolve_providers(draft: Draft) -> Draft:
     written = draft.written.providers
-    found = {name: provider for name, spot in written.items() if (provider := _provider(name, spot))}
+    found = {name: provider for name, spot in written.items() if (provider := _provider(name, spot, draft))}
     problems = [found for name, spot in written.items() for found in _problems(name, spot)]
     return replace(draft, providers=found).blaming(problems)
 
@@ -28,7 +29,7 @@ def kind_of(name: str, spot: Spot) -> str:
     return text_of(spot.get("kind")) or name
 
 
-def _provider(name: str, spot: Spot) -> Provider | None:
+def _provider(name: str, spot: Spot, draft: Draft) -> Provider | None:
     kind = kind_of(name, spot)
     known = KINDS.get(kind)
     if known is None:
@@ -38,8 +39,10 @@ def _provider(name: str, spot: Spot) -> Provider | None:
         kind=kind,
         base_url=_base_url(spot, known),
         keys=_keys(spot, known),
-        budgets=budgets(spot.get("budget"), f"provider:{name}"),
+        budgets=budgets(spot.get("budget"), f"provider:{name}", draft.written.budgets),
         wire=_wire(spot, known),
+        labels=own_facts(spot).labels,
+        disabled_at=_disabled_at(spot),
         place=spot.key_place,
     )
 
@@ -54,11 +57,26 @@ def _base_url(spot: Spot, known: KnownKind) -> str | SecretRef | None:
 def _keys(spot: Spot, known: KnownKind) -> tuple[Key, ...]:
     written = spot.get("keys")
     if written is not None:
-        references = [reference for item in written.items() if (reference := _reference(item))]
+        used = (item for item in written.items() if not _is_off(item))
+        references = [reference for item in used if (reference := _reference(item))]
         return tuple(Key(name=reference.name, secret=reference) for reference in references)
     if known.key is None or known.key_optional:
         return (Key(name=NO_KEY, secret=None),)
     return (Key(name=known.key, secret=SecretRef(source="env", name=known.key, place=spot.key_place)),)
+
+
+def _is_off(spot: Spot) -> bool:
+    enabled = spot.get("enabled")
+    return enabled is not None and enabled.value is False
+
+
+def _disabled_at(spot: Spot) -> Place | None:
+    """Where the whole provider is taken out: by itself, or by the last of its keys."""
+    if _is_off(spot):
+        return spot.at("enabled").key_place  # type: ignore[union-attr]
+    keys = spot.get("keys")
+    items = list(keys.items()) if keys else []
+    return items[0].place if items and all(map(_is_off, items)) else None
 
 
 def _reference(spot: Spot) -> SecretRef | None:

@@ -87,7 +87,7 @@ class Call:
 
     def a_budget_over(self, plan: Plan, reached: Reached) -> Budget | None:
         """A budget that an attempt at this target is charged to, the nearest where there are several."""
-        above = (budget for scope in self.scopes for budget in scope.budgets)
+        above = (budget for scope in self.scopes for budget in scope.budgets if budget.unit == "nusd")
         return next(iter(own_budgets(plan, reached)), None) or next(above, None)
 
 
@@ -118,6 +118,7 @@ def callable_policies(plan: Plan) -> frozenset[str]:
 
 
 def own_budgets(plan: Plan, reached: Reached) -> tuple[Budget, ...]:
-    """The budgets of its policies and its provider."""
+    """The budgets in money of its policies and its provider."""
     candidate = reached.candidate
-    return (*candidate.per_request, *candidate.budgets, *plan.providers[candidate.target.provider].budgets)
+    own = (*candidate.per_request, *candidate.budgets, *plan.providers[candidate.target.provider].budgets)
+    return tuple(budget for budget in own if budget.unit == "nusd")

@@ -153,6 +153,8 @@ def _missing(form: Block, path: Path, document: Document, value: Any) -> Iterato
         key in form.later for key in value
     ):  # refused by name already; what it stands for may be all that lacks
         return
+    if any((*path, key) in document.damaged for key in form.unless):  # it may have stood in for what lacks
+        return
     for key in wanted if form.required else wanted[:1]:
         below = (*path, key)
         if key not in value and below not in document.damaged:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from router.errors import Problem
-from router.plan import ModelFacts, Price, PriceTable, Provider, Target
+from router.plan import ModelFacts, Price, PriceTable, Provider, Target, TokenClass
 from router.policy import scalars
 from router.policy.catalog import Catalog, known_facts
 from router.policy.document import Spot, text_of
@@ -12,6 +12,9 @@ from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to
 from router.policy.traps import shown
 from router.policy.walk import target_items
+
+UNMEASURED_PERCENT = 60
+"""The margin of a family that no recording measured."""
 
 _AUSD_PER_TOKEN = 1_000  # nano-USD per million tokens, in atto-USD per token
 
@@ -51,7 +54,7 @@ def _target(name: str, spot: Spot, draft: Draft) -> Target | Problem | None:
     """None: its provider, or what that says of the model, can't be used, which has been reported there."""
     provider_name, model = name.split("/", 1)
     if not draft.may_declare("providers", provider_name):
-        return _undeclared(provider_name, spot, draft)
+        return undeclared(provider_name, spot, draft)
     provider = draft.providers.get(provider_name)
     if provider is None:
         return None
@@ -62,14 +65,14 @@ def _target(name: str, spot: Spot, draft: Draft) -> Target | Problem | None:
     declared = block.at("models", model)
     facts = _facts(draft.catalog, provider.kind, model, declared)
     if facts is None and declared is None:
-        if _is_unsure_of(model, block):
+        if is_unsure_of(model, block):
             return None
-        return _unknown(model, provider, spot, draft)
+        return unknown_model(model, provider, spot, draft)
     known = facts or _unlisted(draft.catalog, provider.kind, model, declared)
     return _resolved(model, provider, block, declared, known, listed=facts is not None)
 
 
-def _is_unsure_of(model: str, provider: Spot) -> bool:
+def is_unsure_of(model: str, provider: Spot) -> bool:
     """Whether what the provider says of this model, or of its kind, was refused."""
     models = provider.get("models")
     return any(map(provider.is_unsure_of, ("models", "kind"))) or (
@@ -87,12 +90,16 @@ class OwnFacts:
     context: int | None = None
     max_output: int | None = None
     supports: frozenset[str] | None = None
+    tokens: str | None = None
+    labels: frozenset[str] = frozenset()
+    enabled: bool = True
 
 
 def own_facts(declared: Spot | None) -> OwnFacts:
+    """What a model's block says, or what its provider's block says of all of its models."""
     if declared is None:
         return OwnFacts()
-    supports = declared.get("supports")
+    supports, labels, enabled = declared.get("supports"), declared.get("labels"), declared.get("enabled")
     return OwnFacts(
         alias=text_of(declared.get("as")),
         deployment=text_of(declared.get("deployment")),
@@ -100,6 +107,9 @@ def own_facts(declared: Spot | None) -> OwnFacts:
         context=_count(declared.get("context")),
         max_output=_count(declared.get("max_output")),
         supports=frozenset(item.text for item in supports.items() if item.text) if supports else None,
+        tokens=text_of(declared.get("tokens")),
+        labels=frozenset(item.text for item in labels.items() if item.text) if labels else frozenset(),
+        enabled=enabled is None or enabled.value is not False,
     )
 
 
@@ -112,19 +122,36 @@ def _unlisted(catalog: Catalog, kind: str, model: str, declared: Spot | None) ->
 def _resolved(
     model: str, provider: Provider, block: Spot, declared: Spot | None, known: ModelFacts, *, listed: bool
 ) -> Target:
-    own = own_facts(declared)
+    own, shared = own_facts(declared), own_facts(block)
+    supports = own.supports if own.supports is not None else shared.supports
+    off = declared.get("enabled") if declared and not own.enabled else None
     return Target(
         provider=provider.name,
         model=model,
         kind=provider.kind,
         wire_model=own.deployment or model,
-        prices=own.prices or own_prices(block.get("price")) or known.prices,
-        context_tokens=own.context or known.context_tokens,
-        max_output_tokens=own.max_output or known.max_output_tokens,
-        supports=own.supports if own.supports is not None else known.supports if listed else None,
-        tokens=known.tokens,
+        prices=own.prices or shared.prices or known.prices,
+        context_tokens=own.context or shared.context or known.context_tokens,
+        max_output_tokens=own.max_output or shared.max_output or known.max_output_tokens,
+        supports=supports if supports is not None else known.supports if listed else None,
+        tokens=_counted_by(own.tokens or shared.tokens, known.tokens),
+        labels=own.labels | shared.labels,
+        disabled_at=off.key_place if off else provider.disabled_at,
         place=declared.key_place if declared else provider.place,
     )
+
+
+def _counted_by(method: str | None, family: TokenClass) -> TokenClass:
+    """The family's way to count, with the method that the files chose. What a family adds to the text stays."""
+    match method:
+        case "exact":
+            return replace(family, method="exact", margin_percent=0)
+        case "window":
+            return replace(family, method="window")
+        case "margin" if family.method != "margin":
+            return replace(family, method="margin", margin_percent=UNMEASURED_PERCENT)
+        case _:
+            return family
 
 
 def _facts(catalog: Catalog, kind: str, model: str, declared: Spot | None) -> ModelFacts | None:
@@ -172,13 +199,13 @@ def _price(read: int, write: int, cached: int, cache_write: int) -> Price:
     )
 
 
-def _undeclared(name: str, spot: Spot, draft: Draft) -> Problem:
+def undeclared(name: str, spot: Spot, draft: Draft) -> Problem:
     close = close_to(name, draft.written.providers)
     advice = f"did you mean `{close}`?" if close else f"declare it: `providers: {{{name}: {{}}}}`"
     return problem("undeclared-provider", f"provider {shown(name)} is not declared", spot.place, help=advice)
 
 
-def _unknown(model: str, provider: Provider, spot: Spot, draft: Draft) -> Problem:
+def unknown_model(model: str, provider: Provider, spot: Spot, draft: Draft) -> Problem:
     declared = draft.written.providers[provider.name].get("models")
     known = [
         *(name for name, _ in (declared.fields() if declared else ())),

@@ -4,17 +4,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal, cast
 
+from router.decide.scopes import owner_of_each
 from router.errors import Problem
 from router.plan import Each, Tenant
+from router.policy.demands import ceiling_of, demand_of
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
+from router.policy.names import abstract_policy
 from router.policy.phrases import suggestion
 from router.policy.traps import shown
 from router.policy.windows import budgets, limits
 
 
 def resolve_tenants(draft: Draft) -> Draft:
-    found = {path: _tenant(path, spot) for path, spot in draft.written.tenants.items()}
+    found = {path: _tenant(path, spot, draft) for path, spot in draft.written.tenants.items()}
     problems = [
         found for path, spot in draft.written.tenants.items() for found in _problems(path, spot, draft)
     ]
@@ -34,18 +37,28 @@ def chain(path: str) -> tuple[str, ...]:
     return tuple("/".join(segments[: depth + 1]) for depth in range(len(segments)))
 
 
-def _tenant(path: str, spot: Spot) -> Tenant:
-    policies = spot.get("policies")
+def _tenant(path: str, spot: Spot, draft: Draft) -> Tenant:
+    policies, owner = spot.get("policies"), f"tenant:{path}"
     listed = policies is not None and isinstance(policies.value, list)
     return Tenant(
         path=path,
         policies=frozenset(item.text for item in policies.items() if item.text)
         if policies and listed
         else None,
-        budgets=budgets(spot.get("budget"), f"tenant:{path}"),
-        limits=limits(spot.get("limits"), f"tenant:{path}"),
-        each=tuple(_each(path, of, below) for of, below in _scopes(spot)),
+        ceiling=ceiling_of(spot),
+        demand=demand_of(spot, owner, draft.targets),
+        never=_never(spot),
+        budgets=budgets(spot.get("budget"), owner, draft.written.budgets),
+        limits=limits(spot.get("limits"), owner),
+        each=tuple(_each(path, of, below, draft) for of, below in _scopes(spot)),
         place=spot.key_place,
+    )
+
+
+def _never(spot: Spot) -> frozenset[str]:
+    content = spot.get("content")
+    return (
+        frozenset(key for key, word in content.fields() if word.value == "never") if content else frozenset()
     )
 
 
@@ -57,19 +70,16 @@ def _scopes(spot: Spot) -> Iterator[tuple[str, Spot]]:
             yield of, below
 
 
-def _each(path: str, of: str, spot: Spot) -> Each:
-    owner = f"{of}:{_unmistakable(path)}:*"
+def _each(path: str, of: str, spot: Spot, draft: Draft) -> Each:
+    owner = owner_of_each(of, path)
     return Each(
         of=cast(Literal["user", "session", "child"], of),
-        budgets=budgets(spot.get("budget"), owner),
+        ceiling=ceiling_of(spot),
+        demand=demand_of(spot, owner, draft.targets),
+        budgets=budgets(spot.get("budget"), owner, draft.written.budgets),
         limits=limits(spot.get("limits"), owner),
         place=spot.key_place,
     )
-
-
-def _unmistakable(path: str) -> str:
-    """A path without `:`, so that `user:a:b:c` is one user of one tenant and no other's."""
-    return path.replace("%", "%25").replace(":", "%3A")
 
 
 def _problems(path: str, spot: Spot, draft: Draft) -> Iterator[Problem]:
@@ -83,7 +93,9 @@ def _problems(path: str, spot: Spot, draft: Draft) -> Iterator[Problem]:
         yield problem("wrong-form", message, spot.key_place, help="write printable text")
     yield from _undeclared_ancestors(path, spot, draft)
     for item in policies.items() if policies else ():
-        if item.text is not None and not draft.may_declare("policies", item.text):
+        if item.text in draft.abstract:
+            yield abstract_policy(str(item.text), item.place, draft)
+        elif item.text is not None and not draft.may_declare("policies", item.text):
             advice = suggestion(item.value, draft.written.policies, what="policies here:")
             yield problem("dangling-name", f"there is no policy {shown(item.value)}", item.place, help=advice)
 

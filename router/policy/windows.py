@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, cast
 
-from router.plan import Budget, Limit, Window
+from router.plan import Budget, Limit, Unit, Window
 from router.policy import scalars
-from router.policy.document import Spot
+from router.policy.document import Spot, text_of
 from router.policy.table.amounts import LIMIT_UNITS, LIMIT_WINDOWS
 from router.policy.traps import written
 
@@ -22,6 +22,12 @@ WINDOWS: Mapping[str, Window] = MappingProxyType(
         "in_total": "total",
     }
 )
+_BUDGETS: Mapping[str, tuple[Unit, Window]] = MappingProxyType(
+    {
+        **{key: ("nusd", window) for key, window in WINDOWS.items()},
+        **{f"tokens_{key}": ("tokens", window) for key, window in WINDOWS.items()},
+    }
+)
 _SECONDS = dict(zip(LIMIT_WINDOWS, (1.0, 60.0, 3600.0), strict=True))
 _LIMITS: Mapping[str, tuple[LimitUnit, float]] = MappingProxyType(
     {
@@ -35,9 +41,14 @@ _LIMITS: Mapping[str, tuple[LimitUnit, float]] = MappingProxyType(
 )
 
 
-def budgets(spot: Spot | None, owner: str) -> tuple[Budget, ...]:
-    """One Budget for each window, shortest first; amounts of the wrong form are reported elsewhere."""
-    return tuple(found for key in WINDOWS if (found := _budget(spot, key, owner)))
+def budgets(spot: Spot | None, owner: str, pools: Mapping[str, Spot]) -> tuple[Budget, ...]:
+    """One Budget for each window, money first, shortest first, then those of its pool, which is their owner. Amounts of
+    the wrong form and pools that are not there are reported elsewhere."""
+    if spot is None:
+        return ()
+    named = text_of(spot.get("pool")) or ""
+    shared = budgets(pools.get(named), f"pool:{named}", {})
+    return (*(found for key in _BUDGETS if (found := _budget(spot, key, owner))), *shared)
 
 
 def limits(spot: Spot | None, owner: str) -> tuple[Limit, ...]:
@@ -45,16 +56,19 @@ def limits(spot: Spot | None, owner: str) -> tuple[Limit, ...]:
     return tuple(found for key in _LIMITS if (found := _limit(spot, key, owner)))
 
 
-def _budget(block: Spot | None, key: str, owner: str) -> Budget | None:
-    window = block.get(key) if block else None
-    nusd = scalars.money_nusd(_amount(window)) if window else None
-    if window is None or nusd is None:
+def _budget(block: Spot, key: str, owner: str) -> Budget | None:
+    window = block.get(key)
+    if window is None:
+        return None
+    unit, span = _BUDGETS[key]
+    amount = scalars.money_nusd(_amount(window)) if unit == "nusd" else scalars.count(_amount(window))
+    if amount is None:
         return None
     return Budget(
         owner=owner,
-        unit="nusd",
-        window=WINDOWS[key],
-        amount=nusd,
+        unit=unit,
+        window=span,
+        amount=amount,
         place=window.key_place,
         text=_text(key, window),
     )

@@ -93,6 +93,19 @@ TARGET_TEXT = Scalar(
     examples=("openai/gpt-5-nano", "groq/openai/gpt-oss-20b"),
     help="write `provider/model`, or a map: `{model: provider/model, params: {...}}`, `{policy: name}`",
 )
+ALLOWED = Scalar(
+    name="a target or a pattern",
+    pattern=TARGET_TEXT.pattern,
+    examples=("openai/gpt-5-nano", "openai/*"),
+    help="write `provider/model`, or `provider/*` for all of a provider's models",
+)
+LABEL = Scalar(name="a label", pattern=NAME_PATTERN, examples=("eu", "zero-retention"), help=NAME.help)
+TOKEN_METHOD = Scalar(
+    name="a way to count tokens",
+    words=("exact", "margin", "window"),
+    help="`exact`: tiktoken has its tokenizer; `margin`: an estimate with a margin; `window`: the whole context",
+)
+NEVER = Scalar(name="`never`", words=("never",), help="write `never`, or leave it out")
 TENANT = Scalar(
     name="a tenant's path",
     pattern=rf"^{SEGMENT}(/{SEGMENT})*$",

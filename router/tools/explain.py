@@ -301,7 +301,7 @@ def _over_request_budget(
 ) -> Iterator[Short]:
     found = request_shortfall(candidate, worst, {})
     if found is not None:
-        (budget, left), needed = found, worst.nusd or 0
+        budget, needed, left = found
         error = budget_exceeded(candidate.target.name, budget, needed, left, None)
         yield short(message=error.message, budget=budgets[budget], needed=needed)
 

@@ -98,3 +98,12 @@ def test_a_faulty_script_is_told_before_anything_is_sent(run, provider, folder):
     assert provider.request_count == 0
     told = run("record", "--into", "g.yaml", "--script", "nowhere.yaml", code=1).stderr
     assert told == "error: `nowhere.yaml`: no such file or directory\n"
+
+
+def test_what_may_never_be_logged_is_not_recorded(run, provider, folder):
+    tenants = "tenants:\n  acme: {policies: all, content: {log: never}}\n  acme/x: {}\n"
+    (folder / "policies" / "tenants.yaml").write_text(f"version: 1\n{tenants}")
+    told = run("record", "--into", "c.yaml", "fast", "Hello", "--tenant", "acme/x", code=2)
+    assert "the calls of tenant `acme/x` are not recorded" in told.stderr
+    assert provider.request_count == 0
+    assert not (folder / "c.yaml").exists()

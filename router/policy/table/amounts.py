@@ -29,27 +29,51 @@ def _amount(ref: str, name: str, amount: Scalar, description: str) -> Block:
 MONEY_WINDOW = _amount("moneyWindow", "an amount of money", words.MONEY, "An amount, or `{at_most: $25}`.")
 COUNT_WINDOW = _amount("countWindow", "a count", words.COUNT, "A count, or `{at_most: 600}`.")
 
+_SPANS = {
+    "per_request": "All attempts of one request together.",
+    "per_hour": "A calendar hour in settings.time_zone.",
+    "per_day": "A calendar day in settings.time_zone.",
+    "per_week": "A week from Monday in settings.time_zone.",
+    "per_month": "A calendar month in settings.time_zone.",
+    "in_total": "Once and for all: it never refills.",
+}
+
+_WINDOWS = {
+    **{key: Key(form=MONEY_WINDOW, description=f"Money. {span}") for key, span in _SPANS.items()},
+    **{
+        f"tokens_{key}": Key(form=COUNT_WINDOW, description=f"Tokens, input and output. {span}")
+        for key, span in _SPANS.items()
+    },
+    "enforce": Key(form=words.ENFORCE, description="The default of the windows beside it."),
+}
+_LATER = (*(f"requests_{window}" for window in words.BUDGET_WINDOWS), *_BUDGET_LATER)
+_HELP = "windows with amounts: `{per_request: $0.30, per_day: $25}`"
+_EXAMPLES = ({"per_request": "$0.30", "per_day": "$25"},)
+
 BUDGET = Block(
     ref="budget",
     name="a budget",
-    description="Money per window. Before each attempt its worst case is reserved; what does not fit is not sent.",
+    description="Money or tokens per window. Before each attempt its worst case is reserved; what does not fit is not "
+    "sent.",
     keys={
-        "per_request": Key(form=MONEY_WINDOW, description="All attempts of one request together."),
-        "per_hour": Key(form=MONEY_WINDOW, description="A calendar hour in settings.time_zone."),
-        "per_day": Key(form=MONEY_WINDOW, description="A calendar day in settings.time_zone."),
-        "per_week": Key(form=MONEY_WINDOW, description="A week from Monday in settings.time_zone."),
-        "per_month": Key(form=MONEY_WINDOW, description="A calendar month in settings.time_zone."),
-        "in_total": Key(form=MONEY_WINDOW, description="Once and for all: it never refills."),
-        "enforce": Key(form=words.ENFORCE, description="The default of the windows beside it."),
+        **_WINDOWS,
+        "pool": Key(form=words.NAME, description="A budget of `budgets:` that this one spends from as well."),
     },
     at_least=1,
-    later=(
-        *(f"{unit}_{window}" for unit in ("tokens", "requests") for window in words.BUDGET_WINDOWS),
-        *_BUDGET_LATER,
-        "pool",
-    ),
-    help="windows with amounts: `{per_request: $0.30, per_day: $25}`",
-    examples=({"per_request": "$0.30", "per_day": "$25"},),
+    later=_LATER,
+    help=_HELP,
+    examples=_EXAMPLES,
+)
+
+POOL = Block(
+    ref="pool",
+    name="a shared budget",
+    description="Money or tokens per window, spent by all whose `budget` names it as their `pool`.",
+    keys=_WINDOWS,
+    at_least=1,
+    later=_LATER,
+    help=_HELP,
+    examples=_EXAMPLES,
 )
 
 LIMITS = Block(

@@ -3,6 +3,7 @@
 from router.policy import words
 from router.policy.forms import Block, Key, ListOf
 from router.policy.table.amounts import BUDGET
+from router.policy.table.ceilings import DEMANDS, NEEDS
 from router.policy.table.routes import PARAMS, RULE, TARGETS, TIMEOUT_LATER
 
 RETRY = Block(
@@ -39,24 +40,6 @@ TIMEOUT = Block(
     examples=({"total": "45s", "attempt": "8s"},),
 )
 
-CEILING = Block(
-    ref="ceiling",
-    name="a ceiling",
-    description="What no request through this policy exceeds, whatever its caller asks for.",
-    keys={
-        "input_tokens": Key(form=words.COUNT, description="Larger requests are refused."),
-        "output_tokens": Key(form=words.COUNT, description="The most output that is asked for."),
-        "attempts": Key(form=words.SENDS, description="Sends of one request, over all targets."),
-        "added_cost": Key(
-            form=words.MONEY,
-            description="What input that a provider adds (search results, fetched files) may cost an attempt.",
-        ),
-    },
-    at_least=1,
-    help="write `{input_tokens: 100k, output_tokens: 400, attempts: 4}`",
-    examples=({"input_tokens": "100k", "output_tokens": 400},),
-)
-
 CACHE = Block(
     ref="cache",
     name="a cache rule",
@@ -78,6 +61,11 @@ POLICY = Block(
     description="A name that callers use, and what happens when they do.",
     keys={
         "description": Key(form=words.TEXT, description="What it is for, in a sentence."),
+        "extends": Key(form=words.NAME, description="The policy that says whatever this one does not."),
+        "abstract": Key(
+            form=words.FLAG,
+            description="true: only there to be extended; nobody can call it (default false).",
+        ),
         "targets": Key(
             form=TARGETS, description="Tried in order; the next when this one fails or may not be used."
         ),
@@ -91,7 +79,8 @@ POLICY = Block(
         ),
         "retry": Key(form=RETRY, description="Sends to one target before the next one is tried."),
         "timeout": Key(form=TIMEOUT, description="How long a request and each attempt of it may take."),
-        "ceiling": Key(form=CEILING, description="What no request through this policy exceeds."),
+        **DEMANDS,
+        "needs": NEEDS,
         "cache": Key(form=CACHE, description="Answers that may be served again."),
         "budget": Key(form=BUDGET, description="What all callers of this policy together may spend."),
         "params": Key(
@@ -99,8 +88,9 @@ POLICY = Block(
         ),
     },
     required=("targets",),
+    unless=("extends", "abstract"),
     later=(
-        *["extends", "abstract", "was", "needs", "require", "allow", "max_price", "hedge", "breaker"],
+        *["was", "limits", "hedge", "breaker"],
         *["output", "mirror", "queue", "batch", "priority", "fit", "prompt", "clean"],
     ),
     help="a map with at least `targets`",

@@ -13,9 +13,23 @@ SECRET = Block(
         "file": Key(form=words.FILE_NAME, description="The file that holds it, and nothing else."),
     },
     choice=("env", "file"),
-    later=("limits", "enabled", "allow"),
     help="write `{env: NAME}` or `{file: PATH}`",
     examples=({"env": "OPENAI_API_KEY"}, {"file": "/run/secrets/openai"}),
+)
+
+API_KEY = Block(
+    ref="apiKey",
+    name="an API key by reference",
+    description="Where the key is: `{env: NAME}` or `{file: PATH}`. Keys are named, never written.",
+    keys={
+        **SECRET.keys,
+        "enabled": Key(form=words.FLAG, description="false: this key is not used (default true)."),
+    },
+    choice=SECRET.choice,
+    beside="enabled",
+    later=("limits", "allow"),
+    help=SECRET.help,
+    examples=SECRET.examples,
 )
 
 ADDRESS = Block(
@@ -50,6 +64,26 @@ PRICE = Block(
     examples=({"input_per_million": "$2", "output_per_million": "$8"}, "free"),
 )
 
+_FACTS = {
+    "price": Key(form=PRICE, description="Its price, in place of the price file's."),
+    "context": Key(form=words.COUNT, description="The most input tokens it takes."),
+    "max_output": Key(form=words.COUNT, description="The most output tokens it gives."),
+    "supports": Key(
+        form=ListOf(name="a list of capabilities", item=words.CAPABILITY, unique=True),
+        description="What it can do; requests that need more skip it.",
+    ),
+    "tokens": Key(
+        form=words.TOKEN_METHOD, description="How its input is counted, where the family's way is wrong."
+    ),
+    "labels": Key(
+        form=ListOf(name="a list of labels", item=words.LABEL, unique=True),
+        description="What `require` may ask for, such as a region; a model has its provider's too.",
+    ),
+    "enabled": Key(
+        form=words.FLAG, description="false: taken out of every policy, as in an outage (default true)."
+    ),
+}
+
 MODEL = Block(
     ref="model",
     name="a model",
@@ -57,15 +91,9 @@ MODEL = Block(
     keys={
         "as": Key(form=words.MODEL, description="The name its price and context are looked up under."),
         "deployment": Key(form=words.MODEL, description="The name the provider is asked for."),
-        "price": Key(form=PRICE, description="Its price, in place of the price file's."),
-        "context": Key(form=words.COUNT, description="The most input tokens it takes."),
-        "max_output": Key(form=words.COUNT, description="The most output tokens it gives."),
-        "supports": Key(
-            form=ListOf(name="a list of capabilities", item=words.CAPABILITY, unique=True),
-            description="What it can do; requests that need more skip it.",
-        ),
+        **_FACTS,
     },
-    later=("labels", "breaker", "limits", "enabled", "tokens"),
+    later=("breaker", "limits"),
     help="a map, empty where there is nothing to say: `{}`",
     examples=({"context": "128k", "max_output": "8k", "supports": ["tools", "json"]},),
 )
@@ -77,32 +105,29 @@ PROVIDER = Block(
     keys={
         "kind": Key(form=words.KIND, description="The kind of API; the provider's name where that is one."),
         "keys": Key(
-            form=ListOf(name="a list of keys", item=SECRET, at_least=1),
+            form=ListOf(name="a list of keys", item=API_KEY, at_least=1),
             description="API keys by reference; a second one steps in when the first is limited or refused.",
         ),
         "base_url": Key(form=ADDRESS, description="The address, where the kind has none of its own."),
         "api_version": Key(form=words.TEXT, description="azure: the version of the API."),
         "region": Key(form=words.TEXT, description="bedrock, vertex_ai: the region that is called."),
         "project": Key(form=words.TEXT, description="vertex_ai, watsonx: the project that is billed."),
-        "price": Key(form=PRICE, description="The price of all its models that say nothing else."),
+        **{
+            name: Key(
+                form=key.form, description=f"Of all its models that say nothing else: {key.description}"
+            )
+            for name, key in _FACTS.items()
+            if name not in ("labels", "enabled")
+        },
+        "labels": Key(form=_FACTS["labels"].form, description="Labels of all its models."),
+        "enabled": Key(form=words.FLAG, description="false: its models are taken out of every policy."),
         "models": Key(
             form=MapOf(name="a map of models", key=words.MODEL, value=MODEL),
             description="Models that the price file does not know, or knows otherwise.",
         ),
         "budget": Key(form=BUDGET, description="One invoice: what all tenants together may spend here."),
     },
-    later=(
-        "labels",
-        "breaker",
-        "limits",
-        "pick_key",
-        "enabled",
-        "tokens",
-        "supports",
-        "context",
-        "max_output",
-        "was",
-    ),
+    later=("breaker", "limits", "pick_key", "was"),
     help="a map, `{}` for a known kind",
     examples=({}, {"kind": "azure", "base_url": {"env": "AZURE_URL"}, "keys": [{"env": "AZURE_KEY"}]}),
 )

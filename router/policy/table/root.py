@@ -2,6 +2,7 @@
 
 from router.policy import words
 from router.policy.forms import Block, Key, MapOf
+from router.policy.table.amounts import POOL
 from router.policy.table.policies import POLICY
 from router.policy.table.providers import PROVIDER
 from router.policy.table.tenants import TENANT
@@ -25,7 +26,7 @@ SETTINGS = Block(
 ROOT = Block(
     ref="document",
     name="a policy file",
-    description="Providers, policies and tenants of a router. Files of one folder add up by name.",
+    description="Providers, policies, tenants and shared budgets of a router. Files of one folder add up by name.",
     keys={
         "version": Key(form=words.VERSION, description="The version of the language; in every file."),
         "settings": Key(form=SETTINGS, description="Settings of the whole folder; in one file only."),
@@ -41,8 +42,11 @@ ROOT = Block(
             form=MapOf(name="a map of tenants", key=words.TENANT, value=TENANT),
             description="Who may call what, and for how much.",
         ),
+        "budgets": Key(
+            form=MapOf(name="a map of budgets", key=words.NAME, value=POOL),
+            description="Budgets with a name, for `budget: {pool: NAME}`: all that name one spend from it.",
+        ),
     },
     required=("version",),
-    later=("budgets",),
     help="start with `version: 1`",
 )
