@@ -8,7 +8,7 @@ import click
 
 from router.cli.failures import PROBLEMS
 from router.cli.options import json_option, policies_at
-from router.cli.out import Out, legible
+from router.cli.out import Out, written_to
 from router.cli.versions import installed_version
 from router.tools.reports import FORMATS, Report, reporter
 
@@ -62,8 +62,8 @@ def command(
     chosen = "json" if out.json else format or "text"
     report = _checked(policies_at(path or policies), strict=strict)
     if output is not None:
-        _write(output, reporter(chosen)(report))
-        out.remark(_summary(report))
+        written_to(output, reporter(chosen)(report))
+        out.line(_summary(report))
     elif chosen == "text":
         from router.tools.reports.text import as_text
 
@@ -94,11 +94,3 @@ def _summary(report: Report) -> str:
     from router.tools.reports.text import summary
 
     return summary(report)
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(legible(f"{text}\n"), encoding="utf-8", newline="\n")
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise click.BadParameter(f"`{file}` can't be written: {why}", param_hint="--output") from error

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -68,6 +69,15 @@ class Out:
             )
             for each in text.splitlines():
                 self.line(each.rstrip())
+
+
+def written_to(file: Path, text: str) -> None:
+    """A whole answer into a file of its own, as UTF-8. Raises BadParameter where that can't be."""
+    try:
+        file.write_text(legible(f"{text}\n"), encoding="utf-8", newline="\n")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise click.BadParameter(f"`{file}` can't be written: {why}", param_hint="--output") from error
 
 
 def colored(stream: IO[str]) -> bool:

@@ -1,7 +1,7 @@
 """What a value may look like: the few shapes that the table of keys is built from."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from router.policy.document import Path
@@ -9,7 +9,10 @@ from router.policy.document import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalar:
-    """Text, number or truth value. `name` reads after "must be"; `later` are words of a version to come."""
+    """Text, number or truth value. `name` reads after "must be"; `later` are words of a version to come.
+
+    `refers_to` says what declares the names that may stand here: `policies`, `providers`, `tenants` or `targets`.
+    """
 
     name: str
     types: tuple[str, ...] = ("string",)
@@ -20,6 +23,7 @@ class Scalar:
     later: tuple[str, ...] = ()
     examples: tuple[Any, ...] = ()
     help: str = ""
+    refers_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +136,28 @@ def homes(form: Form) -> Mapping[str, tuple[str, ...]]:
         for key in block.keys:
             found[key] = (*found.get(key, ()), block.name)
     return found
+
+
+def with_scalars(form: Form, change: Callable[[Scalar], Scalar]) -> Form:
+    """The same table with every value's scalar changed. Keys of maps stay: those are names that the author chooses."""
+    match form:
+        case Scalar():
+            return change(form)
+        case MapOf():
+            return replace(form, value=with_scalars(form.value, change))
+        case ListOf():
+            return replace(form, item=with_scalars(form.item, change))
+        case Block():
+            return _block_with(form, change)
+        case Open():
+            return form
+
+
+def _block_with(block: Block, change: Callable[[Scalar], Scalar]) -> Block:
+    """Examples of a short form that changed give way to its new ones."""
+    keys = {name: replace(key, form=with_scalars(key.form, change)) for name, key in block.keys.items()}
+    text = change(block.text) if block.text is not None else None
+    examples = block.examples
+    if text is not None and text is not block.text:
+        examples = (*text.examples, *(each for each in examples if isinstance(each, dict)))
+    return replace(block, keys=keys, text=text, examples=examples)

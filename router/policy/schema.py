@@ -12,7 +12,7 @@ from router.policy.json_schema import inlined, json_schema
 from router.policy.phrases import close_to, expected, label, literal_secret, quoted, suggestion, wrong_form
 from router.policy.table.root import ROOT
 from router.policy.traps import Fault, shown
-from router.policy.words import RESERVED, VERSION
+from router.policy.words import NAME_PATTERN, RESERVED, VERSION
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -218,7 +218,12 @@ def _wrong(form: Form | None, error: "ValidationError", path: Path, document: Do
         return Fault(
             "wrong-form", f"{label(path)} is an empty list", "write at least one item, or take the key out"
         )
-    if isinstance(form, Scalar) and isinstance(value, str) and value in RESERVED and form.name == "a name":
+    if (
+        isinstance(form, Scalar)
+        and isinstance(value, str)
+        and value in RESERVED
+        and form.pattern == NAME_PATTERN
+    ):
         return Fault("reserved-name", f"{shown(value)} is a word of the language", "choose another name")
     if form is None:
         return Fault("wrong-form", f"{label(path)} has the wrong form: {quoted(value, path)}")

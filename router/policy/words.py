@@ -1,5 +1,7 @@
 """The scalars of the language: each with its pattern, examples and a sentence on how to write it."""
 
+from dataclasses import replace
+
 from router.decide.needs import NEEDS
 from router.policy import scalars
 from router.policy.forms import Scalar
@@ -18,6 +20,8 @@ NAME = Scalar(
     examples=("cheap-fast", "last-resort"),
     help="small letters and digits, in parts joined by `-`, `_` or `.`; first a letter",
 )
+POLICY = replace(NAME, name="a policy's name", refers_to="policies")
+PROVIDER = replace(NAME, name="a provider's name", examples=("openai",), refers_to="providers")
 TEXT = Scalar(name="text", pattern=r"\S", help="write some text")
 DURATION = Scalar(
     name="a duration",
@@ -92,6 +96,7 @@ TARGET_TEXT = Scalar(
     pattern=r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*/\S+$",
     examples=("openai/gpt-5-nano", "groq/openai/gpt-oss-20b"),
     help="write `provider/model`, or a map: `{model: provider/model, params: {...}}`, `{policy: name}`",
+    refers_to="targets",
 )
 ALLOWED = Scalar(
     name="a target or a pattern",
@@ -111,6 +116,7 @@ TENANT = Scalar(
     pattern=rf"^{SEGMENT}(/{SEGMENT})*$",
     examples=("acme", "acme/search"),
     help="segments joined by one `/`: `acme`, `acme/search`",
+    refers_to="tenants",
 )
 PERSON = Scalar(
     name="text without `/`", pattern=rf"^{SEGMENT}$", examples=("alice",), help="printable text without `/`"

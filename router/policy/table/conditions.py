@@ -39,7 +39,7 @@ _BUDGET_USED = Block(
     description="How much of a window of a budget is spent or reserved.",
     keys={
         "of": Key(form=words.BUDGET_OWNER, description="Whose budget."),
-        "name": Key(form=words.NAME, description="The provider's name, where `of` is provider."),
+        "name": Key(form=words.PROVIDER, description="The provider's name, where `of` is provider."),
         "window": Key(form=words.WINDOW, description="Which window of it."),
         "over": Key(form=words.SHARE, description="More than this share."),
         "up_to": Key(form=words.SHARE, description="At most this share."),

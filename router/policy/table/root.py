@@ -17,7 +17,7 @@ SETTINGS = Block(
             form=words.STATE, description="Where spend and limits are kept: sqlite:///FILE or memory."
         ),
         "cache": Key(form=words.TEXT, description="The folder of cached answers, or memory."),
-        "default_policy": Key(form=words.NAME, description="The policy of calls that name none."),
+        "default_policy": Key(form=words.POLICY, description="The policy of calls that name none."),
     },
     later=("alerts",),
     help="a map: `{time_zone: Europe/Berlin}`",

@@ -53,7 +53,7 @@ TENANT = Block(
     description="A team. A path is a hierarchy: acme/search spends from acme too.",
     keys={
         "policies": Key(
-            form=ListOf(name="a list of policies", item=words.NAME, unique=True, word=words.ALL),
+            form=ListOf(name="a list of policies", item=words.POLICY, unique=True, word=words.ALL),
             description="The policies it may call; the parent's where absent.",
         ),
         "budget": Key(form=BUDGET, description="What it and everything below it may spend."),
