@@ -1,6 +1,6 @@
 """Ceilings and demands as written, on policies, tenants and each of theirs alike; and what in them names nothing."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from router.errors import Problem
 from router.plan import Ceiling, Demand, MaxPrice
@@ -111,7 +111,7 @@ def unknown_labels(draft: Draft) -> Iterator[Problem]:
     """A label that nothing carries leaves whoever requires it without any target."""
     if not _knows_labels(draft):
         return
-    carried = set(_carried(draft))
+    carried = set(carried_labels(draft.written.providers))
     for scope in _scopes(draft):
         require = scope.get("require")
         for item in require.items() if require else ():
@@ -129,8 +129,9 @@ def _knows_labels(draft: Draft) -> bool:
     return read and all(provider.is_whole for provider in written.providers.values())
 
 
-def _carried(draft: Draft) -> Iterator[str]:
-    for provider in draft.written.providers.values():
+def carried_labels(providers: Mapping[str, Spot]) -> Iterator[str]:
+    """Every label of every provider and model, as often as it is written."""
+    for provider in providers.values():
         yield from _words(provider.get("labels"))
         models = provider.get("models")
         for _, model in models.fields() if models else ():

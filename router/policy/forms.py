@@ -11,7 +11,8 @@ from router.policy.document import Path
 class Scalar:
     """Text, number or truth value. `name` reads after "must be"; `later` are words of a version to come.
 
-    `refers_to` says what declares the names that may stand here: `policies`, `providers`, `tenants` or `targets`.
+    `refers_to` says what declares the names that may stand here: a block of the file, or `targets`,
+    `patterns` of them, `labels`.
     """
 
     name: str

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import cast
 
 from router.policy import words
+from router.policy.demands import carried_labels
 from router.policy.document import Document, Spot
 from router.policy.forms import Block, Scalar, with_scalars
 from router.policy.json_schema import Schema, json_schema
@@ -16,35 +17,41 @@ from router.policy.walk import target_items
 IDENTIFIER = "router.local.schema.json"
 
 Names = Mapping[str, Sequence[str]]
-"""What a scalar may refer to (`policies`, `providers`, `tenants`, `targets`) -> the names there are, sorted."""
+"""What a scalar may refer to (see `Scalar.refers_to`) -> the names there are, sorted."""
+
+_DECLARED = ("policies", "providers", "budgets", "labels")
+"""Whatever refers to these must name one that the files declare."""
 
 
 def names_in(documents: Sequence[Document]) -> Names:
     """Every name that the documents declare, and every target that they write or declare a model for. What has the
     form of no name is left out, so documents may have any mistake."""
     written = written_in(tuple(documents))
-    targets = (*_declared(written.providers), *_written(written.policies))
     providers = _legible(written.providers, words.PROVIDER)
+    texts = (*_declared(written.providers), *_written(written.policies))
+    targets = [text for text in _legible(texts, words.TARGET_TEXT) if text.split("/")[0] in set(providers)]
     return {
         "providers": providers,
         "policies": _legible(written.policies, words.POLICY),
         "tenants": _legible(written.tenants, words.TENANT),
-        "targets": [
-            name for name in _legible(targets, words.TARGET_TEXT) if name.split("/")[0] in set(providers)
-        ],
+        "budgets": _legible(written.budgets, words.BUDGET),
+        "labels": _legible(carried_labels(written.providers), words.LABEL),
+        "targets": targets,
+        "patterns": [*(f"{provider}/*" for provider in providers), *targets],
     }
 
 
 def local_schema(names: Names, root: Block) -> Schema:
-    """The schema of `root` with these names. A policy or provider that is referred to must be one of them. Of targets
-    only the provider must: any model of the price file may be written. Tenants may be more than the files declare."""
+    """The schema of `root` with these names. A policy, provider, budget or label that is referred to must be
+    one of them. Of targets only the provider must: any model of the price file may be written. Tenants may be more than
+    the files declare."""
 
     def known(scalar: Scalar) -> Scalar:
         found = tuple(names.get(scalar.refers_to, ()))
         match scalar.refers_to:
-            case "policies" | "providers" if found:
+            case refers if refers in _DECLARED and found:
                 return replace(scalar, words=found, examples=())
-            case "targets" if names.get("providers"):
+            case "targets" | "patterns" if names.get("providers"):
                 return replace(scalar, pattern=_of_providers(names["providers"]), examples=found)
             case "tenants" if found:
                 return replace(scalar, examples=found)

@@ -21,6 +21,7 @@ NAME = Scalar(
     help="small letters and digits, in parts joined by `-`, `_` or `.`; first a letter",
 )
 POLICY = replace(NAME, name="a policy's name", refers_to="policies")
+BUDGET = replace(NAME, name="a budget's name", examples=("canary",), refers_to="budgets")
 PROVIDER = replace(NAME, name="a provider's name", examples=("openai",), refers_to="providers")
 TEXT = Scalar(name="text", pattern=r"\S", help="write some text")
 DURATION = Scalar(
@@ -103,8 +104,10 @@ ALLOWED = Scalar(
     pattern=TARGET_TEXT.pattern,
     examples=("openai/gpt-5-nano", "openai/*"),
     help="write `provider/model`, or `provider/*` for all of a provider's models",
+    refers_to="patterns",
 )
 LABEL = Scalar(name="a label", pattern=NAME_PATTERN, examples=("eu", "zero-retention"), help=NAME.help)
+CARRIED_LABEL = replace(LABEL, name="the label of a provider or model", refers_to="labels")
 TOKEN_METHOD = Scalar(
     name="a way to count tokens",
     words=("exact", "margin", "window"),

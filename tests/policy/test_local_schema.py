@@ -22,10 +22,15 @@ TEXT = """\
 version: 1
 settings: {default_policy: fast}
 providers:
-  openai: {budget: {per_month: $9}}
-  vllm.eu: {kind: hosted_vllm, base_url: "http://x", models: {llama: {context: 8k}}}
+  openai: {budget: {per_month: $9}, labels: [us]}
+  vllm.eu: {kind: hosted_vllm, base_url: "http://x", models: {llama: {context: 8k, labels: [eu]}}}
+budgets: {canary: {per_day: $5}}
 policies:
+  base: {abstract: true, retry: {attempts: 2}}
   fast:
+    extends: base
+    allow: [openai/*, vllm.eu/llama]
+    budget: {pool: canary, per_day: $1}
     targets: [openai/small, {model: openai/large, params: {n: 1}}, {policy: last-resort}]
     rules:
       - name: spent
@@ -33,7 +38,7 @@ policies:
         policy: last-resort
   last-resort: {targets: [vllm.eu/llama]}
 tenants:
-  acme: {policies: all}
+  acme: {policies: all, require: [eu]}
   acme/search: {policies: [fast]}
 """
 
@@ -55,9 +60,12 @@ def accepts(text: str, schema: dict[str, Any] | None = None) -> bool:
 def test_every_name_of_the_files_is_found() -> None:
     assert names_in([document(TEXT)]) == {
         "providers": ["openai", "vllm.eu"],
-        "policies": ["fast", "last-resort"],
+        "policies": ["base", "fast", "last-resort"],
         "tenants": ["acme", "acme/search"],
+        "budgets": ["canary"],
+        "labels": ["eu", "us"],
         "targets": ["openai/large", "openai/small", "vllm.eu/llama"],
+        "patterns": ["openai/*", "vllm.eu/*", "openai/large", "openai/small", "vllm.eu/llama"],
     }
 
 
@@ -86,6 +94,10 @@ def test_its_own_files_are_valid() -> None:
         ("openai/small", "opnai/small"),
         ("model: openai/large", "model: vllm-eu/large"),
         ("vllm.eu/llama", "vllmxeu/llama"),
+        ("extends: base", "extends: bas"),
+        ("pool: canary", "pool: canaries"),
+        ("require: [eu]", "require: [ue]"),
+        ("openai/*", "opnai/*"),
     ],
 )
 def test_a_misspelt_name_is_not_valid(right: str, wrong: str) -> None:
@@ -97,6 +109,8 @@ def test_a_misspelt_name_is_not_valid(right: str, wrong: str) -> None:
     ("right", "other"),
     [
         ("openai/small", "openai/of-the-price-file"),
+        ("openai/*", "openai/gpt-5/*"),
+        ("labels: [us]", "labels: [brand-new, us]"),
         ("tenant: [acme]", "tenant: [acme/child-in-no-file]"),
         ("  acme/search:", "  acme/new:"),
         ("  last-resort: {targets", "  brand-new: {targets"),
@@ -122,7 +136,7 @@ def test_examples_fit_and_are_the_names() -> None:
             assert Draft7Validator(node).is_valid(example), example
     target = schema_of(TEXT)["definitions"]["target"]
     assert target["examples"] == ["openai/large", "openai/small", "vllm.eu/llama", {"policy": "last-resort"}]
-    assert target["properties"]["policy"]["enum"] == ["fast", "last-resort"]
+    assert target["properties"]["policy"]["enum"] == ["base", "fast", "last-resort"]
 
 
 def test_no_pattern_is_refused_by_editors() -> None:
@@ -159,7 +173,10 @@ tenants: {sk-proj-aa0bb1cc2dd3ee4ff5gg6: {}}
         "providers": ["openai"],
         "policies": ["fast", "text"],
         "tenants": [],
+        "budgets": [],
+        "labels": [],
         "targets": ["openai/small"],
+        "patterns": ["openai/*", "openai/small"],
     }
 
 
@@ -176,7 +193,7 @@ def test_whatever_the_files_hold_it_is_a_schema(path: Path) -> None:
 
 def test_every_name_in_the_table_says_what_it_refers_to() -> None:
     """`refers_to` of a scalar: `words.POLICY`, not `words.NAME`, where a policy is meant."""
-    free = {("rule", "name")}
+    free = {("rule", "name"), ("provider", "labels"), ("model", "labels")}
     for block in blocks(ROOT):
         for name, key in block.keys.items():
             form = key.form.item if isinstance(key.form, ListOf) else key.form

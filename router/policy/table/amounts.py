@@ -57,7 +57,9 @@ BUDGET = Block(
     "sent.",
     keys={
         **_WINDOWS,
-        "pool": Key(form=words.NAME, description="A budget of `budgets:` that this one spends from as well."),
+        "pool": Key(
+            form=words.BUDGET, description="A budget of `budgets:` that this one spends from as well."
+        ),
     },
     at_least=1,
     later=_LATER,

@@ -41,7 +41,7 @@ DEMANDS = {
         description="The targets that may serve, `provider/*` for all of a provider's; `all` where absent.",
     ),
     "require": Key(
-        form=ListOf(name="a list of labels", item=words.LABEL, at_least=1, unique=True),
+        form=ListOf(name="a list of labels", item=words.CARRIED_LABEL, at_least=1, unique=True),
         description="Labels that a target must carry, every one of them.",
     ),
     "max_price": Key(form=MAX_PRICE, description="Dearer targets are passed over."),

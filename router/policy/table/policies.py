@@ -61,7 +61,7 @@ POLICY = Block(
     description="A name that callers use, and what happens when they do.",
     keys={
         "description": Key(form=words.TEXT, description="What it is for, in a sentence."),
-        "extends": Key(form=words.NAME, description="The policy that says whatever this one does not."),
+        "extends": Key(form=words.POLICY, description="The policy that says whatever this one does not."),
         "abstract": Key(
             form=words.FLAG,
             description="true: only there to be extended; nobody can call it (default false).",
