@@ -62,8 +62,6 @@ def next_step(
     left_s = _left_s(route, candidate, progress, now_s)
     if now_s >= progress.started_s + route.total_s:
         return Stop(why="deadline")
-    if _sends(progress) >= _attempts_ceiling(candidate):
-        return Stop(why="attempts")
     again = _again(candidate, progress, keys, left_s, draw)
     if again is not None:
         return again
@@ -79,7 +77,7 @@ def _again(
     last = progress.failures[-1]
     here = [failure for failure in progress.failures if failure.index == last.index and failure.sent]
     retry = candidate.lexical.retry
-    if not last.sent or len(here) >= retry.attempts or left_s <= 0:
+    if not last.sent or len(here) >= retry.attempts or left_s <= 0 or not _may_send(candidate, progress):
         return None
     timeout_s = _timeout_s(candidate, left_s)
     fresh = _fresh_key(candidate, here, keys)
@@ -99,11 +97,13 @@ def _enter(route: Route, index: int, progress: Progress, keys: Keys, now_s: floa
     """The first candidate from `index` on that there is still time for."""
     for position, candidate in enumerate(route.candidates[index:], start=index):
         left_s = _left_s(route, candidate, progress, now_s)
-        if left_s > 0 and _sends(progress) < _attempts_ceiling(candidate):
+        if left_s > 0 and _may_send(candidate, progress):
             usable = keys.get(candidate.target.provider, ())
             return Try(index=position, key=next(iter(usable), None), timeout_s=_timeout_s(candidate, left_s))
-    out_of_time = now_s >= progress.started_s + route.total_s
-    return Stop(why="deadline" if out_of_time else "exhausted")
+    if now_s >= progress.started_s + route.total_s:
+        return Stop(why="deadline")
+    refused = any(not _may_send(candidate, progress) for candidate in route.candidates[max(index - 1, 0) :])
+    return Stop(why="attempts" if refused else "exhausted")
 
 
 def _left_s(route: Route, candidate: Candidate, progress: Progress, now_s: float) -> float:
@@ -115,12 +115,10 @@ def _timeout_s(candidate: Candidate, left_s: float) -> float:
     return left_s if attempt_s is None else min(attempt_s, left_s)
 
 
-def _sends(progress: Progress) -> int:
-    return sum(failure.sent for failure in progress.failures)
-
-
-def _attempts_ceiling(candidate: Candidate) -> float:
-    return float("inf") if candidate.attempts_ceiling is None else candidate.attempts_ceiling
+def _may_send(candidate: Candidate, progress: Progress) -> bool:
+    """Whether the ceiling of this candidate's path leaves a send; another path may have a looser one."""
+    sends = sum(failure.sent for failure in progress.failures)
+    return candidate.attempts_ceiling is None or sends < candidate.attempts_ceiling
 
 
 def _fresh_key(candidate: Candidate, here: Sequence[Failure], keys: Keys) -> str | None:

@@ -77,6 +77,13 @@ def test_the_ceiling_on_attempts_counts_over_targets() -> None:
     assert next_step(one, progress, KEYS, now_s=0.1, draw=0.0) == Stop(why="attempts")
 
 
+def test_a_tight_ceiling_on_one_path_does_not_end_the_others() -> None:
+    one = route(candidate("openai/a", attempts_ceiling=1), candidate("groq/b", attempts_ceiling=2))
+    progress = Progress(started_s=0.0, failures=(Failure(index=0, key="k1", kind=Kind.OVERLOADED),))
+    step = next_step(one, progress, KEYS, now_s=0.1, draw=0.0)
+    assert step == Try(index=1, key="g1", timeout_s=5.0)
+
+
 def test_an_attempt_gets_no_more_than_the_time_left() -> None:
     assert after(Failure(index=0, key="k1", kind=Kind.NOT_FOUND), now_s=58.0) == Try(
         index=1, key="g1", timeout_s=2.0
