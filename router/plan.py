@@ -248,7 +248,7 @@ class BudgetUse:
     """`budget_used`: used share of a budget of `of` for `window`, in thousandths of a percent (80% is 80_000)."""
 
     of: Literal["tenant", "user", "policy", "provider"]
-    name: str | None  # the provider's name where of == "provider"
+    name: str | None  # of the provider, or of the policy whose rule asks
     window: Window
 
 

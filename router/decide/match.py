@@ -111,13 +111,13 @@ def conditions_within(plan: Plan, policy: Policy) -> tuple[Condition, ...]:
 
 def used_budget(use: BudgetUse, plan: Plan, policy: Policy, caller: Caller) -> Budget | None:
     """The budget that a `budget_used` speaks of, for this caller; None: it has none, and the condition is unknown."""
-    provider = plan.providers.get(use.name or "")
+    provider, owner = plan.providers.get(use.name or ""), plan.policies.get(use.name or "", policy)
     owned: Mapping[str, Sequence[Budget]] = {
         "tenant": [
             budget for tenant in reversed(caller.tenants) for budget in tenant.budgets
         ],  # the nearest first
-        "user": [budget for budget in caller.budgets if budget.owner.startswith("user:")],
-        "policy": policy.budgets,
+        "user": [budget for budget in reversed(caller.budgets) if budget.owner.startswith("user:")],
+        "policy": owner.budgets,
         "provider": provider.budgets if provider else (),
     }
     return next((each for each in owned[use.of] if each.window == use.window and each.unit == "nusd"), None)

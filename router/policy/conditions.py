@@ -11,23 +11,24 @@ from router.policy.windows import WINDOWS
 from router.policy.words import WEEKDAYS
 
 
-def conditions(spot: Spot | None) -> tuple[Condition, ...]:
-    """In the order of the table of keys, whatever the order written. What is wrong in form is left out."""
+def conditions(spot: Spot | None, policy: str) -> tuple[Condition, ...]:
+    """In the order of the table of keys, whatever the order written. What is wrong in form is left out. `policy` is the
+    one whose rules these are: `of: policy` speaks of its budget."""
     if spot is None:
         return ()
-    negated = (replace(condition, negated=True) for condition in _fields(spot.get("not")))
-    return (*_fields(spot), *negated)
+    negated = (replace(condition, negated=True) for condition in _fields(spot.get("not"), policy))
+    return (*_fields(spot, policy), *negated)
 
 
-def _fields(spot: Spot | None) -> Iterator[Condition]:
+def _fields(spot: Spot | None, policy: str) -> Iterator[Condition]:
     for key in NOT.keys:
         field = spot.get(key) if spot else None
-        condition = _condition(key, field) if field else None
+        condition = _condition(key, field, policy) if field else None
         if condition is not None:
             yield condition
 
 
-def _condition(key: str, field: Spot) -> Condition | None:
+def _condition(key: str, field: Spot, policy: str) -> Condition | None:
     match key:
         case "tenant" | "user" | "session" | "tag" | "needs":
             names = tuple(sorted(item.text for item in field.items() if item.text is not None))
@@ -40,7 +41,7 @@ def _condition(key: str, field: Spot) -> Condition | None:
             span = _span(field)
             return Condition(field=key, local_time=span) if span else None
         case "budget_used":
-            use = _use(field)
+            use = _use(field, policy)
             over, up_to = field.get("over"), field.get("up_to")
             return Condition(
                 field=key,
@@ -67,9 +68,9 @@ def _span(field: Spot) -> LocalTime | None:
     return LocalTime(from_min=from_min, to_min=to_min, days=chosen)
 
 
-def _use(field: Spot) -> BudgetUse | None:
+def _use(field: Spot, policy: str) -> BudgetUse | None:
     of, window, name = field.get("of"), field.get("window"), field.get("name")
     length = WINDOWS.get(text_of(window) or "")
     if of is None or length is None:
         return None
-    return BudgetUse(of=of.value, name=text_of(name), window=length)
+    return BudgetUse(of=of.value, name=policy if of.value == "policy" else text_of(name), window=length)

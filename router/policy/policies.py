@@ -50,7 +50,7 @@ def _policy(name: str, spot: Spot, draft: Draft) -> Policy:
         name=name,
         description=text_of(spot.get("description")) or "",
         entries=_entries(spot.get("targets")),
-        rules=tuple(_rule(rule) for rule in rules_of(spot)),
+        rules=tuple(_rule(rule, name) for rule in rules_of(spot)),
         lexical=_lexical(spot),
         total_s=_seconds(spot.at("timeout", "total")) or DEFAULT_TOTAL_S,
         ceiling=ceiling_of(spot),
@@ -107,14 +107,14 @@ def _cache(spot: Spot | None) -> CacheRule | None:
     )
 
 
-def _rule(spot: Spot) -> Rule:
+def _rule(spot: Spot, owner: str) -> Rule:
     name, policy = spot.get("name"), spot.get("policy")
     entries = _entries(spot.get("targets"))
     if policy is not None:
         entries = _nested(policy)
     return Rule(
         name=text_of(name) or "",
-        when=conditions(spot.get("when")),
+        when=conditions(spot.get("when"), owner),
         entries=entries,
         reject=text_of(spot.get("reject")),
         place=name.place if name else spot.place,

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.decide.conditions import Snapshot
-from router.decide.match import Matched, match
+from router.decide.match import Matched, match, used_budget
 from router.decide.needs import needs_of
 from router.decide.scopes import caller
 from router.errors import RequestError
-from router.plan import Candidate, Ceiling, Condition, Plan, Rule
+from router.plan import BudgetUse, Candidate, Ceiling, Condition, Plan, Rule
 from router.values import Request, SecretRef
 from tests.build import PLACE, budget, entry, lexical, plan, policy, target
 
@@ -185,3 +185,13 @@ def test_the_rule_of_a_nested_policy_is_not_the_routes() -> None:
     rule = Rule(name="long", when=(LONG,), entries=(entry("groq/big"),), place=PLACE)
     whole = plan(policy("main", "openai/a", "spare"), policy("spare", "openai/b", rules=(rule,)))
     assert matched(whole, tokens=2_000).route.rule is None
+
+
+def test_a_nested_policys_rule_asks_about_its_own_budget() -> None:
+    spare = policy("spare", "groq/b", budgets=(budget("policy:spare", 9),))
+    whole = plan(policy("main", "spare", budgets=(budget("policy:main", 5),)), spare)
+    use = BudgetUse(of="policy", name="spare", window="day")
+    found = used_budget(
+        use, whole, whole.policies["main"], caller(whole, Request(id="r", policy="main", messages=()))
+    )
+    assert found == budget("policy:spare", 9)

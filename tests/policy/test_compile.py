@@ -313,7 +313,7 @@ CONDITIONS = {
         field="local_time", local_time=LocalTime(from_min=1320, to_min=390, days=frozenset({0, 4}))
     ),
     "{budget_used: {of: policy, window: per_day, over: 80%}}": Condition(
-        field="budget_used", budget=BudgetUse(of="policy", name=None, window="day"), over=80_000
+        field="budget_used", budget=BudgetUse(of="policy", name="fast", window="day"), over=80_000
     ),
 }
 
