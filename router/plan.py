@@ -369,7 +369,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """The flat, finite, duplicate-free list for one request. `rule` names the rule that chose it, None: the targets."""
+    """The flat, finite list for one request. `rule` names the rule that chose it, None: the targets.
+
+    A target occurs twice only until its input is counted, and only where the second path lets more through.
+    """
 
     policy: str
     rule: str | None

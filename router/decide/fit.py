@@ -37,23 +37,38 @@ def worst_of(candidate: Candidate, bound: int, *, adds: bool = True) -> Worst:
     return Worst(input_tokens=tokens, output_tokens=output * choices, nusd=nusd)
 
 
+DUPLICATE = ("duplicate", "it occurs earlier in the list")
+
+
+def as_open(earlier: Candidate, later: Candidate) -> bool:
+    """Whether `earlier` fits every request that `later`, the same target on another path, fits: then only `earlier`
+    can be tried. Else that hangs on the request's input, and both are kept until it is counted."""
+    least, most = earlier.input_ceiling, later.input_ceiling
+    return (
+        (least is None or (most is not None and most <= least))
+        and bool(earlier.budgets or earlier.per_request) <= bool(later.budgets or later.per_request)
+        and (earlier.added_cost_nusd is not None) >= (later.added_cost_nusd is not None)
+    )
+
+
 def fit(
     candidates: Sequence[Candidate],
     estimates: Mapping[str, InputEstimate],
     budgets_of: Callable[[str], Sequence[Budget]],
 ) -> tuple[tuple[Candidate, ...], tuple[Dropped, ...]]:
-    """Split into what may be tried and what may not. `estimates` by target name; `budgets_of` gives the budgets of
-    the caller and of a provider."""
-    kept, dropped = [], []
+    """Split into what may be tried, each target once, and what may not. `estimates` by target name; `budgets_of` gives
+    the budgets of the caller and of a provider."""
+    kept: dict[str, Candidate] = {}
+    dropped: list[Dropped] = []
     for candidate in candidates:
-        estimate = estimates[candidate.target.name]
-        reason = _too_long(candidate, estimate) or _without_promise(candidate, estimate, budgets_of)
+        name, estimate = candidate.target.name, estimates[candidate.target.name]
+        reason = DUPLICATE if name in kept else _too_long(candidate, estimate)
+        reason = reason or _without_promise(candidate, estimate, budgets_of)
         if reason is None:
-            kept.append(candidate)
+            kept[name] = candidate
         else:
-            name, policy = candidate.target.name, candidate.policy
-            dropped.append(Dropped(target=name, policy=policy, reason=reason[0], detail=reason[1]))
-    return tuple(kept), tuple(dropped)
+            dropped.append(Dropped(target=name, policy=candidate.policy, reason=reason[0], detail=reason[1]))
+    return tuple(kept.values()), tuple(dropped)
 
 
 def _too_long(candidate: Candidate, estimate: InputEstimate) -> tuple[str, str] | None:

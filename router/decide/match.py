@@ -6,6 +6,7 @@ from typing import Any
 
 from router.decide.conditions import Snapshot, Verdict, first_match
 from router.decide.demands import Refusal, refusal
+from router.decide.fit import DUPLICATE, as_open
 from router.decide.params import output_request
 from router.decide.scopes import Caller, least, tighter
 from router.errors import Dropped, RequestError
@@ -181,7 +182,7 @@ def _preferred(plan: Plan, flat: list[_Flat], request: Request) -> list[_Flat]:
 def _filtered(
     plan: Plan, flat: list[_Flat], snapshot: Snapshot, missing_key: MissingKey
 ) -> tuple[tuple[Candidate, ...], tuple[Dropped, ...]]:
-    kept: dict[str, Candidate] = {}
+    kept: list[Candidate] = []
     dropped: list[Dropped] = []
     for entry, policy, path in flat:
         target = plan.targets[entry.target]
@@ -190,12 +191,12 @@ def _filtered(
         candidate = candidate_of(entry, policy, there, target, snapshot.request)
         reason = _why_not(candidate, path, kept, snapshot, missing_key)
         if reason is None:
-            kept[target.name] = candidate
+            kept.append(candidate)
         else:
             dropped.append(
                 Dropped(target=target.name, policy=policy.name, reason=reason[0], detail=reason[1])
             )
-    return tuple(kept.values()), tuple(dropped)
+    return tuple(kept), tuple(dropped)
 
 
 def candidate_of(
@@ -246,14 +247,14 @@ def _with_allowance(params: Mapping[str, Any], allowance: int | None) -> dict[st
 def _why_not(
     candidate: Candidate,
     path: PathTo,
-    kept: Mapping[str, Candidate],
+    kept: Sequence[Candidate],
     snapshot: Snapshot,
     missing_key: MissingKey,
 ) -> Refusal | None:
     """None: it may be tried; else why not."""
     target, only = candidate.target, snapshot.request.only
-    if target.name in kept:
-        return "duplicate", "it occurs earlier in the list"
+    if any(each.target.name == target.name and as_open(each, candidate) for each in kept):
+        return DUPLICATE
     refused = unfit(target, path)
     if refused is not None:
         return refused

@@ -182,3 +182,17 @@ def test_an_allowance_in_money_is_none_in_tokens() -> None:
     tokens = replace(budget("policy:main", 10**9), unit="tokens")
     with pytest.raises(NoRoute):
         World(plan(replace(main, budgets=(*main.budgets, tokens)))).call(params=searched)
+
+
+def test_a_target_that_a_tight_ceiling_keeps_out_on_one_path_is_reached_on_another() -> None:
+    tight = policy("tight", "openai/a", ceiling=Ceiling(input_tokens=10))
+    world = World(plan(policy("main", "tight", "openai/a"), tight), Says("x"))
+    world.call("x" * 100)
+    assert [(each.policy, each.reason) for each in world.facts(ev.CandidateDropped)] == [
+        ("tight", "input_ceiling")
+    ]
+    world.call("x")
+    assert [(each.policy, each.reason) for each in world.facts(ev.CandidateDropped)[1:]] == [
+        ("main", "duplicate")
+    ]
+    assert world.targets() == ["openai/a", "openai/a"]
