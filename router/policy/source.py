@@ -135,11 +135,11 @@ class _Reader:
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
-                self._directives(event)
-            elif isinstance(event, yaml.NodeEvent):
                 if documents > 1:
                     self._fault(event, Fault("second-document", "a second document", "one document a file"))
                     break
+                self._directives(event)
+            elif isinstance(event, yaml.NodeEvent):
                 value = self._value(events, event, ())
         if value is _ABSENT:
             self.values[()] = (1, 1)

@@ -1,0 +1,321 @@
+"""One call after another: route, admit, and the loop of attempts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.reference.interpreter.conditions import Snapshot
+from tests.reference.interpreter.policies import (
+    TOTAL_S,
+    Budget,
+    Caller,
+    Refused,
+    Retry,
+    Scope,
+    budgets_of,
+    caller_of,
+    written_out,
+)
+from tests.reference.interpreter.routing import Place, estimate, flatten, key_names, needs_of
+from tests.reference.interpreter.state import Counter, State
+from tests.reference.interpreter.units import seconds
+from tests.reference.interpreter.world import Call, Result, Step, World
+
+PER_KEY = {"rate_limited", "quota", "auth"}
+WORST_CASE = {"timeout", "connection"}
+REPORTED = {"server_error", "content_filter", "invalid_output", "truncated"}
+CUT = {"length": "truncated", "content_filter": "content_filter"}
+
+
+def run(world: World) -> list[Result]:
+    """Every call of a world, in order."""
+    zone = ZoneInfo((world.document.get("settings") or {}).get("time_zone", "UTC"))
+    state = State(zone)
+    for spent in world.spent:
+        budget = Budget(spent.owner, spent.unit, spent.window, 0)
+        state.charge(state.counter(budget, world.start_s), spent.amount)
+    policies = written_out(world.document)
+    now_s, results = world.start_s, []
+    for call in world.calls:
+        now_s += call.gap_s
+        one = Run(world, policies, state, call, began_s=now_s)
+        one.go()
+        results.append(one.result)
+        now_s += one.result.seconds
+    return results
+
+
+@dataclass
+class Run:
+    """One call under way."""
+
+    world: World
+    policies: Mapping[str, Any]
+    state: State
+    call: Call
+    began_s: float
+    result: Result = field(default_factory=Result)
+    spent_here: dict[str, int] = field(default_factory=dict)  # by owner, for `per_request`
+    bad_keys: set[tuple[str, str]] = field(default_factory=set)
+    cut: Place | None = None  # a cut answer, kept for when no other target answers
+    short: list[str] = field(default_factory=list)  # what did not fit: "budget" or "limit"
+
+    @property
+    def elapsed_s(self) -> float:
+        return self.result.seconds
+
+    @property
+    def total_s(self) -> float:
+        """Of the whole request: the called policy's, or the caller's where that is less."""
+        written = self.policies[self.call.policy].get("timeout", {}).get("total")
+        total_s = TOTAL_S if written is None else seconds(written)
+        return total_s if self.call.timeout_s is None else min(total_s, self.call.timeout_s)
+
+    @property
+    def now_s(self) -> float:
+        return self.began_s + self.result.seconds
+
+    def go(self) -> None:
+        try:
+            caller = caller_of(self.world.document, self.call)
+            listed = self.route(caller)
+            self.admit(caller)
+            self.attempt_all(listed)
+        except Refused as refused:
+            self.result.error = refused.error
+
+    def route(self, caller: Caller) -> list[Place]:
+        call, result = self.call, self.result
+        policy = self.policies.get(call.policy)
+        if policy is None or policy.get("abstract"):
+            raise Refused("RequestError")
+        if caller.policies is not None and call.policy not in caller.policies:
+            raise Refused("NoRoute")
+        seen = Snapshot(
+            call=call,
+            input_tokens=estimate(call),
+            output_tokens=call.params.get("max_tokens"),
+            needs=needs_of(call),
+            now_s=self.now_s,
+            zone=self.state.zone,
+            used=lambda written, policy: self.used(caller, written, policy),
+        )
+        flat = flatten(self.world, self.policies, caller, call, seen)
+        result.rule, result.dropped = flat.rule, flat.dropped
+        result.listed = [place.model.name for place in flat.listed]
+        if not flat.listed:
+            raise Refused("NoRoute")
+        return flat.listed
+
+    def used(self, caller: Caller, written: Mapping[str, Any], policy: str) -> Decimal | None:
+        """The used share of the nearest budget of that owner and window; None where there is none."""
+        window = written["window"].removeprefix("per_").removeprefix("in_")
+        scopes = {
+            "tenant": [scope for scope in caller.scopes if scope.owner.startswith(("tenant:", "child:"))],
+            "user": [scope for scope in caller.scopes if scope.owner.startswith("user:")],
+            "policy": [Scope(f"policy:{policy}", self.policies[policy])],
+            "provider": [self.provider(written["name"])] if "name" in written else [],
+        }[written["of"]]
+        budgets = [budget for scope in reversed(scopes) for budget in budgets_of(scope, self.world.document)]
+        shares = [
+            self.state.used(each, self.now_s)
+            for each in budgets
+            if each.window == window and each.unit == "nusd"
+        ]
+        return next(iter(shares), None)
+
+    def provider(self, name: str) -> Scope:
+        return Scope(f"provider:{name}", self.world.document["providers"][name] or {})
+
+    def admit(self, caller: Caller) -> None:
+        """Requests and concurrency: once a request, all or none."""
+        limits = [limit for scope in caller.scopes for limit in scope.limits() if "requests" in limit.unit]
+        if not all(self.state.has_room(limit, 1, self.now_s) for limit in limits):
+            raise Refused("LimitExceeded")
+        for limit in limits:
+            self.state.take(limit, 1, self.now_s)
+
+    def attempt_all(self, listed: list[Place]) -> None:
+        for place in listed:
+            ended = self.attempt_target(place)
+            if ended:
+                break
+        if self.result.served is None and self.cut is not None:
+            self.result.served = self.cut.model.name
+        if self.result.served is None:
+            self.result.error = self.failure()
+
+    def failure(self) -> str:
+        if self.elapsed_s >= self.total_s:
+            return "DeadlineExceeded"
+        if self.result.attempts:
+            return "TargetsExhausted"
+        return "BudgetExceeded" if "budget" in self.short else "LimitExceeded"
+
+    def attempt_target(self, place: Place) -> bool:
+        """All sends to one target. True: the request ends here."""
+        sends = 0
+        while self.may_send(place):
+            left_s = place.total_s - self.elapsed_s
+            if left_s <= 0:
+                return False
+            worst = self.reserve(place)
+            if worst is None:
+                return self.failed_reservation not in place.fall_back_on
+            step = self.send(place, worst, min(left_s, place.attempt_s or left_s))
+            sends += 1
+            kind = self.kind_of(place, step)
+            if kind is None:
+                self.result.served = place.model.name
+                return True
+            if not self.goes_on(place, step, kind, sends):
+                return kind not in place.fall_back_on
+        return False
+
+    def may_send(self, place: Place) -> bool:
+        return place.sends is None or len(self.result.attempts) < place.sends
+
+    @property
+    def failed_reservation(self) -> str:
+        return "over_budget" if self.short[-1] == "budget" else "over_limit"
+
+    # -- money and tokens
+
+    def budgets(self, place: Place) -> Iterator[Budget]:
+        for scope in (*place.scopes, self.provider(place.model.provider)):
+            yield from budgets_of(scope, self.world.document)
+
+    def reserve(self, place: Place) -> tuple[int, int] | None:
+        """The worst case of an attempt, in nano-USD and output tokens, which counts from here on; None: no room."""
+        output = place.choices * (place.output or 0)
+        price = place.model.price
+        worst = 0 if price is None else price.worst(place.input_bound, output)
+        needs = {"nusd": worst, "tokens": place.input_bound + output}
+        fits = all(self.fits(budget, needs[budget.unit]) for budget in self.budgets(place))
+        takes = {"tokens": needs["tokens"], "input_tokens": place.input_bound, "output_tokens": output}
+        limits = [limit for scope in place.scopes for limit in scope.limits() if limit.unit in takes]
+        room = all(self.state.has_room(limit, takes[limit.unit], self.now_s) for limit in limits)
+        if not fits or not room:
+            self.short.append("limit" if fits else "budget")
+            self.result.refused.append(place.model.name)
+            return None
+        self.result.reserved.append(worst)
+        self.held = {counter: needs[counter[1]] for counter in self.counters(place)}
+        self.entries = [
+            (limit.unit, self.state.take(limit, takes[limit.unit], self.now_s)) for limit in limits
+        ]
+        for counter, amount in self.held.items():
+            self.state.charge(counter, amount)
+        return worst, output
+
+    def fits(self, budget: Budget, amount: int) -> bool:
+        if budget.window == "request":
+            return (
+                self.spent_here.get(f"{budget.owner} {budget.unit}", 0) + amount <= budget.amount
+                or amount == 0
+            )
+        return self.state.fits(budget, amount, self.now_s)
+
+    def counters(self, place: Place) -> set[Counter]:
+        return {
+            self.state.counter(budget, self.now_s)
+            for budget in self.budgets(place)
+            if budget.window != "request"
+        }
+
+    def settle(self, place: Place, cost: int, input: int, output: int) -> None:
+        """What was really used takes the place of what was reserved, in the windows of its reservation."""
+        really = {"nusd": cost, "tokens": input + output, "input_tokens": input, "output_tokens": output}
+        for counter, amount in self.held.items():
+            self.state.charge(counter, really[counter[1]] - amount)
+        for unit, entry in self.entries:
+            entry[1] = really[unit]
+        for owner in {budget.owner for budget in self.budgets(place)}:
+            for unit in ("nusd", "tokens"):
+                key = f"{owner} {unit}"
+                self.spent_here[key] = self.spent_here.get(key, 0) + really[unit]
+        self.result.costs.append(cost)
+
+    # -- the wire
+
+    def send(self, place: Place, worst: tuple[int, int], timeout_s: float) -> Step:
+        """The step that this send met, with the time it took passed."""
+        name = place.model.name
+        steps = self.world.script[name]
+        at = self.state.asked.get(name, 0)
+        self.state.asked[name] = at + 1
+        step = steps[min(at, len(steps) - 1)]
+        if step.says == "never" or step.after_s > timeout_s:
+            step = Step(says="timeout", after_s=timeout_s, sent=step.sent)
+        self.result.seconds += step.after_s
+        self.pay(place, step, worst)
+        return step
+
+    def pay(self, place: Place, step: Step, worst: tuple[int, int]) -> None:
+        price, cost, output = place.model.price, worst[0], worst[1]
+        used = step.used
+        unread = step.says == "server_error" and (step.status or 200) < 300  # a success that can't be read
+        if used and step.sent and (step.says == "answer" or step.says in REPORTED | WORST_CASE):
+            self.settle(place, price.cost(used.input, used.output) if price else 0, used.input, used.output)
+        elif (unread or step.says in WORST_CASE) and step.sent:
+            self.settle(place, cost, place.input_bound, output)
+        else:
+            self.settle(place, 0, 0, 0)
+
+    def kind_of(self, place: Place, step: Step) -> str | None:
+        """None: this is the answer."""
+        kind = CUT.get(step.finish) if step.says == "answer" else step.says
+        if step.says == "answer" and kind is not None:
+            if kind not in place.fall_back_on:
+                kind = None
+            else:
+                self.cut = self.cut or place
+        self.result.attempts.append((place.model.name, "answered" if step.says == "answer" else step.says))
+        return kind
+
+    # -- what comes next
+
+    def goes_on(self, place: Place, step: Step, kind: str, sends: int) -> bool:
+        """Whether the same target is sent to once more; if so the wait is over when this returns."""
+        if sends >= place.retry.attempts or not self.may_send(place):
+            return False
+        if kind in PER_KEY and self.other_key(place):
+            return True
+        if kind not in place.retry.on:
+            return False
+        wait_s, left_s = self.wait(place.retry, step, sends), place.total_s - self.elapsed_s
+        if wait_s > min(place.retry.max_s, left_s) or (wait_s == left_s and step.retry_after_s is None):
+            return False
+        self.result.waits.append(wait_s)
+        self.result.seconds += wait_s
+        return True
+
+    def other_key(self, place: Place) -> bool:
+        """The key in use failed; whether there is one that has not."""
+        provider = place.model.provider
+        fresh = [key for key in key_names(self.world, provider) if (provider, key) not in self.bad_keys]
+        self.bad_keys.update((provider, key) for key in fresh[:1])
+        return len(fresh) > 1
+
+    def wait(self, retry: Retry, step: Step, sends: int) -> float:
+        if step.retry_after_s is not None:
+            return step.retry_after_s
+        growth = {
+            "constant": 1,
+            "linear": sends,
+            "exponential": 2 ** (sends - 1),
+            "fibonacci": fibonacci(sends),
+        }
+        draws = self.world.draws
+        fraction = draws[sum(self.state.asked.values()) % len(draws)]
+        return (0.5 + fraction / 2) * min(retry.max_s, retry.base_s * growth[retry.backoff])
+
+
+def fibonacci(n: int) -> int:
+    """1, 1, 2, 3, 5, ..."""
+    before, at = 0, 1
+    for _ in range(n - 1):
+        before, at = at, before + at
+    return at

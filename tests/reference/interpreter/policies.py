@@ -1,0 +1,195 @@
+"""The policies of a document: parents merged in, settings filled in, tenants with all that holds for them."""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.reference.interpreter.units import amount, count, nusd, seconds
+
+TRANSIENT = frozenset({"rate_limited", "overloaded", "server_error", "timeout", "connection"})
+FALL_BACK = TRANSIENT | {
+    "auth",
+    "quota",
+    "not_found",
+    "context_window",
+    "invalid_output",
+    "over_budget",
+    "over_limit",
+}
+TOTAL_S = 60.0
+NOT_INHERITED = ("extends", "abstract", "description")
+WINDOWS = {
+    "per_request": "request",
+    "per_hour": "hour",
+    "per_day": "day",
+    "per_week": "week",
+    "per_month": "month",
+    "in_total": "total",
+}
+RATES = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
+
+
+def written_out(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every policy with its parents merged in."""
+    policies = document.get("policies") or {}
+
+    def whole(name: str) -> dict[str, Any]:
+        own = long_form(policies[name])
+        if "extends" not in own:
+            return own
+        parent = {key: value for key, value in whole(own["extends"]).items() if key not in NOT_INHERITED}
+        return merged(parent, own)
+
+    return {name: whole(name) for name in policies}
+
+
+def long_form(policy: Mapping[str, Any]) -> dict[str, Any]:
+    own = deepcopy(dict(policy))
+    if isinstance(own.get("budget"), dict):
+        enforce = own["budget"].pop("enforce", None)
+        for key, value in own["budget"].items():
+            if key != "pool":
+                window = dict(value) if isinstance(value, dict) else {"at_most": value}
+                own["budget"][key] = {"enforce": enforce, **window} if enforce else window
+    return own
+
+
+def merged(parent: Any, child: Any) -> Any:
+    """Maps merge key by key; everything else is replaced."""
+    if isinstance(parent, dict) and isinstance(child, dict):
+        both = {key: merged(parent[key], value) if key in parent else value for key, value in child.items()}
+        return {**parent, **both}
+    return child
+
+
+def kinds(words: list[str]) -> frozenset[str]:
+    return frozenset(kind for word in words for kind in (TRANSIENT if word == "transient" else {word}))
+
+
+@dataclass(frozen=True)
+class Retry:
+    attempts: int = 2
+    backoff: str = "exponential"
+    base_s: float = 0.2
+    max_s: float = 2.0
+    on: frozenset[str] = TRANSIENT
+
+
+def retry_of(policy: Mapping[str, Any]) -> Retry:
+    block = policy.get("retry", {})
+    if block == "off":
+        return Retry(attempts=1)
+    return Retry(
+        attempts=block.get("attempts", 2),
+        backoff=block.get("backoff", "exponential"),
+        base_s=seconds(block.get("base", "200ms")),
+        max_s=seconds(block.get("max", "2s")),
+        on=kinds(block.get("on", ["transient"])),
+    )
+
+
+def fall_back_of(policy: Mapping[str, Any]) -> frozenset[str]:
+    return kinds(policy["fall_back_on"]) if "fall_back_on" in policy else FALL_BACK
+
+
+@dataclass(frozen=True)
+class Budget:
+    owner: str
+    unit: str
+    window: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Limit:
+    owner: str
+    unit: str
+    window_s: float
+    at_most: int
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One that a request passes through on its way, with what it holds the request to."""
+
+    owner: str
+    block: Mapping[str, Any]
+
+    @property
+    def ceiling(self) -> Mapping[str, Any]:
+        return self.block.get("ceiling", {})
+
+    def limits(self) -> Iterator[Limit]:
+        for key, written in self.block.get("limits", {}).items():
+            if key == "concurrent_requests":
+                yield Limit(self.owner, key, 0.0, count(amount(written)))
+            elif key != "enforce":
+                unit, _, window = key.partition("_per_")
+                yield Limit(self.owner, unit, RATES[window], count(amount(written)))
+
+
+def budgets_of(scope: Scope, document: Mapping[str, Any]) -> Iterator[Budget]:
+    block = scope.block.get("budget", {})
+    yield from _windows(scope.owner, block)
+    if "pool" in block:
+        yield from _windows(f"pool:{block['pool']}", document["budgets"][block["pool"]])
+
+
+def _windows(owner: str, block: Mapping[str, Any]) -> Iterator[Budget]:
+    for key, written in block.items():
+        if key in WINDOWS:
+            yield Budget(owner, "nusd", WINDOWS[key], nusd(amount(written)))
+        elif key.startswith("tokens_"):
+            yield Budget(owner, "tokens", WINDOWS[key.removeprefix("tokens_")], count(amount(written)))
+
+
+class Refused(Exception):
+    """A request that goes no further: `error` is the class of the error that the caller gets."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass
+class Caller:
+    """Who asks: the scopes of its tenant and all above it, of its user and session; what it may call (None: all)."""
+
+    scopes: list[Scope] = field(default_factory=list)
+    policies: frozenset[str] | None = None
+
+
+def caller_of(document: Mapping[str, Any], call: Any) -> Caller:
+    """Raises Refused for a tenant that is not known, or a value that a bucket needs and the call lacks."""
+    tenants = document.get("tenants") or {}
+    caller = Caller()
+    if not tenants:
+        return caller
+    if call.tenant is None:
+        raise Refused("NoRoute")
+    parts = call.tenant.split("/")
+    paths = ["/".join(parts[: n + 1]) for n in range(len(parts))]
+    for path, below in zip(paths, [*parts[1:], None], strict=True):
+        if path not in tenants:
+            parent = tenants.get(path.rpartition("/")[0], {})
+            if path != call.tenant or "child" not in parent.get("each", {}):
+                raise Refused("NoRoute")
+            continue
+        _enter(
+            caller, path, tenants[path] or {}, {"user": call.user, "session": call.session, "child": below}
+        )
+    return caller
+
+
+def _enter(caller: Caller, path: str, block: Mapping[str, Any], values: Mapping[str, str | None]) -> None:
+    caller.scopes.append(Scope(f"tenant:{path}", block))
+    own = block.get("policies", "all")
+    if own != "all":
+        caller.policies = frozenset(own) if caller.policies is None else caller.policies & frozenset(own)
+    for of, each in block.get("each", {}).items():
+        value = values[of]
+        if value is not None:
+            caller.scopes.append(Scope(f"{of}:{path}:{value}", each or {}))
+        elif of != "child":  # a tenant that calls for itself is nobody's child
+            raise Refused("NoRoute")

@@ -1,0 +1,200 @@
+"""From a call to its flat list: the rules read once, nested policies spliced in, what may not serve dropped."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.reference.interpreter.conditions import Snapshot, first_rule
+from tests.reference.interpreter.models import Model, model_of
+from tests.reference.interpreter.policies import (
+    TOTAL_S,
+    Caller,
+    Refused,
+    Retry,
+    Scope,
+    fall_back_of,
+    retry_of,
+)
+from tests.reference.interpreter.units import count, dollars, seconds
+from tests.reference.interpreter.world import Call, World
+
+
+@dataclass(frozen=True)
+class Place:
+    """A target as it stands in the list: with the settings of its policy and every scope on its path."""
+
+    model: Model
+    policy: str  # the one it is written in
+    scopes: tuple[Scope, ...]
+    retry: Retry
+    attempt_s: float | None
+    fall_back_on: frozenset[str]
+    total_s: float
+    output: int | None  # tokens of one choice
+    choices: int
+    input_bound: int
+    sends: int | None  # ceiling.attempts
+
+
+@dataclass(frozen=True)
+class Flat:
+    rule: str | None
+    listed: list[Place]
+    dropped: list[tuple[str, str, frozenset[str]]]
+
+
+def needs_of(call: Call) -> frozenset[str]:
+    tools = {"tools"} if call.params.get("tools") else set()
+    form = call.params.get("response_format")
+    return frozenset(tools | ({"json"} if form and form["type"] != "text" else set()))
+
+
+def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Call, seen: Snapshot) -> Flat:
+    """Raises Refused where the call asks for more choices than a policy that it meets allows."""
+    listed: list[Place] = []
+    dropped: list[tuple[str, str, frozenset[str]]] = []
+    rule = first_rule(policies[call.policy].get("rules", []), call.policy, seen)
+    if rule is not None and "reject" in rule:
+        return Flat(rule["name"], [], [])
+    for entry, policy, scopes in _entries(policies, call.policy, caller.scopes, seen):
+        if call.params.get("n", 1) > {**policies[policy].get("params", {}), **entry.get("params", {})}.get(
+            "n", 1
+        ):
+            raise Refused("RequestError")
+        model = model_of(world.document, world.book, entry["model"])
+        place = _place(model, entry, policy, policies[policy], scopes, call, seen)
+        reasons = _reasons(place, world, call, {each.model.name for each in listed})
+        if reasons:
+            again = any(model.name == name for name, _, _ in dropped)
+            reasons |= (
+                {"duplicate"} if again else set()
+            )  # as true a reason; what counts is whether it is listed
+            dropped.append((model.name, policy, reasons))
+        else:
+            listed.append(place)
+    order = {name: at for at, name in enumerate(call.prefer)}
+    listed.sort(key=lambda each: order.get(each.model.name, len(order)))
+    return Flat(rule["name"] if rule else None, listed, dropped)
+
+
+def _entries(
+    policies: Mapping[str, Any], name: str, above: list[Scope], seen: Snapshot
+) -> Iterator[tuple[Mapping[str, Any], str, list[Scope]]]:
+    """Every target of a policy, with the policy that it is written in and the scopes on its path."""
+    policy = policies[name]
+    scopes = [*above, Scope(f"policy:{name}", policy)]
+    rule = first_rule(policy.get("rules", []), name, seen)
+    if rule is not None and "reject" in rule:
+        return  # a nested policy that rejects has nothing to give
+    for entry in _outcome(rule) if rule else policy["targets"]:
+        if isinstance(entry, str):
+            yield {"model": entry}, name, scopes
+        elif "policy" in entry:
+            yield from _entries(policies, entry["policy"], scopes, seen)
+        else:
+            yield entry, name, scopes
+
+
+def _outcome(rule: Mapping[str, Any]) -> list[Any]:
+    return [{"policy": rule["policy"]}] if "policy" in rule else rule["targets"]
+
+
+def _place(
+    model: Model,
+    entry: Mapping[str, Any],
+    name: str,
+    policy: Mapping[str, Any],
+    scopes: list[Scope],
+    call: Call,
+    seen: Snapshot,
+) -> Place:
+    params = {**policy.get("params", {}), **entry.get("params", {}), **call.params}
+    attempt = entry.get("timeout", {}).get("attempt", policy.get("timeout", {}).get("attempt"))
+    outputs = [_tightest(scopes, "output_tokens"), model.max_output, params.get("max_tokens")]
+    totals = [seconds(scope.block["timeout"]["total"]) for scope in scopes if "total" in _timeout(scope)]
+    return Place(
+        model=model,
+        policy=name,
+        scopes=tuple(scopes),
+        retry=retry_of(policy),
+        attempt_s=None if attempt is None else seconds(attempt),
+        fall_back_on=fall_back_of(policy),
+        total_s=min([*(totals or [TOTAL_S]), *([call.timeout_s] if call.timeout_s else [])]),
+        output=min((each for each in outputs if each is not None), default=None),
+        choices=params.get("n", 1),
+        input_bound=model.bound(seen.input_tokens),
+        sends=_tightest(scopes, "attempts"),
+    )
+
+
+def _timeout(scope: Scope) -> Mapping[str, Any]:
+    return scope.block.get("timeout", {})
+
+
+def _tightest(scopes: list[Scope] | tuple[Scope, ...], key: str) -> int | None:
+    written = [count(scope.ceiling[key]) for scope in scopes if key in scope.ceiling]
+    return min(written, default=None)
+
+
+def _reasons(place: Place, world: World, call: Call, listed: set[str]) -> frozenset[str]:
+    """Every reason for which this target may not serve this call; which one is told first is not for the language."""
+    model = place.model
+    tokens = estimate(call)
+    ceiling = _tightest(place.scopes, "input_tokens")
+    found = {
+        "duplicate": model.name in listed,
+        "not_in_only": bool(call.only) and model.name not in call.only,
+        "disabled": not model.enabled,
+        "missing_key": world.env is not None and not key_names(world, model.provider),
+        "capability": model.supports is not None and not _needed(place, call) <= model.supports,
+        "not_allowed": not all(_allows(scope, model.name) for scope in place.scopes),
+        "label": not all(set(scope.block.get("require", ())) <= model.labels for scope in place.scopes),
+        "max_price": any(_too_dear(scope, place) for scope in place.scopes),
+        "context": model.context is not None and tokens > model.context,
+        "input_ceiling": ceiling is not None and place.input_bound > ceiling,
+    }
+    return frozenset(reason for reason, holds in found.items() if holds)
+
+
+def estimate(call: Call) -> int:
+    """Four bytes a token."""
+    return call.size // 4 + 1
+
+
+def key_names(world: World, provider: str) -> list[str]:
+    """The keys of a provider that this machine has, in order. Where no key is needed all of them count."""
+    block = world.document["providers"][provider] or {}
+    kind = block.get("kind", provider)
+    keys = block.get("keys", [{"env": f"{kind.upper()}_API_KEY"}])
+    names = [key["env"] for key in keys if key.get("enabled", True)]
+    return [name for name in names if world.env is None or name in world.env]
+
+
+def _needed(place: Place, call: Call) -> frozenset[str]:
+    demanded = {need for scope in place.scopes for need in scope.block.get("needs", ())}
+    return needs_of(call) | demanded
+
+
+def _allows(scope: Scope, name: str) -> bool:
+    allowed = scope.block.get("allow", "all")
+    return allowed == "all" or any(
+        name.startswith(pattern[:-1]) if pattern.endswith("/*") else name == pattern for pattern in allowed
+    )
+
+
+def _too_dear(scope: Scope, place: Place) -> bool:
+    wanted = scope.block.get("max_price")
+    if not wanted:
+        return False
+    price = place.model.price
+    if price is None:
+        return True
+    reach = min(
+        each for each in (_tightest(place.scopes, "input_tokens"), place.model.context, 10**15) if each
+    )
+    tiers = [tier for tier in price.tiers if tier.above < reach]
+    most = {
+        "input_per_million": max(t.dearest_input for t in tiers),
+        "output_per_million": max(t.output for t in tiers),
+    }
+    return any(most[key] > dollars(limit) for key, limit in wanted.items())

@@ -1,0 +1,60 @@
+"""What outlives a call: counters of budgets by calendar window, and what is in the sliding windows of limits."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from tests.reference.interpreter.policies import Budget, Limit
+
+Counter = tuple[str, str, str, str]  # owner, unit, window, the start of the window
+
+
+def starts(window: str, now_s: float, zone: ZoneInfo) -> str:
+    """The start of the calendar window that `now_s` is in, as a text of the local date."""
+    local = datetime.fromtimestamp(now_s, UTC).astimezone(zone)
+    year, week, _ = local.isocalendar()
+    return {
+        "hour": f"{local:%Y-%m-%dT%H}",
+        "day": f"{local:%Y-%m-%d}",
+        "week": f"{year}-W{week:02}",
+        "month": f"{local:%Y-%m}",
+        "total": "",
+    }[window]
+
+
+@dataclass
+class State:
+    zone: ZoneInfo
+    spent: dict[Counter, int] = field(default_factory=dict)
+    taken: dict[tuple[str, str, float], list[list[float]]] = field(
+        default_factory=dict
+    )  # [time, amount] by limit
+    asked: dict[str, int] = field(default_factory=dict)  # sends so far by target
+
+    def counter(self, budget: Budget, now_s: float) -> Counter:
+        return budget.owner, budget.unit, budget.window, starts(budget.window, now_s, self.zone)
+
+    def used(self, budget: Budget, now_s: float) -> Decimal:
+        """The used share of a budget."""
+        return Decimal(self.spent.get(self.counter(budget, now_s), 0)) / budget.amount
+
+    def fits(self, budget: Budget, amount: int, now_s: float) -> bool:
+        return amount == 0 or self.spent.get(self.counter(budget, now_s), 0) + amount <= budget.amount
+
+    def charge(self, counter: Counter, amount: int) -> None:
+        self.spent[counter] = self.spent.get(counter, 0) + amount
+
+    def has_room(self, limit: Limit, amount: int, now_s: float) -> bool:
+        """One call at a time: of concurrent requests there is only the one that asks."""
+        if limit.unit == "concurrent_requests":
+            return limit.at_most >= 1
+        log = self.taken.get((limit.owner, limit.unit, limit.window_s), [])
+        held = sum(taken for at_s, taken in log if at_s > now_s - limit.window_s)
+        return amount == 0 or held + amount <= limit.at_most
+
+    def take(self, limit: Limit, amount: int, now_s: float) -> list[float]:
+        """The entry of the log, which may be corrected."""
+        entry = [now_s, amount]
+        self.taken.setdefault((limit.owner, limit.unit, limit.window_s), []).append(entry)
+        return entry
