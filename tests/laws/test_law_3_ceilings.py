@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from router.adapters.scripted_transport import Fails, Says, ScriptedTransport
 from router.errors import NoRoute, RequestError, RouterError
-from router.plan import CacheRule, Ceiling, Plan
+from router.plan import CacheRule, Ceiling, Demand, Each, MaxPrice, Plan
 from router.values import Kind
-from tests.build import budget, lexical, plan, policy, tenant
+from tests.build import PLACE, budget, lexical, plan, policy, price, target, tenant
 from tests.world import World
 
 ACME = tenant("acme", "main", budgets=(budget("tenant:acme", 10**12),))
@@ -126,3 +126,80 @@ def test_a_made_up_answer_is_never_served_as_a_real_one() -> None:
     world.ports = replace(world.ports, transport=Live(Says("real"), clock=world.clock))
     assert world.call("same").text == "real"
     assert world.call("same").cached
+
+
+def demanding(owner: str, allow: list[str] | None, require: list[str], most: int | None) -> Demand:
+    return Demand(
+        owner=owner,
+        allow=None if allow is None else frozenset(allow),
+        require=frozenset(require),
+        max_price=None if most is None else MaxPrice(output_ausd=most),
+        place=PLACE,
+    )
+
+
+LABELS = ("eu", "gpu")
+DEMANDS = st.tuples(
+    st.none() | st.lists(st.sampled_from(NAMES), max_size=4),
+    st.lists(st.sampled_from(LABELS), max_size=1),
+    st.none() | st.integers(1, 4),
+)
+
+
+@given(
+    demands=st.tuples(DEMANDS, DEMANDS, DEMANDS, DEMANDS),
+    labels=st.lists(st.sampled_from([(), *((label,) for label in LABELS), LABELS]), min_size=4, max_size=4),
+    rates=st.lists(st.integers(1, 4), min_size=4, max_size=4),
+    off=st.sets(st.sampled_from(NAMES), max_size=1),
+)
+def test_every_target_that_is_called_meets_every_demand_on_its_path(
+    demands: Any, labels: list[tuple[str, ...]], rates: list[int], off: set[str]
+) -> None:
+    """Of the tenant, its user, the called policy and the nested one; whatever fails before."""
+    above, of_user, outer, inner = (
+        demanding(owner, *written)
+        for owner, written in zip(
+            ("tenant:acme", "user:acme:*", "policy:main", "policy:nested"), demands, strict=True
+        )
+    )
+    targets = tuple(
+        target(
+            name,
+            labels=frozenset(carried),
+            prices=price(1, rate),
+            disabled_at=PLACE if name in off else None,
+        )
+        for name, carried, rate in zip(NAMES, labels, rates, strict=True)
+    )
+    each = Each(of="user", demand=of_user, budgets=(), limits=(), place=PLACE)
+    once = lexical(retry=replace(lexical().retry, attempts=1))
+    whole = plan(
+        policy("main", "nested", demand=outer, lexical=once),
+        policy("nested", *NAMES, demand=inner, lexical=once),
+        tenants=(tenant("acme", demand=above, each=(each,)),),
+        targets=targets,
+    )
+    world = World(whole, Fails(Kind.SERVER_ERROR, status=500))
+    with suppress(RouterError):
+        world.call(tenant="acme", user="ann")
+    expected = [
+        one.name
+        for one, rate in zip(targets, rates, strict=True)
+        if one.name not in off
+        and all(
+            (each.allow is None or one.name in each.allow)
+            and each.require <= one.labels
+            and (each.max_price is None or rate <= (each.max_price.output_ausd or 0))
+            for each in (above, of_user, outer, inner)
+        )
+    ]
+    assert world.targets() == expected
+
+
+def test_content_that_may_not_be_kept_is_not_served_to_anybody() -> None:
+    world = World(cached("shared"), [Says("secret"), Says("other")])
+    quiet = tenant("acme", never=frozenset({"cache"}))
+    world.plan = replace(world.plan, tenants={"acme": quiet, "beta": tenant("beta")})
+    world.call("same", tenant="acme")
+    assert world.call("same", tenant="beta").text == "other"
+    assert world.call("same", tenant="acme").text != "secret" or not world.call("same", tenant="acme").cached

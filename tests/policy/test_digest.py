@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from router.plan import Plan
 from router.policy.load import load, load_text
 from tests.policy.books import Book
-from tests.policy.test_unsupported import everything
+from tests.policy.everything import everything
 
 NAMES = ["fast", "slow", "last-resort"]
 AMOUNTS = st.sampled_from(["$1", "$2.50", "$30"])

@@ -1,0 +1,154 @@
+"""A document that says something about every key of the language, and ways through documents."""
+
+from copy import deepcopy
+from typing import Any
+
+
+def everything() -> dict[str, Any]:
+    """A document that says something, other than the default, about every key."""
+    price = {
+        "input_per_million": "$3",
+        "output_per_million": "$4",
+        "cached_per_million": "$1",
+        "cache_write_per_million": "$5",
+        "per_request": "$0.01",
+    }
+    model = {
+        "as": "eu/large",
+        "deployment": "d",
+        "price": price,
+        "context": "9k",
+        "max_output": "2k",
+        "supports": ["tools"],
+        "labels": ["gpu"],
+        "tokens": "exact",
+    }
+    windows = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
+    budget: dict[str, Any] = {window: f"${number}" for number, window in enumerate(windows, start=50)}
+    budget |= {f"tokens_{window}": f"{number}M" for number, window in enumerate(windows, start=50)}
+    demands = {
+        "ceiling": {"input_tokens": "1k", "output_tokens": 300, "attempts": 7, "added_cost": "$0.05"},
+        "allow": ["weu/*", "openai/small"],
+        "require": ["eu"],
+        "max_price": {"input_per_million": "$20", "output_per_million": "$40"},
+    }
+    rates = [
+        f"{unit}_{window}"
+        for unit in ("requests", "tokens", "input_tokens", "output_tokens")
+        for window in ("per_second", "per_minute", "per_hour")
+    ]
+    limits = {rate: f"{number}k" for number, rate in enumerate([*rates, "concurrent_requests"], start=20)}
+    when = {
+        "tenant": ["acme"],
+        "user": ["u"],
+        "session": ["s"],
+        "tag": ["t"],
+        "input_tokens": {"over": 5, "up_to": "1k"},
+        "output_tokens": {"over": 5, "up_to": "1k"},
+        "needs": ["tools"],
+        "stream": True,
+        "local_time": {"from": "08:00", "to": "09:00", "days": ["mon"]},
+        "budget_used": {"of": "provider", "name": "weu", "window": "per_day", "over": "1%", "up_to": "80%"},
+    }
+    unlike = {
+        **{name: ["z"] for name in ("user", "session", "tag")},
+        "tenant": ["acme/z"],
+        "needs": ["json"],
+        "stream": False,
+        "input_tokens": {"over": 500},
+        "output_tokens": {"up_to": 50},
+        "local_time": {"from": "08:30", "to": "08:40"},
+        "budget_used": {"of": "tenant", "window": "per_day", "over": "90%"},
+    }
+    return {
+        "version": 1,
+        "settings": {
+            "time_zone": "Europe/Berlin",
+            "state": "memory",
+            "cache": "cache",
+            "default_policy": "fast",
+        },
+        "providers": {
+            "weu": {
+                "kind": "azure",
+                "keys": [{"env": "A"}, {"file": "b"}],
+                "base_url": {"env": "URL"},
+                "api_version": "1",
+                "price": price,
+                "labels": ["eu"],
+                "context": "8k",
+                "max_output": "1k",
+                "supports": ["json"],
+                "tokens": "window",
+                "models": {"small": model, "gone": {"enabled": False}},
+                "budget": {**budget, "pool": "invoice"},
+            },
+            "anthropic": {"enabled": False, "keys": [{"env": "C"}, {"env": "D", "enabled": False}]},
+            "vertex_ai": {"project": "p", "region": "r", "models": {"m": {"price": "free"}}},
+            "openai": {"labels": ["eu"], "base_url": {"file": "/run/url"}},
+        },
+        "budgets": {"invoice": budget},
+        "policies": {
+            "base": {"abstract": True, "needs": ["tools"], "cache": {"ttl": "9m"}},
+            "fast": {
+                "description": "d",
+                "extends": "base",
+                "targets": [
+                    {"model": "weu/small", "params": {"n": 2}, "timeout": {"attempt": "3s"}},
+                    {"policy": "slow"},
+                ],
+                "rules": [
+                    {"name": "a", "when": {**when, "not": unlike}, "targets": ["openai/large"]},
+                    {"name": "b", "when": {"stream": True}, "policy": "slow"},
+                    {"name": "c", "when": {"tag": ["x"]}, "reject": "why"},
+                ],
+                "fall_back_on": ["timeout"],
+                "retry": {"attempts": 3, "backoff": "linear", "base": "1s", "max": "4s", "on": ["timeout"]},
+                "timeout": {"total": "20s", "attempt": "4s"},
+                **demands,
+                "cache": {"ttl": "5m", "scope": "user", "sampled": True},
+                "budget": budget,
+                "params": {"temperature": 0.5},
+            },
+            "slow": {"targets": ["openai/small"], "ceiling": {"output_tokens": "1k"}},
+        },
+        "tenants": {
+            "acme": {
+                "policies": ["fast", "slow"],
+                "budget": budget,
+                "limits": limits,
+                "content": {"cache": "never", "log": "never"},
+                **demands,
+                "each": {
+                    of: {"budget": {**budget, "pool": "invoice"}, "limits": limits, **demands}
+                    for of in ("user", "session", "child")
+                },
+            }
+        },
+    }
+
+
+def paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    steps = (
+        list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    )
+    return [
+        *([path] if path else []),
+        *(each for step in steps for each in paths(value[step], (*path, step))),
+    ]
+
+
+def without(value: Any, path: tuple[str | int, ...]) -> Any:
+    """The value with what is at `path` taken out."""
+    copy = deepcopy(value)
+    inner = copy
+    for step in path[:-1]:
+        inner = inner[step]
+    del inner[path[-1]]
+    return copy
+
+
+def at(value: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        value = value[step]
+    return value
