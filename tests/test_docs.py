@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -43,6 +44,33 @@ def test_every_policy_shown_passes_a_strict_check(block: str, tmp_path: Path) ->
     (tmp_path / "shown.yaml").write_text(block)
     loaded = load(tmp_path, PriceFile.load())
     assert loaded.problems == ()
+
+
+POLICIES = """
+version: 1
+providers: {openai: {}, anthropic: {}, gemini: {}, groq: {}}
+policies:
+"""
+TENANTS = """
+version: 1
+providers: {openai: {}, anthropic: {}}
+policies:
+  cheap-fast:
+    targets: [openai/gpt-5-nano, anthropic/claude-haiku-4-5]
+    ceiling: {input_tokens: 100k, output_tokens: 400}
+tenants:
+"""
+BEFORE = {"yaml policies": POLICIES, "yaml tenants": TENANTS}
+"""What stands before a fragment, by the words of its fence: the rest of a file, up to the block it is a part of."""
+
+
+@pytest.mark.parametrize(
+    ("language", "block"),
+    [pytest.param(kind, *each.values, id=str(each.id)) for kind in BEFORE for each in numbered(kind)],
+)
+def test_every_fragment_of_a_policy_file_passes_one_too(language: str, block: str, tmp_path: Path) -> None:
+    (tmp_path / "shown.yaml").write_text(f"{BEFORE[language]}{indent(block, '  ')}")
+    assert load(tmp_path, PriceFile.load()).problems == ()
 
 
 @pytest.mark.parametrize("block", numbered("python"))

@@ -1,0 +1,111 @@
+"""docs/language.md says of every key where it may stand, and of every word of later that it is refused there."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from router.policy.forms import Block, blocks
+from router.policy.table.root import ROOT
+
+PAGE = (Path(__file__).parent.parent / "docs" / "language.md").read_text(encoding="utf-8")
+BLOCKS: Mapping[str, Block] = {block.ref: block for block in blocks(ROOT)}
+
+PLACES = {"key": "apiKey", "each": "eachScope"}
+"""Columns of the table of places whose block has another name."""
+
+INSIDES: Mapping[str, Sequence[str]] = {
+    "a file": ["document"],
+    "`price` of a model or provider": ["price"],
+    "`max_price`": ["maxPrice"],
+    "`retry`": ["retry"],
+    "`timeout` of a policy": ["timeout"],
+    "`timeout` of a target": ["targetTimeout"],
+    "`ceiling`": ["ceiling"],
+    "`cache` of a policy": ["cache"],
+    "an item of `rules`": ["rule"],
+    "`when`": ["when"],
+    "`not`": ["not"],
+    "`input_tokens`, `output_tokens` in `when`": ["between"],
+    "`local_time`": ["localTime"],
+    "`budget_used`": ["budgetUsed"],
+    "`each` of a tenant": ["each"],
+    "`content`": ["content"],
+    "`limits`": ["limits"],
+    "a window's long form": ["moneyWindow", "countWindow"],
+}
+"""Blocks by what the page calls them."""
+
+LATER: Mapping[str, Sequence[str]] = {
+    "policy": ["policy"],
+    "target": ["target"],
+    "`timeout`": ["timeout", "targetTimeout"],
+    "`when`": ["when", "not"],
+    "provider": ["provider"],
+    "model": ["model"],
+    "key": ["apiKey"],
+    "tenant": ["tenant"],
+    "budget, pool": ["budget", "pool"],
+    "`limits`, windows": ["limits", "moneyWindow", "countWindow"],
+    "settings": ["settings"],
+}
+
+
+def rows(mark: str) -> list[list[str]]:
+    """The cells of the table below a mark, its heading first."""
+    found = re.search(rf"^<!-- {mark}: .*? -->\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    assert found is not None, f"the page has lost its mark: {mark}"
+    lines = [line for line in found[1].splitlines() if not line.startswith("|---")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def words(cell: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", cell))
+
+
+def inside() -> Mapping[str, set[str]]:
+    """What the page says stands in each block; rows of one block, `limits: tokens`, add up."""
+    found: dict[str, set[str]] = {}
+    for name, keys in rows("insides")[1:]:
+        found.setdefault(name.partition(":")[0], set()).update(words(keys))
+    return found
+
+
+HEADING, *STANDING = rows("places")
+
+
+@pytest.mark.parametrize("place", HEADING[1:])
+def test_the_table_of_places_is_the_one_of_the_language(place: str) -> None:
+    column = HEADING.index(place)
+    said = {word for row in STANDING if row[column] == "x" for word in words(row[0])}
+    assert said == set(BLOCKS[PLACES.get(place, place)].keys)
+
+
+def test_a_budget_is_the_windows_of_a_pool_and_a_pool() -> None:
+    assert set(BLOCKS["budget"].keys) == {*BLOCKS["pool"].keys, "pool"}
+    assert set(BLOCKS["address"].keys) == {"env", "file"}
+
+
+@pytest.mark.parametrize("name", INSIDES)
+def test_the_insides_of_a_block_are_those_of_the_language(name: str) -> None:
+    for ref in INSIDES[name]:
+        assert inside()[name] == set(BLOCKS[ref].keys)
+
+
+def test_every_block_is_on_the_page() -> None:
+    places = {PLACES.get(place, place) for place in HEADING[1:]}
+    insides = {ref for refs in INSIDES.values() for ref in refs}
+    assert places | insides | {"budget", "address"} == BLOCKS.keys()
+    assert inside().keys() == INSIDES.keys()
+
+
+def test_every_word_of_later_is_on_the_page() -> None:
+    said = {name: words(cell) for name, cell in rows("later")[1:]}
+    assert said.keys() == LATER.keys()
+    for name, refs in LATER.items():
+        for ref in refs:
+            assert said[name] == set(BLOCKS[ref].later)
+    assert {block.ref for block in BLOCKS.values() if block.later} == {
+        ref for refs in LATER.values() for ref in refs
+    }
