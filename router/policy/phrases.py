@@ -11,7 +11,7 @@ from router.policy.traps import NO_SPACE, SECRET, Fault, no_space, shown
 
 _YES = {"on": "true", "yes": "true", "y": "true", "off": "false", "no": "false", "n": "false"}
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
-_SECRETIVE = frozenset({"keys", "base_url", "env", "file", "api_key", "key", "token", "password"})
+SECRETIVE = frozenset({"keys", "base_url", "env", "file", "api_key", "key", "token", "password"})
 
 
 def close_to(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
@@ -51,7 +51,7 @@ def expected(form: Form) -> str:
 
 def is_secretive(path: Path) -> bool:
     """Whether what stands at `path` may be a secret that its author wrote where a reference belongs."""
-    return bool(_SECRETIVE.intersection(step for step in path if isinstance(step, str)))
+    return bool(SECRETIVE.intersection(step for step in path if isinstance(step, str)))
 
 
 def quoted(value: object, path: Path) -> str:

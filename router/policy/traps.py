@@ -20,6 +20,8 @@ SECRET = re.compile(
     r"|eyJ[A-Za-z0-9_-]{16,}"
 )
 
+SHORTEST_SECRET = 15
+
 _PLAIN = re.compile(r"[A-Za-z0-9$./_][^,\[\]{}:#\"'\n]*(?<! )")
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+|\.?[0-9][0-9.]*([eE][-+]?[0-9]+)?")
 _CONSTANTS = frozenset({"true", "false", "null"})
