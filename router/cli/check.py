@@ -7,37 +7,17 @@ from pathlib import Path
 import click
 
 from router.cli.failures import PROBLEMS
-from router.cli.options import json_option, policies_at
+from router.cli.options import format_of, json_option, policies_at, report_options
 from router.cli.out import Out, written_to
 from router.cli.versions import installed_version
 from router.tools.reports import FORMATS, Report, reporter
-
-
-def _format(ctx: click.Context, _: click.Parameter, chosen: str | None) -> str | None:
-    """A choice of JSON is known before anything else can go wrong."""
-    if chosen == "json":
-        ctx.ensure_object(Out).json = True
-    return chosen
 
 
 @click.command("check")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--policies", type=click.Path(path_type=Path), metavar="PATH", help="The same as the argument.")
 @click.option("--strict", is_flag=True, help="Warnings are problems too; notes never are.")
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(tuple(FORMATS)),
-    is_eager=True,
-    callback=_format,
-    help="How to say it; text where nothing is chosen.",
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write it there; the last line still stands here.",
-)
+@report_options(tuple(FORMATS))
 @json_option
 @click.pass_obj
 def command(
@@ -57,9 +37,7 @@ def command(
 
     Exit codes: 0 fine, 1 problems, 2 wrong usage.
     """
-    if out.json and format not in (None, "json"):
-        raise click.UsageError(f"--json and --format {format} are two answers to one question: choose one")
-    chosen = "json" if out.json else format or "text"
+    chosen = format_of(out, format)
     report = _checked(policies_at(path or policies), strict=strict)
     if output is not None:
         written_to(output, reporter(chosen)(report))

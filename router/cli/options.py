@@ -1,6 +1,6 @@
 """Options that several commands share, and how their texts become values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +46,42 @@ def json_option(function: F) -> F:
         callback=_as_json,
         help="Print one JSON document.",
     )(function)
+
+
+def _as_format(ctx: click.Context, _: click.Parameter, chosen: str | None) -> str | None:
+    """A choice of JSON is known before anything else can go wrong."""
+    if chosen == "json":
+        ctx.ensure_object(Out).json = True
+    return chosen
+
+
+def report_options(formats: Sequence[str]) -> Callable[[F], F]:
+    """`--format NAME` as `format: str | None`, `--output FILE` as `output: Path | None`; see `format_of`."""
+
+    def with_options(function: F) -> F:
+        function = click.option(
+            "--output",
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE",
+            help="Write it there; the last line still stands here.",
+        )(function)
+        return click.option(
+            "--format",
+            "format",
+            type=click.Choice(tuple(formats)),
+            is_eager=True,
+            callback=_as_format,
+            help="How to say it; text where nothing is chosen.",
+        )(function)
+
+    return with_options
+
+
+def format_of(out: Out, chosen: str | None) -> str:
+    """--json and --format are one choice. Raises UsageError where they differ."""
+    if out.json and chosen not in (None, "json"):
+        raise click.UsageError(f"--json and --format {chosen} are two answers to one question: choose one")
+    return "json" if out.json else chosen or "text"
 
 
 def policies_option(function: F) -> F:

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from router.plan import Plan
+
 USUAL = "2026-01-05 12:00"
 """A Monday at noon: where a case says nothing of the clock, the night and the weekend are far."""
 
@@ -21,3 +23,8 @@ def instant_s(text: str, zone: ZoneInfo) -> float | str:
     if first.utcoffset() != second.utcoffset():
         return f"occurs twice in {zone.key}: its clocks are set back over it"
     return first.timestamp()
+
+
+def usual_s(plan: Plan) -> float:
+    """USUAL in the zone of the plan, which has it exactly once in every zone there is."""
+    return datetime.fromisoformat(USUAL).replace(tzinfo=ZoneInfo(plan.settings.time_zone)).timestamp()

@@ -1,5 +1,7 @@
 """What a target does, from a case file to a step of the scripted wire."""
 
+from dataclasses import replace
+
 from router.adapters.scripted_transport import Fails, NeverAnswers, Says
 from router.adapters.scripted_transport import Step as Does
 from router.policy import scalars
@@ -22,39 +24,47 @@ STATUSES = {
 FINISHED = {"truncated": "length", "content_filter": "content_filter"}
 """Kinds that come as an answer which says so; a content filter may also refuse, with a status."""
 
+BROKEN = {
+    "connection_refused": Fails(Kind.CONNECTION, sent=False, message="the connection was refused"),
+    "connection_cut": Fails(Kind.CONNECTION, message="the connection was cut half way"),
+    "malformed": Fails(Kind.SERVER_ERROR, status=200, message="the answer can't be read"),
+}
+"""What breaks on the way; only of a refused connection it is certain that nothing left."""
+
 
 def does(spot: Spot) -> Does:
     """`rate_limited`, or a map of what belongs to it."""
-    word = word_of(spot)
-    after_s = seconds(spot.get("after")) or 0.0
-    usage = _usage(spot.get("usage"))
-    status = _status(spot)
-    match word:
-        case "answers":
-            return Says(_text(spot), usage=usage, after_s=after_s)
-        case "never_answers":
-            return NeverAnswers()
-        case "connection_refused":
-            return Fails(Kind.CONNECTION, sent=False, after_s=after_s, message="the connection was refused")
-        case "connection_cut":
-            return Fails(
-                Kind.CONNECTION, after_s=after_s, usage=usage, message="the connection was cut half way"
-            )
-        case "malformed":
-            return Fails(
-                Kind.SERVER_ERROR,
-                status=200,
-                after_s=after_s,
-                usage=usage,
-                message="the answer can't be read",
-            )
-        case "truncated" | "content_filter" if status is None:
-            return Says(_text(spot), usage=usage, after_s=after_s, finish_reason=FINISHED[word])
+    return doing(
+        word_of(spot),
+        after_s=seconds(spot.get("after")) or 0.0,
+        retry_after_s=seconds(spot.get("retry_after")),
+        status=_status(spot),
+        usage=_usage(spot.get("usage")),
+        text=text_of(spot.get("text")) or "A made-up answer.",
+    )
+
+
+def doing(
+    word: str,
+    *,
+    after_s: float = 0.0,
+    retry_after_s: float | None = None,
+    status: int | None = None,
+    usage: Usage | None = None,
+    text: str = "",
+) -> Does:
+    """A word of `does` as a step of the scripted wire."""
+    if word == "never_answers":
+        return NeverAnswers()
+    if word == ANSWERS or (word in FINISHED and status is None):
+        return Says(text, usage=usage, after_s=after_s, finish_reason=FINISHED.get(word))
+    if word in BROKEN:
+        return replace(BROKEN[word], after_s=after_s, usage=usage)
     kind = Kind(word)
     return Fails(
         kind,
         status=status or STATUSES.get(kind),
-        retry_after_s=seconds(spot.get("retry_after")),
+        retry_after_s=retry_after_s,
         after_s=after_s,
         usage=usage,
         message="it fails because its case says so",
@@ -92,10 +102,6 @@ def seconds(spot: Spot | None) -> float | None:
 def _status(spot: Spot) -> int | None:
     status = spot.get("status")
     return int(status.value) if status else None
-
-
-def _text(spot: Spot) -> str:
-    return text_of(spot.get("text")) or "A made-up answer."
 
 
 def _usage(spot: Spot | None) -> Usage | None:

@@ -10,6 +10,7 @@ from router.errors import Problem, RequestError
 from router.plan import Plan
 from router.ports import Tokens
 from router.testing.cases.case import Case
+from router.testing.cases.coverage import Coverage, Key, coverage, exercised
 from router.testing.cases.expect import Expectation
 from router.testing.cases.files import case_files, read_cases
 from router.testing.cases.play import Played, play
@@ -63,23 +64,73 @@ def _misses(played: Played) -> Iterator[Miss]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """`results` in the order of the files; empty where `problems` say what is wrong with them."""
+    """`results` in the order of the files; empty where `problems` say what is wrong with them. `coverage` None: nobody
+    asked; it must reach `fail_under` percent."""
 
-    plan: Plan
     files: tuple[str, ...]
     problems: tuple[Problem, ...]
     results: tuple[Result, ...]
+    coverage: Coverage | None = None
+    fail_under: float = 0.0
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        return tuple(result for result in self.results if not result.passed)
+
+    @property
+    def is_covered(self) -> bool:
+        return self.coverage is None or not self.coverage.is_under(self.fail_under)
 
     @property
     def passed(self) -> bool:
-        return not self.problems and all(result.passed for result in self.results)
+        return not self.problems and not self.failed and self.is_covered
 
 
 def run_cases(
-    path: str | Path, *, policies: str | Path | None = None, wanted: Callable[[str], bool] = lambda _: True
+    path: str | Path,
+    *,
+    policies: str | Path | None = None,
+    wanted: Callable[[str], bool] = lambda _: True,
+    cover: bool = False,
+    fail_under: float = 0.0,
 ) -> Report:
     """Play the cases of a folder, or of one file, whose names are `wanted`, against the policies of the same folder or
-    of `policies`. Raises PolicyError where those make no plan, RequestError where there is no case file."""
+    of `policies`. `fail_under` is in percent, and asks for coverage too.
+
+    Raises PolicyError where the policies make no plan, RequestError where there is no case file.
+    """
+    loaded = cases_at(path, policies=policies)
+    tokens, keys = TiktokenTokens(), set[Key]()
+    measured = cover or fail_under > 0
+
+    def watch(played: Played) -> None:
+        keys.update(exercised(loaded.plan, played.seen))
+
+    return Report(
+        files=loaded.files,
+        problems=loaded.problems,
+        results=tuple(
+            play_case(loaded.plan, case, tokens, watch=watch if measured else None)
+            for case in loaded.cases
+            if wanted(case.name)
+        ),
+        coverage=coverage(loaded.plan, keys) if measured else None,
+        fail_under=fail_under,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """`cases` is empty where any file has problems."""
+
+    plan: Plan
+    files: tuple[str, ...]
+    cases: tuple[Case, ...]
+    problems: tuple[Problem, ...]
+
+
+def cases_at(path: str | Path, *, policies: str | Path | None = None) -> Loaded:
+    """The cases of a folder or file, and the plan they are about. Raises as `run_cases`."""
     path = Path(path)
     plan, _ = load_plan(policies or (path if path.is_dir() else path.parent))
     paths = case_files(path)
@@ -90,11 +141,9 @@ def run_cases(
         )
     read = read_cases(paths, plan)
     problems = tuple(problem for file in read for problem in file.problems)
-    tokens = TiktokenTokens()
-    cases = [case for file in read for case in file.cases if not problems and wanted(case.name)]
-    return Report(
+    return Loaded(
         plan=plan,
         files=tuple(file.file for file in read),
+        cases=() if problems else tuple(case for file in read for case in file.cases),
         problems=problems,
-        results=tuple(play_case(plan, case, tokens) for case in cases),
     )

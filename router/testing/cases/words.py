@@ -9,8 +9,10 @@ ANSWERS = "answers"
 SPECIAL = (ANSWERS, "never_answers", "connection_refused", "connection_cut", "malformed")
 """What a target may do that is no kind of failure; the rest of its words are kinds."""
 
-NEVER_SENT = (Kind.OVER_BUDGET, Kind.OVER_LIMIT)
-SENT_KINDS = tuple(str(kind) for kind in Kind if kind not in NEVER_SENT)
+NOT_DONE = (Kind.OVER_BUDGET, Kind.OVER_LIMIT, Kind.CONNECTION)
+"""Kinds that no target does: the first two send nothing, and a connection is refused, or cut."""
+
+SENT_KINDS = tuple(str(kind) for kind in Kind if kind not in NOT_DONE)
 ANSWERED = "answered"
 NO_RULE = "none"
 

@@ -1,0 +1,84 @@
+"""For people: each case that does not come out as it says, what it expected and what it got, and a last line."""
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+
+from router.testing.cases.coverage import KINDS, Coverage
+from router.testing.cases.report import Miss, Report, Result
+from router.testing.cases.story import story
+from router.tools.figures import count
+from router.tools.reports.text import problem_text, unpainted
+
+Paint = Callable[..., str]
+"""`paint(text, **style)`, styles as in `click.style`."""
+
+
+def as_text(report: Report, paint: Paint = unpainted) -> str:
+    lines = [problem_text(problem, paint) for problem in report.problems]
+    if report.problems:
+        lines.append("")
+    for result in report.failed:
+        lines += [*case_lines(result, paint), ""]
+    if report.coverage is not None and not report.problems:
+        lines += [*coverage_lines(report.coverage, paint), ""]
+    lines.append(paint(summary(report), bold=True, fg="green" if report.passed else "red"))
+    return "\n".join(lines)
+
+
+def summary(report: Report) -> str:
+    """One line: how many cases there were, and how many failed."""
+    files = count(len(report.files), "file")
+    if report.problems:
+        return f"{count(len(report.problems), 'problem')} in {files} of cases: nothing was played"
+    calls = sum(result.calls for result in report.results)
+    played = f"{count(calls, 'call')} in {files}"
+    cases = count(len(report.results), "case")
+    if report.failed:
+        return f"{len(report.failed)} of {cases} failed; {played}"
+    if report.coverage is not None and not report.is_covered:
+        return (
+            f"coverage is {report.coverage.percent:g}%, and {report.fail_under:g}% are asked for; "
+            f"{cases}, {played}"
+        )
+    return f"fine: {cases}, {played}"
+
+
+def case_lines(result: Result, paint: Paint = unpainted) -> Iterator[str]:
+    """A case that failed: every expectation that was not met, by call, and what happened there."""
+    yield paint(f"{result.case.place}: {result.case.name}", fg="red", bold=True)
+    for (step, number), missed in groupby(
+        result.misses, key=lambda miss: (miss.played.step, miss.played.number)
+    ):
+        if len(result.case.calls) > 1 or number > 1:
+            yield f"  step {step}{f', call {number}' if number > 1 else ''}"
+        misses = list(missed)
+        for miss in misses:
+            yield from _miss_lines(miss, paint)
+        yield "    what happened"
+        yield from (paint(f"      {line}", dim=True) for line in story(misses[0].played.seen))
+
+
+def _miss_lines(miss: Miss, paint: Paint) -> Iterator[str]:
+    yield f"    {miss.expectation.place}: {paint(miss.expectation.name, bold=True)}"
+    yield f"      expected  {paint(miss.expectation.wanted, fg='green')}"
+    yield f"      got       {paint(miss.got, fg='red')}"
+
+
+def coverage_lines(coverage: Coverage, paint: Paint = unpainted) -> Iterator[str]:
+    """A row for each policy, the whole, and whatever no case exercised with its place."""
+    names = (*coverage.policies, "")
+    width = max(len(name) for name in (*names, "coverage"))
+    yield paint(f"{'coverage':{width}}  {'rules':>9}  {'targets':>9}  {'edges':>9}", dim=True)
+    for name in names:
+        parts = [coverage.of(kind, name or None) for kind in KINDS]
+        cells = "  ".join(f"{_share(*part):>9}" for part in parts)
+        yield f"{name:{width}}  {cells}" if name else f"{f'{coverage.percent:g}%':{width}}  {cells}"
+    if coverage.missing:
+        yield ""
+        yield "never exercised"
+    for item in coverage.missing:
+        yield paint(f"  {item.place}: {item.key.kind} {item}", fg="yellow")
+
+
+def _share(hits: int, total: int) -> str:
+    return f"{hits} of {total}" if total else "-"
