@@ -1,11 +1,14 @@
 """For tests: a fake provider that speaks real HTTP, pytest fixtures (in `router.testing.fixtures`), and the parts for
-tests without a wire: a transport that plays a script, clocks that move when told, draws that a seed repeats."""
+tests without a wire: a transport that plays a script, clocks that move when told, draws that a seed repeats. And the
+cases beside the policies, as tests of one's own suite."""
 
 from __future__ import annotations
 
 from router.adapters.clocks import AsyncManualClock, ManualClock
 from router.adapters.draws import SeededDraw
 from router.adapters.scripted_transport import Fails, NeverAnswers, Says, ScriptedTransport
+from router.testing.cases.items import CaseFileError, PlayableCase, case_params
+from router.testing.cases.report import Report, run_cases
 from router.testing.fake_provider import FakeProvider
 from router.testing.fake_provider_records import ReceivedRequest, fingerprint
 from router.testing.fake_provider_routes import FAKE_KEY, KINDS
@@ -39,6 +42,7 @@ __all__ = [
     "Answer",
     "AsyncManualClock",
     "BadRequest",
+    "CaseFileError",
     "ContentFilter",
     "ContextTooLong",
     "CutStream",
@@ -55,9 +59,11 @@ __all__ = [
     "NeverAnswers",
     "NotFound",
     "Overloaded",
+    "PlayableCase",
     "QuotaExceeded",
     "RateLimited",
     "ReceivedRequest",
+    "Report",
     "Says",
     "ScriptedTransport",
     "SeededDraw",
@@ -65,7 +71,9 @@ __all__ = [
     "Step",
     "ToolCall",
     "Unauthorized",
+    "case_params",
     "fake_secrets",
     "fingerprint",
     "redirected",
+    "run_cases",
 ]

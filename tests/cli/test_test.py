@@ -34,7 +34,7 @@ def test_a_case_that_fails_tells_the_line_and_what_happened(run, cases):
     assert "policies/fast.cases.yaml:6:5: the second answers" in told
     assert "policies/fast.cases.yaml:8:25: served_by" in told
     assert "expected  openai/gpt-5-nano\n      got       anthropic/claude-haiku-4-5" in told
-    assert "openai/gpt-5-nano fails (overloaded 503) after 0ms" in told
+    assert "openai/gpt-5-nano fails (overloaded 503) after 0s" in told
     assert told.endswith("1 of 2 cases failed; 2 calls in 1 file\n")
 
 

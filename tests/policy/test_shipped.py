@@ -48,4 +48,5 @@ def test_editors_find_the_schema(path: Path) -> None:
     first = path.read_text(encoding="utf-8").splitlines()[0]
     _, _, schema = first.partition("$schema=")
     assert first.startswith("# yaml-language-server: ")
-    assert (path.parent / schema).resolve() == resource("schemas/router.schema.json").resolve()
+    kind = "cases" if path.name.endswith(".cases.yaml") else "router"
+    assert (path.parent / schema).resolve() == resource(f"schemas/{kind}.schema.json").resolve()

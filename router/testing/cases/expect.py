@@ -235,7 +235,7 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def length(milliseconds_: int) -> str:
-    return duration_text(milliseconds_) if milliseconds_ else "0ms"
+    return duration_text(milliseconds_) if milliseconds_ else "0s"
 
 
 def milliseconds(seconds: float) -> int:

@@ -48,13 +48,11 @@ def _cost(spot: Spot) -> Iterator[ex.Expectation]:
 
 
 def _took(spot: Spot) -> Iterator[ex.Expectation]:
-    yield ex.Took(place=spot.place, bounds=_bounds(spot, scalars.duration_ms))
+    yield ex.Took(place=spot.place, bounds=_bounds(spot, _length_ms))
 
 
 def _waits(spot: Spot) -> Iterator[ex.Expectation]:
-    yield ex.Waits(
-        place=spot.place, bounds=tuple(_bounds(each, scalars.duration_ms) for each in spot.items())
-    )
+    yield ex.Waits(place=spot.place, bounds=tuple(_bounds(each, _length_ms) for each in spot.items()))
 
 
 def _attempts(spot: Spot) -> Iterator[ex.Expectation]:
@@ -77,6 +75,10 @@ def _in_order(spot: Spot) -> Iterator[ex.Expectation]:
 
 def _without(spot: Spot) -> Iterator[ex.Expectation]:
     yield ex.Without(place=spot.place, names=tuple(str(each.value) for each in spot.items()))
+
+
+def _length_ms(value: object) -> int | None:
+    return 0 if value == "0s" else scalars.duration_ms(value)
 
 
 def _bounds(spot: Spot, number: Callable[[object], int | None]) -> ex.Bounds:

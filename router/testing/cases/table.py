@@ -128,7 +128,7 @@ def _within(ref: str, amount: Scalar, what: str) -> Block:
     )
 
 
-LENGTH = _within("length", policy_words.DURATION, "a length of time")
+LENGTH = _within("length", words.LENGTH, "a length of time")
 COST = _within("cost", policy_words.MONEY, "an amount of money")
 
 EXPECT = Block(

@@ -42,6 +42,12 @@ TIMES = Scalar(
     examples=(600,),
     help="a whole number from 1 to 10000",
 )
+LENGTH = Scalar(
+    name="a length of time",
+    pattern=f"{words.DURATION.pattern}|^0s$",
+    examples=("1.5s", "0s"),
+    help=f"{words.DURATION.help}; `0s` for none",
+)
 TOKENS = Scalar(
     name="a number of tokens",
     types=("integer",),

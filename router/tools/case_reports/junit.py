@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from router.testing.cases.report import Report, Result
-from router.tools.case_reports.text import case_lines, summary
+from router.testing.cases.telling import case_lines
+from router.tools.case_reports.text import summary
 from router.tools.xml_text import xml_attribute, xml_text
 
 Suite = tuple[str, int, int, list[str]]

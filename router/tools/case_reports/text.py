@@ -1,16 +1,12 @@
 """For people: each case that does not come out as it says, what it expected and what it got, and a last line."""
 
-from collections.abc import Callable, Iterator
-from itertools import groupby
+from collections.abc import Iterator
 
 from router.testing.cases.coverage import KINDS, Coverage
-from router.testing.cases.report import Miss, Report, Result
-from router.testing.cases.story import story
+from router.testing.cases.report import Report
+from router.testing.cases.telling import Paint, case_lines, unpainted
 from router.tools.figures import count
-from router.tools.reports.text import problem_text, unpainted
-
-Paint = Callable[..., str]
-"""`paint(text, **style)`, styles as in `click.style`."""
+from router.tools.reports.text import problem_text
 
 
 def as_text(report: Report, paint: Paint = unpainted) -> str:
@@ -41,27 +37,6 @@ def summary(report: Report) -> str:
             f"{cases}, {played}"
         )
     return f"fine: {cases}, {played}"
-
-
-def case_lines(result: Result, paint: Paint = unpainted) -> Iterator[str]:
-    """A case that failed: every expectation that was not met, by call, and what happened there."""
-    yield paint(f"{result.case.place}: {result.case.name}", fg="red", bold=True)
-    for (step, number), missed in groupby(
-        result.misses, key=lambda miss: (miss.played.step, miss.played.number)
-    ):
-        if len(result.case.calls) > 1 or number > 1:
-            yield f"  step {step}{f', call {number}' if number > 1 else ''}"
-        misses = list(missed)
-        for miss in misses:
-            yield from _miss_lines(miss, paint)
-        yield "    what happened"
-        yield from (paint(f"      {line}", dim=True) for line in story(misses[0].played.seen))
-
-
-def _miss_lines(miss: Miss, paint: Paint) -> Iterator[str]:
-    yield f"    {miss.expectation.place}: {paint(miss.expectation.name, bold=True)}"
-    yield f"      expected  {paint(miss.expectation.wanted, fg='green')}"
-    yield f"      got       {paint(miss.got, fg='red')}"
 
 
 def coverage_lines(coverage: Coverage, paint: Paint = unpainted) -> Iterator[str]:
