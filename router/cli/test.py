@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from router.cli.check import as_format, written_to
 from router.cli.failures import PROBLEMS
-from router.cli.options import caller_options, json_option, policies_at
-from router.cli.out import Column, Out
+from router.cli.options import caller_options, format_of, json_option, policies_at, report_options
+from router.cli.out import Column, Out, written_to
 from router.tools.figures import money, seconds
 
 if TYPE_CHECKING:
@@ -42,20 +41,7 @@ CHOICES = ("text", "json", "junit")
     "--matrix", metavar="POLICY", help="No cases: what follows each fault at each target of POLICY."
 )
 @caller_options
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(CHOICES),
-    is_eager=True,
-    callback=as_format,
-    help="How to say it; text where nothing is chosen.",
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write it there; the last line still stands here.",
-)
+@report_options(CHOICES)
 @json_option
 @click.pass_obj
 def command(
@@ -80,8 +66,7 @@ def command(
 
     Exit codes: 0 fine, 1 a case failed or too little is covered, 2 wrong usage.
     """
-    if out.json and format not in (None, "json"):
-        raise click.UsageError(f"--json and --format {format} are two answers to one question: choose one")
+    chosen = format_of(out, format)
     _refuse_stray(
         matrix, who, names=names, coverage=coverage, fail_under=fail_under, format=format, output=output
     )
@@ -98,7 +83,7 @@ def command(
     )
     if names and not report.results and not report.problems:
         raise click.UsageError(f"no case is named {' or '.join(f'`{name}`' for name in names)}")
-    _tell(out, report, "json" if out.json else format or "text", output)
+    _tell(out, report, chosen, output)
     return 0 if report.passed else PROBLEMS
 
 
@@ -108,7 +93,7 @@ def _tell(out: Out, report: "Report", format: str, output: Path | None) -> None:
 
     if output is not None:
         written_to(output, FORMATS[format](report))
-        out.remark(summary(report))
+        out.line(summary(report))
     elif format == "text":
         out.line(as_text(report, click.style))
     else:
