@@ -1,14 +1,17 @@
 """What passes between the passes: a plan in the making, and what is wrong with it so far."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any, TypeVar
 
 from router.errors import Problem
 from router.plan import Plan, Policy, Provider, Settings, Target, Tenant
 from router.policy.catalog import Catalog
 from router.policy.document import Document, Spot
 from router.values import Place
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,14 @@ class Draft:
     digest: str = ""
     of_form: tuple[Problem, ...] = ()
     problems: tuple[Problem, ...] = ()
+    _worked_out: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
+
+    def once(self, what: str, make: Callable[[], T]) -> T:
+        """What `make` makes of this draft, made once for all checks that need it. `what` names it."""
+        if what not in self._worked_out:
+            self._worked_out[what] = make()
+        found: T = self._worked_out[what]
+        return found
 
     def may_declare(self, block: str, name: str | None) -> bool:
         """Whether the files declare `name` in `block` ("providers", "policies", "tenants", "budgets"), or may do so in
@@ -64,7 +75,7 @@ class Draft:
     @property
     def all_policies(self) -> Mapping[str, Policy]:
         """Those that can be called, then the abstract ones, which are in no plan."""
-        return {**self.policies, **self.abstract}
+        return self.once("all policies", lambda: {**self.policies, **self.abstract})
 
     @property
     def plan(self) -> Plan:

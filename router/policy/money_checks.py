@@ -1,12 +1,12 @@
 """Checks of money: every hard budget can be kept, and can pay what it is for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from router.decide.fit import is_free, worst_of
 from router.errors import Problem
 from router.plan import Budget, Limit, Plan, Policy
 from router.policy.draft import Draft, problem
-from router.policy.reach import Call, Reached, calls, own_budgets
+from router.policy.reach import Call, Payers, Reached, calls, own_budgets
 from router.policy.scalars import count_text, money_text
 from router.values import Place
 
@@ -14,7 +14,7 @@ from router.values import Place
 def unknown_prices(draft: Draft) -> Iterator[Problem]:
     """Once for each place a target without a price is written, whatever leads there."""
     plan, seen = draft.plan, set[Place]()
-    for call in calls(plan):
+    for call in calls(draft):
         for reached in call.reached:
             if reached.candidate.target.prices is None and reached.entry.place not in seen:
                 budget = call.a_budget_over(plan, reached)
@@ -36,7 +36,7 @@ def _unknown_price(reached: Reached, budget: Budget) -> Problem:
 def unbounded_output(draft: Draft) -> Iterator[Problem]:
     """Under a hard budget the whole output allowance is reserved: without a ceiling, the model's maximum."""
     plan = draft.plan
-    for call in calls(plan):
+    for call in calls(draft):
         open_ended = [
             (reached, budget)
             for reached in call.reached
@@ -72,44 +72,38 @@ def _no_ceiling(policy: Policy, reached: Reached, budget: Budget) -> Problem:
 
 def unpayable(draft: Draft) -> Iterator[Problem]:
     """Budgets that can't pay a single token anywhere: errors. Nor the worst case of one attempt: warnings."""
-    every = tuple(calls(draft.plan))
-    hopeless = {
-        budget: least for budget, least in _cheapest_under(draft.plan, every) if least > budget.amount
-    }
+    every = calls(draft)
+    cheapest = _cheapest_under(draft.plan, every)
+    hopeless = {budget: least for budget, least in cheapest.items() if least > budget.amount}
     yield from (_pays_nothing(budget, least) for budget, least in hopeless.items())
     for call in every:
         if hopeless.keys().isdisjoint(call.policy.budgets):
             yield from _pays_no_worst_case(call.policy, call.reached)
 
 
-def _cheapest_under(plan: Plan, every: Sequence[Call]) -> Iterator[tuple[Budget, int]]:
-    """Each budget with the least that anything charged to it can cost, where all of those prices are known."""
-    under: dict[Budget, list[int | None]] = {}
+def _cheapest_under(plan: Plan, every: Sequence[Call]) -> Mapping[Budget, int]:
+    """The least that anything charged to a budget can cost, in nano-USD; 0 where one of those prices is not known."""
+    under: dict[Budget, int] = {}
+    of_payers: dict[Payers, int] = {}
     for call in every:
-        for reached in call.reached:
+        costs = [_least(reached) for reached in call.reached]
+        for reached, cost in zip(call.reached, costs, strict=True):
             for budget in own_budgets(plan, reached):
-                under.setdefault(budget, []).append(_least(reached))
-        cheapest = _cheapest([_least(reached) for reached in call.reached])
-        for scope in call.scopes:
-            for budget in (each for each in scope.budgets if each.unit == "nusd"):
-                under.setdefault(budget, []).append(cheapest)
-    for budget, costs in under.items():
-        least = _cheapest(costs)
-        if least is not None:
-            yield budget, least
+                under[budget] = min(cost, under.get(budget, cost))
+        cheapest = min(costs, default=0)
+        for payers in call.payers:
+            of_payers[payers] = min(cheapest, of_payers.get(payers, cheapest))
+    for payers, cost in of_payers.items():
+        for budget in (each for scope in payers.scopes for each in scope.budgets if each.unit == "nusd"):
+            under[budget] = min(cost, under.get(budget, cost))
+    return under
 
 
-def _cheapest(costs: Sequence[int | None]) -> int | None:
-    """None where any of them is unknown, or there are none."""
-    known = [cost for cost in costs if cost is not None]
-    return min(known, default=None) if len(known) == len(costs) else None
-
-
-def _least(reached: Reached) -> int | None:
-    """One token in, one token out; None where the price is unknown."""
+def _least(reached: Reached) -> int:
+    """One token in, one token out; 0 where the price is unknown."""
     prices = reached.candidate.target.prices
     if prices is None:
-        return None
+        return 0
     tier = prices.tiers[0]
     return (tier.cached_input_ausd + tier.output_ausd + 10**9 - 1) // 10**9 + prices.per_request_nusd
 
@@ -147,18 +141,14 @@ def _worst(reached: Reached) -> int | None:
 
 def small_limits(draft: Draft) -> Iterator[Problem]:
     """A limit on tokens that no request through a policy fits in: its whole allowance is taken at once."""
-    plan = draft.plan
-    for call in calls(plan):
+    for call in calls(draft):
         outputs = [reached.candidate.output_tokens for reached in call.reached]
         least = min((tokens for tokens in outputs if tokens is not None), default=0)
-        for scope in call.scopes:
-            for limit in scope.limits:
-                if _is_below(limit, least):
-                    yield _small_limit(limit, call.policy, least)
-
-
-def _is_below(limit: Limit, output_tokens: int) -> bool:
-    return limit.unit in ("tokens", "output_tokens") and limit.at_most < output_tokens
+        for payers in call.payers:
+            for limit in payers.limits:
+                if limit.at_most >= least:
+                    break
+                yield _small_limit(limit, call.policy, least)
 
 
 def _small_limit(limit: Limit, policy: Policy, least: int) -> Problem:

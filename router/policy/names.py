@@ -169,15 +169,22 @@ def _no_such_budget(used: Spot, of: Spot, name: Spot | None, draft: Draft) -> It
     window = used.get("window")
     if window is None or window.text is None or window.text not in WINDOWS or of.text is None:
         return
-    if any(block.get(window.text) for block in _budget_blocks(of.text, name, draft)):
-        return
-    if not _knows_budgets(of.text, name, draft):
+    if window.text in _windows(of.text, name, draft) or not _knows_budgets(of.text, name, draft):
         return
     whose = {"tenant": "any tenant", "user": "each user", "policy": "this policy"}.get(
         of.text, "this provider"
     )
     message = f"there is no budget {shown(window.text)} of {whose}, so this is always unknown"
     yield problem("dangling-name", message, window.place, help="write that budget, or ask about one there is")
+
+
+def _windows(of: str, name: Spot | None, draft: Draft) -> frozenset[str]:
+    """Every window that there is a budget for."""
+
+    def found() -> frozenset[str]:
+        return frozenset(window for block in _budget_blocks(of, name, draft) for window, _ in block.fields())
+
+    return found() if of == "provider" else draft.once(f"windows of {of}", found)
 
 
 def _budget_blocks(of: str, name: Spot | None, draft: Draft) -> Iterator[Spot]:
@@ -211,9 +218,10 @@ def _knows_budgets(of: str, name: Spot | None, draft: Draft) -> bool:
     if of == "provider":
         provider = written.get(text_of(name) or "")
         return provider is not None and _is_whole(provider, "budget")
-    if block in draft.written.unread or draft.written.refused.get(block):
+    key = "each" if of == "user" else "budget"
+    if any(each in draft.written.unread or draft.written.refused.get(each) for each in (block, "budgets")):
         return False
-    return all(_is_whole(spot, "each" if of == "user" else "budget") for spot in written.values())
+    return draft.once(f"budgets of {of}", lambda: all(_is_whole(spot, key) for spot in written.values()))
 
 
 def _is_whole(spot: Spot, key: str) -> bool:

@@ -1,12 +1,13 @@
 """What a call of a policy can reach: its branches in order, and every target of it with the ceilings of its path."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from router.decide.match import ROOT, PathTo, candidate_of
-from router.plan import Budget, Candidate, Each, Entry, Plan, Policy, Rule, TargetEntry, Tenant
-from router.policy.tenants import chain, granted
+from router.plan import Budget, Candidate, Each, Entry, Limit, Plan, Policy, Rule, TargetEntry, Tenant
+from router.policy.draft import Draft
+from router.policy.tenants import chain, grants
 from router.values import Place, Request
 
 MOST_PATHS = 1024
@@ -77,43 +78,72 @@ def _reached(plan: Plan, policy: Policy, entry: TargetEntry, path: PathTo) -> Re
     return Reached(entry=entry, via=entry.place, candidate=candidate, rule=None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Payers:
+    """The tenants that may call the same policies, all above them, and each of theirs, every one once: what their calls
+    are charged to. `budget` is the first in money, `limits` those on tokens of output, smallest first."""
+
+    scopes: tuple[Tenant | Each, ...]
+    budget: Budget | None
+    limits: tuple[Limit, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A policy that somebody may call, what it reaches, and the tenants and eaches its calls are charged to."""
+    """A policy that somebody may call, what it reaches, and who pays. Policies share their payers: a folder has many of
+    both, and pairs of them are not looked at one by one."""
 
     policy: Policy
     reached: tuple[Reached, ...]
-    scopes: tuple[Tenant | Each, ...]
+    payers: tuple[Payers, ...]
 
     def a_budget_over(self, plan: Plan, reached: Reached) -> Budget | None:
         """A budget that an attempt at this target is charged to, the nearest where there are several."""
-        above = (budget for scope in self.scopes for budget in scope.budgets if budget.unit == "nusd")
+        above = (payers.budget for payers in self.payers if payers.budget is not None)
         return next(iter(own_budgets(plan, reached)), None) or next(above, None)
 
 
-def calls(plan: Plan) -> Iterator[Call]:
+def calls(draft: Draft) -> tuple[Call, ...]:
     """One for each policy that may be called, in the order of names."""
-    grants = {path: granted(plan.tenants, path) for path in plan.tenants}
+    return draft.once("calls", lambda: tuple(_calls(draft.plan)))
+
+
+def _calls(plan: Plan) -> Iterator[Call]:
+    together: dict[frozenset[str] | None, list[str]] = {}
+    for path, allowed in grants(plan.tenants).items():
+        together.setdefault(allowed, []).append(path)
+    of_any: list[Payers] = []
+    of_one: dict[str, list[Payers]] = {}
+    for allowed, paths in together.items():
+        payers = _payers(plan, paths)
+        for found in [of_any] if allowed is None else [of_one.setdefault(name, []) for name in allowed]:
+            found.append(payers)
     for name in sorted(callable_policies(plan)):
         policy = plan.policies[name]
-        paths = [path for path, allowed in grants.items() if allowed is None or name in allowed]
-        yield Call(policy=policy, reached=everything(plan, policy), scopes=_scopes(plan, paths))
+        yield Call(policy=policy, reached=everything(plan, policy), payers=(*of_any, *of_one.get(name, ())))
 
 
-def _scopes(plan: Plan, tenants: list[str]) -> tuple[Tenant | Each, ...]:
-    """The tenants at these paths, their ancestors, and each of theirs, every one once."""
-    found: list[Tenant | Each] = []
+def _payers(plan: Plan, tenants: Sequence[str]) -> Payers:
+    scopes: list[Tenant | Each] = []
     for path in sorted({above for tenant in tenants for above in chain(tenant)}):
-        found.append(plan.tenants[path])
-        found.extend(plan.tenants[path].each)
-    return tuple(found)
+        scopes.append(plan.tenants[path])
+        scopes.extend(plan.tenants[path].each)
+    budgets = (budget for scope in scopes for budget in scope.budgets if budget.unit == "nusd")
+    limits = [
+        limit for scope in scopes for limit in scope.limits if limit.unit in ("tokens", "output_tokens")
+    ]
+    return Payers(
+        scopes=tuple(scopes),
+        budget=next(budgets, None),
+        limits=tuple(sorted(limits, key=lambda limit: limit.at_most)),
+    )
 
 
 def callable_policies(plan: Plan) -> frozenset[str]:
     """The policies that somebody may call: all of them where the files declare no tenants."""
     if not plan.tenants:
         return frozenset(plan.policies)
-    sets = [granted(plan.tenants, path) for path in plan.tenants]
+    sets = set(grants(plan.tenants).values())
     return frozenset(plan.policies) if None in sets else frozenset().union(*(each for each in sets if each))
 
 

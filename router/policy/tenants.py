@@ -31,6 +31,15 @@ def granted(tenants: Mapping[str, Tenant], path: str) -> frozenset[str] | None:
     return frozenset.intersection(*named) if named else None
 
 
+def grants(tenants: Mapping[str, Tenant]) -> Mapping[str, frozenset[str] | None]:
+    """What `granted` says of every tenant. Those whose grants are the same share one set."""
+    found: dict[str, frozenset[str] | None] = {}
+    for path in sorted(tenants, key=lambda path: path.count("/")):
+        own, above = tenants[path].policies, found.get(path.rpartition("/")[0])
+        found[path] = own if above is None else above if own is None or above <= own else own & above
+    return found
+
+
 def chain(path: str) -> tuple[str, ...]:
     """The path and its ancestors, root first."""
     segments = path.split("/")
@@ -110,9 +119,10 @@ def _undeclared_ancestors(path: str, spot: Spot, draft: Draft) -> Iterator[Probl
 
 def _withheld(tenants: Mapping[str, Tenant], draft: Draft) -> Iterator[Problem]:
     """Ceilings only tighten: a policy that the parent withholds can't be given below it."""
+    granted_to = grants(tenants)
     for path, tenant in tenants.items():
         parent = path.rpartition("/")[0]
-        above = granted(tenants, parent) if parent else None
+        above = granted_to.get(parent)
         named = draft.written.tenants[path].get("policies")
         if above is None or tenant.policies is None or named is None or not _knows_grants(parent, draft):
             continue
