@@ -7,10 +7,11 @@ from difflib import get_close_matches
 from router.policy import words
 from router.policy.document import Path
 from router.policy.forms import Block, Form, ListOf, MapOf, Open, Scalar
+from router.policy.guesses import meant, variable_in
 from router.policy.traps import NO_SPACE, SECRET, Fault, no_space, shown
 
 _YES = {"on": "true", "yes": "true", "y": "true", "off": "false", "no": "false", "n": "false"}
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+_MODEL_ALONE = re.compile(r"[A-Za-z][A-Za-z0-9.:_-]*[0-9.:_-][A-Za-z0-9.:_-]*")
 SECRETIVE = frozenset({"keys", "base_url", "env", "file", "api_key", "key", "token", "password"})
 
 
@@ -61,16 +62,12 @@ def quoted(value: object, path: Path) -> str:
 
 def wrong_form(form: Form, value: object, path: Path, raw: str | None) -> Fault:
     """`raw` is the text of a plain scalar that YAML reads as a number or a truth value."""
+    is_reference = isinstance(form, Block) and form.ref in ("secret", "apiKey")
+    if is_reference and isinstance(value, str) and (name := variable_in(value)) and not _looks_secret(value):
+        message = f"{label(path)} must be a secret by reference, not text"
+        return Fault("wrong-form", message, f"write `{{env: {name}}}`")
     if isinstance(value, str) and (secret := literal_secret(value, path)):
         return secret
-    if (
-        isinstance(value, str)
-        and isinstance(form, Block)
-        and form.ref in ("secret", "apiKey")
-        and _VARIABLE.fullmatch(value)
-    ):
-        message = f"{label(path)} must be a secret by reference, not text"
-        return Fault("wrong-form", message, f"write `{{env: {value}}}`")
     taken = isinstance(form, Scalar) and _later_word(form, value)
     if taken:
         message = f"`{label(path).strip('`')}: {taken}` is part of the language but not supported by this version yet"
@@ -81,7 +78,7 @@ def wrong_form(form: Form, value: object, path: Path, raw: str | None) -> Fault:
         message = f"{label(path)} must be {expected(form)}, not {_kind(value, raw)}"
         return Fault("wrong-form", message, _unit_help(form, raw))
     message = f"{label(path)} must be {expected(form)}, not {quoted(value, path)}"
-    return Fault("wrong-form", message, _help(form, value))
+    return Fault("wrong-form", message, _help(form, None if is_secretive(path) else value))
 
 
 def _joined(form: Block, value: str) -> Fault | None:
@@ -120,7 +117,7 @@ def _looks_secret(value: str) -> bool:
 def _is_key(value: str, path: Path) -> bool:
     """Text where `keys` holds references, that is no variable's name."""
     where_keys_are = "keys" in path[-3:] and (path[-1] == "env" or isinstance(path[-1], int))
-    return where_keys_are and len(value) > 8 and not _VARIABLE.fullmatch(value)
+    return where_keys_are and len(value) > 8 and variable_in(value) is None
 
 
 def _wants_text(form: Scalar | Block, value: object) -> bool:
@@ -145,14 +142,20 @@ def _unit_help(form: Scalar | Block, raw: str) -> str:
         return form.help
     if text.name == words.SHARE.name:
         return f"write a percentage: `{float(raw) * 100:g}%`" if float(raw) <= 1 else f"write `{raw}%`"
-    units = {words.DURATION.name: f"`{raw}s`, `{raw}ms`", words.MONEY.name: f"`${raw}`"}
-    if text.name in units:
-        return f"say the unit: {units[text.name]}"
+    units = {words.DURATION.name: (f"{raw}s", f"{raw}ms"), words.MONEY.name: (f"${raw}",)}
+    fitting = [f"`{unit}`" for unit in units.get(text.name, ()) if re.search(text.pattern or "", unit)]
+    if fitting:
+        return f"say the unit: {', '.join(fitting)}"
     fits_quoted = not text.words and re.search(text.pattern or "", raw) is not None
     return f'quote it: "{raw}"' if fits_quoted and "integer" not in text.types else form.help
 
 
 def _help(form: Form, value: object) -> str:
+    text = form.text if isinstance(form, Block) else form
+    if isinstance(text, Scalar) and isinstance(value, str) and (guess := meant(text, value)):
+        return f"did you mean {_as_written(text, guess)}?"
+    if isinstance(form, Scalar) and isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        return f"one value, not a list: {shown(value[0])}"
     if isinstance(form, Scalar) and form.types == ("boolean",) and str(value).lower() in _YES:
         return f"write `{_YES[str(value).lower()]}`: to YAML 1.2 {shown(value)} is text"
     if isinstance(form, ListOf) and isinstance(value, str | dict):
@@ -160,11 +163,23 @@ def _help(form: Form, value: object) -> str:
     if isinstance(form, Scalar) and form.words and isinstance(value, str):
         close = close_to(value, [str(word) for word in form.words])
         return f"did you mean `{close}`?" if close else form.help
+    if isinstance(value, str) and _is_model_alone(form, value):
+        return f"say whose model it is: {shown(f'provider/{value}')}"
     if isinstance(form, Scalar | Block):
         return form.help
     if isinstance(form, MapOf):
-        return "write a map: `name: {...}`"
+        named = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+        return f"write a map: `{{{named[0] if named else 'name'}: {{...}}}}`"
     return ""
+
+
+def _is_model_alone(form: Form, value: str) -> bool:
+    text = form.text if isinstance(form, Block) else form
+    return text is words.TARGET_TEXT and _MODEL_ALONE.fullmatch(value) is not None
+
+
+def _as_written(form: Scalar, text: str) -> str:
+    return f'`"{text}"`' if form.name == words.CLOCK.name else f"`{text}`"
 
 
 def _listed(value: object) -> str:

@@ -12,6 +12,7 @@ from router.errors import Problem
 from router.policy.accept import Accepts, acceptor
 from router.policy.document import Document, Path
 from router.policy.forms import Block, Form, MapOf, Scalar, form_at, homes
+from router.policy.guesses import habit
 from router.policy.json_schema import inlined, json_schema
 from router.policy.phrases import (
     SECRETIVE,
@@ -77,8 +78,10 @@ def _meant(path: Path, root: Block) -> Iterator[Path]:
     """Where what stands at a misspelt key belongs: nobody is told that it is missing there as well."""
     form = form_at(root, path[:-1]) if path else None
     if isinstance(form, Block) and path[-1] not in form.keys:
-        meant = close_to(str(path[-1]), form.keys)
-        if meant is not None:
+        key = str(path[-1])
+        here = habit(form.ref, key)
+        meant = here.key if here else close_to(key, form.keys)
+        if meant:
             yield (*path[:-1], meant)
 
 
@@ -183,6 +186,9 @@ def _unknown(key: str, block: Block, root: Block) -> Fault:
         message = f"`{key}` is part of the language but not supported by this version yet"
         return Fault("unsupported", message, "take it out; a version that can't honour a word refuses it")
     message = f"unknown key {shown(key)} in {block.name}"
+    here = habit(block.ref, key)
+    if here is not None:
+        return Fault("unknown-key", message, f"here that is {here.advice}")
     elsewhere = _homes(root).get(key, ())
     close = close_to(key, (*block.keys, *block.later))
     if elsewhere and close is None:

@@ -124,7 +124,7 @@ def scanner_fault(problem: str, context: str, *, line: str, column: int) -> Faul
         return anchored("", mark)
     if "tag" in context:
         return Fault("tag", "a broken YAML tag", "`!` starts a YAML tag; quote a text that begins with it")
-    if "block scalar" in context:
+    if "block scalar" in context or rest.startswith((">", "|")):
         message = "`>` and `|` start a text of several lines"
         return Fault("yaml", message, "write a bound as a map: `{over: 60k}`, `{up_to: 60k}`")
     if "cannot start any token" in problem:
