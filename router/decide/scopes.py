@@ -156,6 +156,9 @@ def tenant_of(owner: str) -> str:
 
 
 def _owned(budget: Budget, value: str) -> Budget:
+    """The bucket of one value; a pool stays the one that everybody spends from."""
+    if not budget.owner.endswith("*"):
+        return budget
     return replace(budget, owner=f"{budget.owner.removesuffix('*')}{value}")
 
 

@@ -196,3 +196,16 @@ def test_a_target_that_a_tight_ceiling_keeps_out_on_one_path_is_reached_on_anoth
         ("main", "duplicate")
     ]
     assert world.targets() == ["openai/a", "openai/a"]
+
+
+def test_a_pool_that_each_user_spends_from_is_one_pool() -> None:
+    text = {
+        "budgets": {"canary": {"per_day": "$1"}},
+        "policies": {"main": {"targets": ["openai/small"], "ceiling": {"output_tokens": 100}}},
+        "tenants": {"acme": {"policies": "all", "each": {"user": {"budget": {"pool": "canary"}}}}},
+    }
+    world = World(compiled(text), Says("x", usage=Usage(input_tokens=0, output_tokens=500_000)))
+    world.call(tenant="acme", user="ann")  # $1: all of it
+    with pytest.raises(BudgetExceeded) as caught:
+        world.call(tenant="acme", user="bob")
+    assert caught.value.budget == "pool:canary"
