@@ -48,7 +48,7 @@ class Stop:
 
 
 Keys = Mapping[str, Sequence[str]]
-"""Per provider, the names of its usable keys, best first. A provider that needs none has an empty sequence."""
+"""Per provider, the names of its healthy keys, best first; one at least, unless the provider needs none."""
 
 
 def next_step(
@@ -62,7 +62,7 @@ def next_step(
     left_s = _left_s(route, candidate, progress, now_s)
     if now_s >= progress.started_s + route.total_s:
         return Stop(why="deadline")
-    again = _again(candidate, progress, keys, left_s, draw)
+    again = _again(route, candidate, progress, keys, left_s, draw)
     if again is not None:
         return again
     if last.kind not in candidate.lexical.fall_back_on:
@@ -71,7 +71,7 @@ def next_step(
 
 
 def _again(
-    candidate: Candidate, progress: Progress, keys: Keys, left_s: float, draw: float
+    route: Route, candidate: Candidate, progress: Progress, keys: Keys, left_s: float, draw: float
 ) -> Try | Wait | None:
     """Another send to the target that failed last, if its retry rule and the time left allow one."""
     last = progress.failures[-1]
@@ -80,7 +80,7 @@ def _again(
     if not last.sent or len(here) >= retry.attempts or left_s <= 0 or not _may_send(candidate, progress):
         return None
     timeout_s = _timeout_s(candidate, left_s)
-    fresh = _fresh_key(candidate, here, keys)
+    fresh = _fresh_key(route, candidate, progress, keys)
     if FAILURES[last.kind].another_key and fresh is not None:
         return Try(index=last.index, key=fresh, timeout_s=timeout_s)
     if last.kind not in retry.on:
@@ -98,8 +98,8 @@ def _enter(route: Route, index: int, progress: Progress, keys: Keys, now_s: floa
     for position, candidate in enumerate(route.candidates[index:], start=index):
         left_s = _left_s(route, candidate, progress, now_s)
         if left_s > 0 and _may_send(candidate, progress):
-            usable = keys.get(candidate.target.provider, ())
-            return Try(index=position, key=next(iter(usable), None), timeout_s=_timeout_s(candidate, left_s))
+            key = _best_key(route, candidate, progress, keys)
+            return Try(index=position, key=key, timeout_s=_timeout_s(candidate, left_s))
     if now_s >= progress.started_s + route.total_s:
         return Stop(why="deadline")
     refused = any(not _may_send(candidate, progress) for candidate in route.candidates[max(index - 1, 0) :])
@@ -121,9 +121,20 @@ def _may_send(candidate: Candidate, progress: Progress) -> bool:
     return candidate.attempts_ceiling is None or sends < candidate.attempts_ceiling
 
 
-def _fresh_key(candidate: Candidate, here: Sequence[Failure], keys: Keys) -> str | None:
-    tried = {failure.key for failure in here}
-    return next((key for key in keys.get(candidate.target.provider, ()) if key not in tried), None)
+def _fresh_key(route: Route, candidate: Candidate, progress: Progress, keys: Keys) -> str | None:
+    """A key that has not failed in this request, at whichever target of its provider."""
+    provider = candidate.target.provider
+    failed = {
+        failure.key
+        for failure in progress.failures
+        if FAILURES[failure.kind].another_key and route.candidates[failure.index].target.provider == provider
+    }
+    return next((key for key in keys.get(provider, ()) if key not in failed), None)
+
+
+def _best_key(route: Route, candidate: Candidate, progress: Progress, keys: Keys) -> str | None:
+    fresh = _fresh_key(route, candidate, progress, keys)
+    return next(iter(keys.get(candidate.target.provider, ())), None) if fresh is None else fresh
 
 
 def _same_key(key: str | None, candidate: Candidate, keys: Keys) -> str | None:

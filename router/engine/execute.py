@@ -161,7 +161,7 @@ def _worth_another(route: Route, step: Try, reply: Reply) -> Failure | None:
 
 
 async def _keys(run: Run, provider: str) -> Sequence[str]:
-    """Names of the usable keys of a provider, those that are not cooling first, each group in the order written."""
+    """Names of the keys of a provider that are not cooling, in the order written; where all are, the first."""
     keys = [key for key in run.plan.providers[provider].keys if run.has_key(key)]
     if len(keys) < 2:
         return [key.name for key in keys]
@@ -171,7 +171,8 @@ async def _keys(run: Run, provider: str) -> Sequence[str]:
         return [key.name for key in keys]
     now_s = run.ports.clock.now_s()
     until = {name: state.cooling_until_s for (_, name), state in health.items()}
-    return sorted((key.name for key in keys), key=lambda name: max(0.0, until.get(name, 0.0) - now_s) > 0)
+    names = [key.name for key in keys]
+    return [name for name in names if until.get(name, 0.0) <= now_s] or names[:1]
 
 
 def _tell_wait(run: Run, route: Route, progress: Progress, step: Wait) -> None:
