@@ -78,8 +78,9 @@ def _too_long(candidate: Candidate, estimate: InputEstimate) -> tuple[str, str] 
             "context",
             f"about {estimate.tokens} input tokens, and its context holds {target.context_tokens}",
         )
-    if ceiling is not None and estimate.bound > ceiling:
-        return "input_ceiling", f"the input may reach {estimate.bound} tokens, and the ceiling is {ceiling}"
+    reach = input_cap(candidate, estimate.bound)
+    if ceiling is not None and reach > ceiling:
+        return "input_ceiling", f"the input may reach {reach} tokens, and the ceiling is {ceiling}"
     return None
 
 
