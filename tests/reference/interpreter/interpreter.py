@@ -18,12 +18,13 @@ from tests.reference.interpreter.policies import (
     caller_of,
     written_out,
 )
-from tests.reference.interpreter.routing import Place, estimate, flatten, key_names, needs_of
+from tests.reference.interpreter.routing import Place, estimate, flatten, keys_here, needs_of
 from tests.reference.interpreter.state import Counter, State
 from tests.reference.interpreter.units import seconds
 from tests.reference.interpreter.world import Call, Result, Step, World
 
 PER_KEY = {"rate_limited", "quota", "auth"}
+REST_S = 30.0  # of a key that failed and named no time
 WORST_CASE = {"timeout", "connection"}
 REPORTED = {"server_error", "content_filter", "invalid_output", "truncated"}
 CUT = {"length": "truncated", "content_filter": "content_filter"}
@@ -58,6 +59,8 @@ class Run:
     began_s: float
     result: Result = field(default_factory=Result)
     spent_here: dict[str, int] = field(default_factory=dict)  # by owner, for `per_request`
+    keys: dict[str, list[str]] = field(default_factory=dict)  # the healthy ones of each provider
+    key: str | None = None  # the one in use
     bad_keys: set[tuple[str, str]] = field(default_factory=set)
     cut: Place | None = None  # a cut answer, kept for when no other target answers
     short: list[str] = field(default_factory=list)  # what did not fit: "budget" or "limit"
@@ -79,6 +82,8 @@ class Run:
 
     def go(self) -> None:
         try:
+            if self.policies.get(self.call.policy, {"abstract": True}).get("abstract"):
+                raise Refused("RequestError")
             caller = caller_of(self.world.document, self.call)
             listed = self.route(caller)
             self.admit(caller)
@@ -88,9 +93,6 @@ class Run:
 
     def route(self, caller: Caller) -> list[Place]:
         call, result = self.call, self.result
-        policy = self.policies.get(call.policy)
-        if policy is None or policy.get("abstract"):
-            raise Refused("RequestError")
         if caller.policies is not None and call.policy not in caller.policies:
             raise Refused("NoRoute")
         seen = Snapshot(
@@ -113,7 +115,7 @@ class Run:
         """The used share of the nearest budget of that owner and window; None where there is none."""
         window = written["window"].removeprefix("per_").removeprefix("in_")
         scopes = {
-            "tenant": [scope for scope in caller.scopes if scope.owner.startswith(("tenant:", "child:"))],
+            "tenant": [scope for scope in caller.scopes if scope.owner.startswith("tenant:")],
             "user": [scope for scope in caller.scopes if scope.owner.startswith("user:")],
             "policy": [Scope(f"policy:{policy}", self.policies[policy])],
             "provider": [self.provider(written["name"])] if "name" in written else [],
@@ -138,7 +140,9 @@ class Run:
             self.state.take(limit, 1, self.now_s)
 
     def attempt_all(self, listed: list[Place]) -> None:
+        self.keys = {place.model.provider: self.healthy_keys(place.model.provider) for place in listed}
         for place in listed:
+            self.key = self.another_key(place) or next(iter(self.keys[place.model.provider]), None)
             ended = self.attempt_target(place)
             if ended:
                 break
@@ -173,6 +177,13 @@ class Run:
             if not self.goes_on(place, step, kind, sends):
                 return kind not in place.fall_back_on
         return False
+
+    def healthy_keys(self, provider: str) -> list[str]:
+        """Those that do not rest; where all do, the first is tried all the same."""
+        names = keys_here(self.world, provider)
+        return [
+            name for name in names if self.state.resting.get((provider, name), 0.0) <= self.now_s
+        ] or names[:1]
 
     def may_send(self, place: Place) -> bool:
         return place.sends is None or len(self.result.attempts) < place.sends
@@ -251,6 +262,7 @@ class Run:
             step = Step(says="timeout", after_s=timeout_s, sent=step.sent)
         self.result.seconds += step.after_s
         self.pay(place, step, worst)
+        self.note_key(place, step)
         return step
 
     def pay(self, place: Place, step: Step, worst: tuple[int, int]) -> None:
@@ -281,23 +293,35 @@ class Run:
         """Whether the same target is sent to once more; if so the wait is over when this returns."""
         if sends >= place.retry.attempts or not self.may_send(place):
             return False
-        if kind in PER_KEY and self.other_key(place):
+        if kind in PER_KEY and self.another_key(place) is not None:
+            self.key = self.another_key(place)
             return True
         if kind not in place.retry.on:
             return False
         wait_s, left_s = self.wait(place.retry, step, sends), place.total_s - self.elapsed_s
-        if wait_s > min(place.retry.max_s, left_s) or (wait_s == left_s and step.retry_after_s is None):
+        if left_s <= 0 or wait_s > min(place.retry.max_s, left_s):
+            return False
+        if wait_s == left_s and step.retry_after_s is None:
             return False
         self.result.waits.append(wait_s)
         self.result.seconds += wait_s
         return True
 
-    def other_key(self, place: Place) -> bool:
-        """The key in use failed; whether there is one that has not."""
+    def another_key(self, place: Place) -> str | None:
+        """A healthy key that has not failed in this request."""
         provider = place.model.provider
-        fresh = [key for key in key_names(self.world, provider) if (provider, key) not in self.bad_keys]
-        self.bad_keys.update((provider, key) for key in fresh[:1])
-        return len(fresh) > 1
+        keys = self.keys[provider]
+        return next((key for key in keys if (provider, key) not in self.bad_keys), None)
+
+    def note_key(self, place: Place, step: Step) -> None:
+        """A key that failed for itself rests, over requests too, until it is answered or its time is over."""
+        name = (place.model.provider, self.key or "")
+        if step.says == "answer":
+            self.state.resting.pop(name, None)
+        elif step.says in PER_KEY:
+            self.bad_keys.add(name)
+            rest_s = REST_S if step.retry_after_s is None else step.retry_after_s
+            self.state.resting[name] = max(self.state.resting.get(name, 0.0), self.now_s + rest_s)
 
     def wait(self, retry: Retry, step: Step, sends: int) -> float:
         if step.retry_after_s is not None:

@@ -18,6 +18,8 @@ from tests.reference.interpreter.policies import (
 from tests.reference.interpreter.units import count, dollars, seconds
 from tests.reference.interpreter.world import Call, World
 
+LOCAL = ("hosted_vllm", "ollama")  # servers of one's own need no key
+
 
 @dataclass(frozen=True)
 class Place:
@@ -145,7 +147,7 @@ def _reasons(place: Place, world: World, call: Call, listed: set[str]) -> frozen
         "duplicate": model.name in listed,
         "not_in_only": bool(call.only) and model.name not in call.only,
         "disabled": not model.enabled,
-        "missing_key": world.env is not None and not key_names(world, model.provider),
+        "missing_key": lacks_key(world, model.provider),
         "capability": model.supports is not None and not _needed(place, call) <= model.supports,
         "not_allowed": not all(_allows(scope, model.name) for scope in place.scopes),
         "label": not all(set(scope.block.get("require", ())) <= model.labels for scope in place.scopes),
@@ -162,12 +164,20 @@ def estimate(call: Call) -> int:
 
 
 def key_names(world: World, provider: str) -> list[str]:
-    """The keys of a provider that this machine has, in order. Where no key is needed all of them count."""
+    """The keys of a provider in the order written, without those that are switched off."""
     block = world.document["providers"][provider] or {}
     kind = block.get("kind", provider)
-    keys = block.get("keys", [{"env": f"{kind.upper()}_API_KEY"}])
-    names = [key["env"] for key in keys if key.get("enabled", True)]
-    return [name for name in names if world.env is None or name in world.env]
+    standard = [] if kind in LOCAL else [{"env": f"{kind.upper()}_API_KEY"}]
+    return [key["env"] for key in block.get("keys", standard) if key.get("enabled", True)]
+
+
+def keys_here(world: World, provider: str) -> list[str]:
+    """Those that this machine has. Where no target needs a key all of them count."""
+    return [name for name in key_names(world, provider) if world.env is None or name in world.env]
+
+
+def lacks_key(world: World, provider: str) -> bool:
+    return bool(key_names(world, provider)) and not keys_here(world, provider)
 
 
 def _needed(place: Place, call: Call) -> frozenset[str]:
@@ -194,7 +204,7 @@ def _too_dear(scope: Scope, place: Place) -> bool:
     )
     tiers = [tier for tier in price.tiers if tier.above < reach]
     most = {
-        "input_per_million": max(t.dearest_input for t in tiers),
+        "input_per_million": max(t.input for t in tiers),
         "output_per_million": max(t.output for t in tiers),
     }
     return any(most[key] > dollars(limit) for key, limit in wanted.items())

@@ -3,10 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 from zoneinfo import ZoneInfo
 
 from tests.reference.interpreter.policies import Budget, Limit
 
+BUCKETS = 60
 Counter = tuple[str, str, str, str]  # owner, unit, window, the start of the window
 
 
@@ -23,6 +26,11 @@ def starts(window: str, now_s: float, zone: ZoneInfo) -> str:
     }[window]
 
 
+def bucket(at_s: float, window_s: float) -> int:
+    """A window slides in steps of a sixtieth of its length, so that a refusal may be early by as much."""
+    return floor(Fraction(at_s) * BUCKETS / Fraction(window_s))
+
+
 @dataclass
 class State:
     zone: ZoneInfo
@@ -30,6 +38,7 @@ class State:
     taken: dict[tuple[str, str, float], list[list[float]]] = field(
         default_factory=dict
     )  # [time, amount] by limit
+    resting: dict[tuple[str, str], float] = field(default_factory=dict)  # until when, by provider and key
     asked: dict[str, int] = field(default_factory=dict)  # sends so far by target
 
     def counter(self, budget: Budget, now_s: float) -> Counter:
@@ -50,7 +59,8 @@ class State:
         if limit.unit == "concurrent_requests":
             return limit.at_most >= 1
         log = self.taken.get((limit.owner, limit.unit, limit.window_s), [])
-        held = sum(taken for at_s, taken in log if at_s > now_s - limit.window_s)
+        first = bucket(now_s, limit.window_s) - BUCKETS
+        held = sum(taken for at_s, taken in log if bucket(at_s, limit.window_s) >= first)
         return amount == 0 or held + amount <= limit.at_most
 
     def take(self, limit: Limit, amount: int, now_s: float) -> list[float]:

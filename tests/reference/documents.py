@@ -1,0 +1,411 @@
+"""Documents at random: whole policy sets in the language, with every word that this version runs.
+
+Times are whole multiples of 1/8 s, which floats hold exactly: a verdict never hangs on a rounding.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from tests.reference.book import BOOK
+from tests.reference.interpreter.policies import written_out
+
+NAMES = ("fast", "careful", "spare", "last")
+TENANTS = ("acme", "acme/search", "acme/legal", "beta")
+USERS = ("ann", "bob")
+TAGS = ("batch", "vip")
+LABELS = ("eu", "zero-retention")
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+CAPABILITIES = ("tools", "json", "vision")
+KINDS = (
+    "rate_limited",
+    "overloaded",
+    "server_error",
+    "timeout",
+    "connection",
+    "auth",
+    "quota",
+    "not_found",
+    "bad_request",
+    "context_window",
+    "content_filter",
+    "invalid_output",
+)
+RETRIED = ("transient", *KINDS[:5], "transient", "invalid_output", "not_found", "auth")
+FALL_BACK = (*KINDS, "truncated", "over_budget", "over_limit")
+BUDGET_KEYS = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
+WINDOWS = {
+    "per_hour": "hour",
+    "per_day": "day",
+    "per_week": "week",
+    "per_month": "month",
+    "in_total": "total",
+}
+LIMIT_KEYS = tuple(
+    f"{unit}_per_{window}"
+    for unit in ("requests", "tokens", "input_tokens", "output_tokens")
+    for window in ("second", "minute", "hour")
+)
+
+Parts = Mapping[str, Callable[[], Any]]
+
+
+class Maker:
+    """Draws the parts of one document."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.paths = self.maybe(0.75, lambda: TENANTS[: self.random.randint(1, len(TENANTS))], ())
+        self.unpriced = self.random.random() < 0.1  # a model without a price, and so no budget in money
+        self.pools = [] if self.unpriced or self.random.random() < 0.8 else ["shared"]
+        self.targets: list[str] = []
+        self.labels: list[str] = []  # those that something carries
+
+    # -- chance
+
+    def maybe(self, chance: float, make: Callable[[], Any], otherwise: Any = None) -> Any:
+        return make() if self.random.random() < chance else otherwise
+
+    def one(self, choices: Sequence[Any]) -> Any:
+        return self.random.choice(choices)
+
+    def some(self, choices: Sequence[Any], least: int = 1, most: int = 3) -> list[Any]:
+        return self.random.sample(list(choices), min(len(choices), self.random.randint(least, most)))
+
+    def block(self, chance: float, parts: Parts, *, least: int = 0) -> dict[str, Any]:
+        """A map of some of its parts; at least `least` of them. No budget where there is a model without a price."""
+        parts = {name: make for name, make in parts.items() if not (self.unpriced and name == "budget")}
+        chosen = [name for name in parts if self.random.random() < chance]
+        chosen = chosen if len(chosen) >= least else self.some(list(parts), least, least)
+        return {name: parts[name]() for name in chosen}
+
+    # -- values in their several forms
+
+    def count(self, least: int, most: int) -> int | str:
+        number = self.random.randint(least, most)
+        if number >= 1_000 and self.random.random() < 0.4:
+            return f"{number // 100 / 10:g}k"
+        return number
+
+    def time(self, *eighths: int) -> str:
+        eighth = self.one(eighths)
+        return f"{eighth * 125}ms" if eighth % 8 or self.random.random() < 0.3 else f"{eighth // 8}s"
+
+    def money(self, least: float, most: float) -> str:
+        """From the whole range of magnitudes alike."""
+        amount = least * (most / least) ** self.random.random()
+        return f"${amount:.6f}".rstrip("0").rstrip(".")
+
+    def window(self, amount: Any) -> Any:
+        return amount if self.random.random() < 0.7 else {"at_most": amount, "enforce": "hard"}
+
+    # -- blocks
+
+    def budget(self, scale: float = 1.0) -> dict[str, Any]:
+        windows = self.windows(scale)
+        pool = self.maybe(0.4, lambda: {"pool": self.one(self.pools)}, {}) if self.pools else {}
+        return {**windows, **pool}
+
+    def windows(self, scale: float) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key in self.some(BUDGET_KEYS, 1, 2):
+            if self.random.random() < 0.2:
+                found[f"tokens_{key}"] = self.window(self.count(3_000, 60_000))
+            else:
+                found[key] = self.window(self.money(0.003 * scale, 0.5 * scale))
+        return {**found, **self.maybe(0.1, lambda: {"enforce": "hard"}, {})}
+
+    def limits(self) -> dict[str, Any]:
+        rates: dict[str, Any] = {}
+        for key in self.some(LIMIT_KEYS, 1, 2):
+            amount = self.count(1, 4) if key.startswith("requests") else self.count(500, 20_000)
+            rates[key] = self.window(amount)
+        return {**rates, **self.maybe(0.3, lambda: {"concurrent_requests": self.count(1, 3)}, {})}
+
+    def retry(self) -> Any:
+        if self.random.random() < 0.15:
+            return "off"
+        parts = {
+            "attempts": lambda: self.random.randint(1, 4),
+            "backoff": lambda: self.one(("constant", "linear", "exponential", "fibonacci")),
+            "base": lambda: self.time(1, 2, 4, 8),
+            "max": lambda: self.time(8, 16, 32),
+            "on": lambda: self.some(sorted(set(RETRIED))),
+        }
+        return self.block(0.5, parts, least=1)
+
+    def timeout(self) -> dict[str, Any]:
+        parts = {"total": lambda: self.time(24, 64, 160, 240), "attempt": lambda: self.time(2, 4, 8, 20)}
+        return self.block(0.6, parts, least=1)
+
+    def ceiling(self, least: int = 0) -> dict[str, Any]:
+        parts = {
+            "input_tokens": lambda: self.count(200, 6_000),
+            "output_tokens": lambda: self.count(10, 1_500),
+            "attempts": lambda: self.random.randint(1, 6),
+        }
+        return self.block(0.3, parts, least=least)
+
+    def params(self) -> dict[str, Any]:
+        parts = {"temperature": lambda: self.one((0, 0.5, 1)), "n": lambda: self.random.randint(1, 3)}
+        return self.block(0.4, parts)
+
+    # -- demands: lenient ones, so that most of what a document names can be reached
+
+    def demands(self) -> Parts:
+        found: dict[str, Callable[[], Any]] = {"allow": self.allow, "max_price": self.max_price}
+        return {**found, "require": lambda: [self.one(self.labels)]} if self.labels else found
+
+    def allow(self) -> Any:
+        names = self.some(self.targets, max(1, len(self.targets) - 2), len(self.targets))
+        wide = [f"{name.partition('/')[0]}/*" if self.random.random() < 0.3 else name for name in names]
+        return self.maybe(0.15, lambda: "all", list(dict.fromkeys(wide)))
+
+    def max_price(self) -> dict[str, Any]:
+        parts = {
+            "input_per_million": lambda: self.one(("$1", "$5", "$6", "$20")),
+            "output_per_million": lambda: self.one(("$5", "$15", "$25", "$100")),
+        }
+        return self.block(0.6, parts, least=1)
+
+    # -- rules
+
+    def between(self, value: Callable[[], Any]) -> dict[str, Any]:
+        return {self.one(("over", "up_to")): value()}
+
+    def fields(self, uses: Sequence[dict[str, str]]) -> Parts:
+        found = {
+            "tenant": lambda: self.some(self.paths, 1, 2),
+            "user": lambda: self.some((*USERS, "eve"), 1, 2),
+            "session": lambda: self.some(("s1", "s2"), 1, 1),
+            "tag": lambda: self.some(TAGS, 1, 1),
+            "input_tokens": lambda: self.between(lambda: self.count(50, 2_000)),
+            "output_tokens": lambda: self.between(lambda: self.count(50, 800)),
+            "needs": lambda: self.some(CAPABILITIES, 1, 2),
+            "stream": lambda: self.one((True, False)),
+            "local_time": self.local_time,
+            "budget_used": lambda: {**self.one(uses), **self.between(self.share)},
+        }
+        missing = {*(() if self.paths else ("tenant",)), *(() if uses else ("budget_used",))}
+        return {name: make for name, make in found.items() if name not in missing}
+
+    def share(self) -> str:
+        return f"{self.one((0, 10, 50, 80, 99.5)):g}%"
+
+    def local_time(self) -> dict[str, Any]:
+        begin, end = self.some(range(48), 2, 2)
+        clock = {"from": f"{begin // 2:02}:{begin % 2 * 30:02}", "to": f"{end // 2:02}:{end % 2 * 30:02}"}
+        return {**clock, **self.maybe(0.4, lambda: {"days": self.some(DAYS, 1, 5)}, {})}
+
+    def when(self, uses: Sequence[dict[str, str]]) -> dict[str, Any]:
+        fields = self.fields(uses)
+        chosen = self.some(list(fields), 1, 3)
+        negated = chosen[1:] if self.random.random() < 0.3 else []
+        when = {name: fields[name]() for name in chosen if name not in negated}
+        return {**when, **({"not": {name: fields[name]() for name in negated}} if negated else {})}
+
+    def rules(self, below: Sequence[str], uses: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
+        outcomes = [lambda: {"targets": self.entries(below)}] * 3
+        outcomes += [lambda: {"reject": "not now"}]
+        outcomes += [lambda: {"policy": self.one(below)}] * 3 if below else []
+        return [
+            {"name": f"rule-{number}", "when": self.when(uses), **self.one(outcomes)()}
+            for number in range(self.random.randint(1, 3))
+        ]
+
+    # -- the document
+
+    def document(self) -> dict[str, Any]:
+        providers = self.providers()
+        self.targets = [
+            f"{name}/{model}" for name in providers for model in self.models(name, providers[name])
+        ]
+        self.labels = sorted({label for block in providers.values() for label in _labels(block)})
+        document: dict[str, Any] = {"version": 1, "providers": providers}
+        if self.pools:
+            document["budgets"] = {name: self.windows(3.0) for name in self.pools}
+        document["policies"] = self.policies()
+        tenants = self.tenants([name for name in NAMES if name in document["policies"]])
+        document |= {"tenants": tenants} if tenants else {}
+        document |= self.maybe(0.5, lambda: {"settings": {"time_zone": self.one(ZONES)}}, {})
+        self.add_rules(document)
+        return document
+
+    def providers(self) -> dict[str, Any]:
+        providers: dict[str, Any] = {name: self.provider(name) for name in self.some(list(BOOK), 1, 4)}
+        if self.random.random() < 0.3:
+            providers["vllm"] = {
+                "kind": "hosted_vllm",
+                "base_url": "http://localhost:8000/v1",
+                "price": "free",
+                "context": self.count(1_000, 9_000),
+                "models": {"llama": {"max_output": self.count(100, 4_000)}, "mixtral": {"max_output": 500}},
+                **self.maybe(0.5, lambda: {"labels": self.some(LABELS, 1, 2)}, {}),
+            }
+        return providers
+
+    def provider(self, name: str) -> dict[str, Any]:
+        known = [model for model in BOOK[name] if self.unpriced or "input" in BOOK[name][model]]
+        parts: dict[str, Callable[[], Any]] = {
+            "budget": lambda: self.budget(3.0),
+            "labels": lambda: self.some(LABELS, 1, 2),
+            "tokens": lambda: self.one(("exact", "margin", "window")),
+            "keys": lambda: [{"env": f"{name.upper()}_{n}"} for n in range(self.random.randint(1, 3))],
+            "models": lambda: {model: self.model(known) for model in self.some([*known, "own"], 1, 2)},
+        }
+        off = self.maybe(0.03, lambda: {"enabled": False}, {})
+        return {**self.block(0.2, parts), **off}
+
+    def model(self, known: Sequence[str]) -> dict[str, Any]:
+        parts: dict[str, Callable[[], Any]] = {
+            "deployment": lambda: "deployed",
+            "price": self.price,
+            "context": lambda: self.count(1_000, 9_000),
+            "max_output": lambda: self.count(100, 4_000),
+            "supports": lambda: self.some(CAPABILITIES, 0, 3),
+            "tokens": lambda: self.one(("exact", "margin", "window")),
+            "labels": lambda: self.some(LABELS, 1, 2),
+            "enabled": lambda: self.random.random() < 0.8,
+        }
+        return {"as": self.one(known), **self.block(0.2, parts)}
+
+    def price(self) -> Any:
+        if self.random.random() < 0.1:
+            return "free"
+        price = {"input_per_million": self.money(0.01, 10), "output_per_million": self.money(0.01, 40)}
+        parts = {
+            "cache_write_per_million": lambda: self.money(0.01, 15),
+            "per_request": lambda: self.money(0.0001, 0.001),
+        }
+        return {**price, **self.block(0.3, parts)}
+
+    def models(self, name: str, provider: Mapping[str, Any]) -> list[str]:
+        known = BOOK.get(provider.get("kind", name), {})
+        priced = [model for model in known if self.unpriced or "input" in known[model]]
+        return sorted({*priced, *(provider.get("models") or {})})
+
+    def target(self, name: str) -> Any:
+        parts = {"params": self.params, "timeout": lambda: {"attempt": self.time(2, 4, 8, 20)}}
+        extra = self.maybe(0.2, lambda: self.block(0.6, parts), {})
+        return {"model": name, **extra} if extra or self.random.random() < 0.2 else name
+
+    def entries(self, below: Sequence[str]) -> list[Any]:
+        found = [self.target(name) for name in self.some(self.targets, 1, 3)]
+        for name in self.maybe(0.4, lambda: self.some(below, 1, 2), []) if below else []:
+            found.insert(self.random.randint(0, len(found)), {"policy": name})
+        return found
+
+    def policies(self) -> dict[str, Any]:
+        """A policy leads only to those behind it, so that there is no cycle; it may extend any of them, or `base`."""
+        names = NAMES[: self.random.randint(1, 4)]
+        base = {"base": {"abstract": True, **self.settings(0.5)}} if self.random.random() < 0.25 else {}
+        policies: dict[str, Any] = {}
+        for at, name in enumerate(names):
+            below = names[at + 1 :]
+            parents = [*base, *below]
+            extends = (
+                self.maybe(0.35, lambda parents=parents: {"extends": self.one(parents)}, {})
+                if parents
+                else {}
+            )
+            inherits = extends and extends["extends"] != "base" and self.random.random() < 0.5
+            targets = {} if inherits else {"targets": self.entries(below)}
+            policies[name] = {**targets, **extends, **self.settings(0.25 if extends else 0.4)}
+            if not extends:
+                policies[name].setdefault("ceiling", {}).setdefault("output_tokens", self.count(10, 1_500))
+        return {**policies, **base}
+
+    def settings(self, chance: float) -> dict[str, Any]:
+        parts = {
+            "retry": self.retry,
+            "timeout": self.timeout,
+            "fall_back_on": lambda: self.some(FALL_BACK, 4, 12),
+            "params": self.params,
+            "budget": self.budget,
+            "ceiling": lambda: self.ceiling(1),
+        }
+        return {
+            **self.block(chance, parts),
+            **self.block(chance / 6, {**self.demands(), "needs": lambda: ["json"]}),
+        }
+
+    def add_rules(self, document: dict[str, Any]) -> None:
+        """Last, as they may speak of budgets of any scope. With targets, a child restates the rules of its parent."""
+        policies = document["policies"]
+        for name in reversed([each for each in NAMES if each in policies]):
+            below = NAMES[NAMES.index(name) + 1 :]
+            below = [each for each in below if each in policies]
+            inherited = "extends" in policies[name] and bool(written_out(document)[name].get("rules"))
+            if "targets" in policies[name] and (inherited or self.random.random() < 0.5):
+                empty = inherited and self.random.random() < 0.3
+                policies[name]["rules"] = [] if empty else self.rules(below, uses_of(document, name))
+
+    def tenants(self, names: Sequence[str]) -> dict[str, Any]:
+        tenants: dict[str, Any] = {}
+        for path in self.paths:
+            above = tenants.get(path.rpartition("/")[0], {}).get("policies", "all")
+            granted = {"policies": self.one(("all", self.some(names if above == "all" else above, 1, 3)))}
+            parts = {"budget": lambda: self.budget(2.0), "limits": self.limits, "each": self.each}
+            tenants[path] = {
+                **(granted if "/" not in path or self.random.random() < 0.5 else {}),
+                **self.block(0.4, parts),
+                **self.block(0.06, {**self.demands(), "ceiling": lambda: self.ceiling(1)}),
+                **self.maybe(0.1, lambda: {"content": {"cache": "never"}}, {}),
+            }
+        return tenants
+
+    def each(self) -> dict[str, Any]:
+        parts = {"budget": self.budget, "limits": self.limits, "ceiling": lambda: self.ceiling(1)}
+        scope = lambda: {**self.block(0.5, parts, least=1), **self.block(0.06, self.demands())}  # noqa: E731
+        return self.block(0.4, {"user": scope, "session": scope, "child": scope}, least=1)
+
+
+def _labels(provider: Mapping[str, Any]) -> list[str]:
+    models = (provider.get("models") or {}).values()
+    return [*provider.get("labels", ()), *(label for model in models for label in model.get("labels", ()))]
+
+
+def owners_of(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Owners, units and windows, as the ledger has them, that a document has budgets for."""
+    named = {f"policy:{name}": block for name, block in written_out(document).items()}
+    named |= {f"provider:{name}": block for name, block in document["providers"].items()}
+    named |= {f"pool:{name}": {"budget": block} for name, block in document.get("budgets", {}).items()}
+    for path, block in (document.get("tenants") or {}).items():
+        named[f"tenant:{path}"] = block
+        for of, each in block.get("each", {}).items():
+            value = {"user": "ann", "session": "s1", "child": "search"}[of]
+            named[f"{of}:{path}:{value}"] = each
+    return [
+        (owner, "tokens" if key.startswith("tokens_") else "nusd", key.removeprefix("tokens_"))
+        for owner, block in named.items()
+        for key in block.get("budget", ())
+        if key.removeprefix("tokens_") in WINDOWS
+    ]
+
+
+def uses_of(document: Mapping[str, Any], policy: str) -> list[dict[str, str]]:
+    """What `budget_used` may speak of in the rules of a policy."""
+    found = []
+    for owner, unit, window in owners_of(document):
+        of, _, name = owner.partition(":")
+        use = {"of": of, "window": window}
+        if unit != "nusd":
+            continue
+        if of == "provider":
+            found.append({**use, "name": name})
+        elif of in ("tenant", "user") or (of == "policy" and name == policy):
+            found.append(use)
+    return found
+
+
+def targets_of(document: Mapping[str, Any]) -> list[str]:
+    """Every target that some policy writes."""
+    found: dict[str, None] = {}
+    for policy in document["policies"].values():
+        lists = [policy.get("targets", []), *(rule.get("targets", []) for rule in policy.get("rules", []))]
+        for entry in (entry for each in lists for entry in each):
+            name = entry if isinstance(entry, str) else entry.get("model")
+            if name:
+                found[name] = None
+    return list(found)
