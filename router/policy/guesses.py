@@ -117,6 +117,18 @@ _BUDGET = Habit("budget", "`budget: {per_day: $25}`")
 _TIMEOUT = Habit("timeout", "`timeout: {total: 45s, attempt: 8s}`")
 _PARAMS = Habit("params", "`params: {temperature: 0}`")
 
+_SPANS = {
+    word: Habit(key, f"`{key}`")
+    for key, spellings in {
+        "per_hour": ("hourly", "hour"),
+        "per_day": ("daily", "day"),
+        "per_week": ("weekly", "week"),
+        "per_month": ("monthly", "month"),
+        "in_total": ("total", "max", "lifetime"),
+    }.items()
+    for word in spellings
+}
+
 _HABITS: Mapping[str, Mapping[str, Habit]] = MappingProxyType(
     {
         "provider": {
@@ -145,6 +157,22 @@ _HABITS: Mapping[str, Mapping[str, Habit]] = MappingProxyType(
             **dict.fromkeys(("models", "allowed_models"), Habit("allow", "`allow: [provider/*]`")),
             **dict.fromkeys(("max_budget", "budget_duration", "spend_limit"), _BUDGET),
             **dict.fromkeys(("rpm", "tpm", "rpm_limit", "tpm_limit"), _RATES),
+        },
+        "rule": {
+            **dict.fromkeys(("if", "condition", "conditions", "match"), Habit("when", "`when: {...}`")),
+            **dict.fromkeys(("then", "use", "route"), Habit("", "one of `targets`, `policy`, `reject`")),
+        },
+        "between": {
+            **dict.fromkeys(
+                ("greater_than", "more_than", "above", "gt", "min"), Habit("over", "`over`: more than")
+            ),
+            **dict.fromkeys(("less_than", "below", "under", "lt", "max"), Habit("up_to", "`up_to`: at most")),
+        },
+        "budget": _SPANS,
+        "pool": _SPANS,
+        "maxPrice": {
+            "input": Habit("input_per_million", "`input_per_million`"),
+            "output": Habit("output_per_million", "`output_per_million`"),
         },
     }
 )

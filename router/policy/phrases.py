@@ -158,6 +158,8 @@ def _help(form: Form, value: object) -> str:
         return f"one value, not a list: {shown(value[0])}"
     if isinstance(form, Scalar) and form.types == ("boolean",) and str(value).lower() in _YES:
         return f"write `{_YES[str(value).lower()]}`: to YAML 1.2 {shown(value)} is text"
+    if isinstance(form, ListOf) and isinstance(value, str) and (advice := _help_of_item(form.item, value)):
+        return f"write a list, `[...]`: {advice}"
     if isinstance(form, ListOf) and isinstance(value, str | dict):
         return f"write a list: {_listed(value)}"
     if isinstance(form, Scalar) and form.words and isinstance(value, str):
@@ -171,6 +173,14 @@ def _help(form: Form, value: object) -> str:
         named = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
         return f"write a map: `{{{named[0] if named else 'name'}: {{...}}}}`"
     return ""
+
+
+def _help_of_item(form: Form, value: str) -> str:
+    """Empty where the text would do as an item, or is no scalar and is judged when it is one."""
+    if not isinstance(form, Scalar):
+        return ""
+    fits = value in form.words if form.words else re.search(form.pattern or "", value) is not None
+    return "" if fits else form.help
 
 
 def _is_model_alone(form: Form, value: str) -> bool:

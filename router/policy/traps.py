@@ -23,6 +23,7 @@ SECRET = re.compile(
 SHORTEST_SECRET = 15
 
 _PLAIN = re.compile(r"[A-Za-z0-9$./_][^,\[\]{}:#\"'\n]*(?<! )")
+_SHELL = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+|\.?[0-9][0-9.]*([eE][-+]?[0-9]+)?")
 _CONSTANTS = frozenset({"true", "false", "null"})
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
@@ -127,12 +128,18 @@ def scanner_fault(problem: str, context: str, *, line: str, column: int) -> Faul
     if "block scalar" in context or rest.startswith((">", "|")):
         message = "`>` and `|` start a text of several lines"
         return Fault("yaml", message, "write a bound as a map: `{over: 60k}`, `{up_to: 60k}`")
+    if "flow mapping" in context and (name := _SHELL.search(line)):
+        message = f"`{name[0]}` is the start of a map to YAML"
+        return Fault("yaml", message, f"variables are named, not filled in: `{{env: {name[1]}}}`")
     if "cannot start any token" in problem:
         return Fault("yaml", f"a value can't begin with {shown(rest[:1])}", "quote the value")
     close = NO_SPACE.match(line.strip())
     if close and ("expected ':'" in problem or "mapping values" in problem):
         return no_space(close[1], close[2].split(" ")[0])
-    return Fault("yaml", _plainly(problem, context), "check the indentation, brackets and quotes around here")
+    advice = "check the indentation, brackets and quotes around here"
+    if "mapping values" in problem:
+        advice = "quote a text that holds `: `, and check the indentation around here"
+    return Fault("yaml", _plainly(problem, context), advice)
 
 
 def _plainly(problem: str, context: str) -> str:

@@ -95,6 +95,13 @@ def test_a_habit_is_one_problem() -> None:
     ]
 
 
+def test_a_text_that_is_no_item_is_not_offered_as_one() -> None:
+    [told] = said({}, {"targets": ["openai/small"], "needs": "function_calling"})
+    assert told.endswith(": write a list, `[...]`: one of tools, json, vision, audio, files")
+    [told] = said({}, {"targets": ["openai/small"], "needs": "tools"})
+    assert told.endswith(": write a list: `[tools]`")
+
+
 def test_no_guess_shows_a_secret() -> None:
     for value in ("correct-horse-2", ["correct-horse-2"], {"env": ["correct-horse-2"]}):
         told = said({"keys": [value]}, {"targets": ["openai/small"]})

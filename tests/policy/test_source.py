@@ -79,6 +79,8 @@ SYNTAX = {
     "a: >60k\n": "a.yaml:1:4: error: `>` and `|` start a text of several lines [yaml]",
     "a: b: c\n": "a.yaml:1:5: error: a second `key: value` on one line, or a wrong indentation [yaml]",
     "per_day:$25\nb: 1\n": "a.yaml:1:1: error: `per_day:$25` is one word to YAML [space-after-colon]",
+    "a: {b: >60k}\n": "a.yaml:1:8: error: `>` and `|` start a text of several lines [yaml]",
+    "a: [{b: ${B_KEY}}]\n": "a.yaml:1:5: error: `${B_KEY}` is the start of a map to YAML [yaml]",
     "a: @x\n": "a.yaml:1:4: error: a value can't begin with `@` [yaml]",
     "a: 'x\n": "a.yaml:1:4: error: a quote that is never closed [yaml]",
     "a: [1, 2\nb: 3\n": "a.yaml:1:4: error: a `[` that is never closed, or a missing comma [yaml]",
