@@ -9,8 +9,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from router.adapters.price_rows import context_of, deprecation_of, max_output_of, prices_of, supports_of
-from router.adapters.token_families import always_searches, token_class
+from router.adapters.price_rows import (
+    SUPPORTS,
+    context_of,
+    deprecation_of,
+    max_output_of,
+    prices_of,
+    supports_of,
+)
+from router.adapters.token_families import FAMILIES, UNMEASURED, always_searches, token_class
 from router.errors import StoreError
 from router.plan import ModelFacts, TokenClass
 
@@ -56,7 +63,7 @@ class PriceFile:
                 port="prices",
                 help="install litellm again",
             ) from error
-        return cls(rows, digest=hashlib.sha256(body).hexdigest())
+        return cls(rows, digest=book_digest(body))
 
     @property
     def digest(self) -> str:
@@ -93,6 +100,12 @@ class PriceFile:
         keys = (key for name in _names(kind, model) for key in (name, self._folded.get(name.lower(), name)))
         rows = (self._rows[key] for key in keys if key in self._rows)
         return next((row for row in rows if _serves(kind, row["litellm_provider"])), None)
+
+
+def book_digest(body: bytes, read_by: object = (SUPPORTS, FAMILIES, UNMEASURED)) -> str:
+    """SHA-256 over the file, and over what it is `read_by`: which of its keys make a capability, and the margins of
+    token counts, which no file states."""
+    return hashlib.sha256(b"%b\n%b" % (body, repr(read_by).encode())).hexdigest()
 
 
 def _shipped() -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from router.cli.failures import PROBLEMS
-from router.cli.options import format_of, json_option, policies_at, report_options
+from router.cli.options import format_of, frozen_option, json_option, policies_at, report_options
 from router.cli.out import Out, written_to
 from router.cli.versions import installed_version
 from router.tools.reports import FORMATS, Report, reporter
@@ -17,11 +17,18 @@ from router.tools.reports import FORMATS, Report, reporter
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--policies", type=click.Path(path_type=Path), metavar="PATH", help="The same as the argument.")
 @click.option("--strict", is_flag=True, help="Warnings are problems too; notes never are.")
+@frozen_option
 @report_options(tuple(FORMATS))
 @json_option
 @click.pass_obj
 def command(
-    out: Out, path: Path | None, policies: Path | None, strict: bool, format: str | None, output: Path | None
+    out: Out,
+    path: Path | None,
+    policies: Path | None,
+    strict: bool,
+    frozen: bool,
+    format: str | None,
+    output: Path | None,
 ) -> int:
     """Check every policy file, and tell every problem in one run.
 
@@ -38,7 +45,7 @@ def command(
     Exit codes: 0 fine, 1 problems, 2 wrong usage.
     """
     chosen = format_of(out, format)
-    report = _checked(policies_at(path or policies), strict=strict)
+    report = _checked(policies_at(path or policies), strict=strict, frozen=frozen)
     if output is not None:
         written_to(output, reporter(chosen)(report))
         out.line(_summary(report))
@@ -51,12 +58,12 @@ def command(
     return PROBLEMS if report.fails else 0
 
 
-def _checked(where: Path, *, strict: bool) -> Report:
+def _checked(where: Path, *, strict: bool, frozen: bool) -> Report:
     from router.adapters.price_file import PriceFile
     from router.policy.load import load
     from router.tools.reports.report import report_of
 
-    loaded = load(where, PriceFile.load(), today=datetime.now(tz=UTC).date())
+    loaded = load(where, PriceFile.load(), today=datetime.now(tz=UTC).date(), frozen=frozen)
     cwd = Path.cwd().as_posix()
     return report_of(
         loaded,

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router import events as ev
-from router.cli.options import Duration, caller_options, json_option, policies_at, policies_option
+from router.cli.options import (
+    Duration,
+    caller_options,
+    frozen_option,
+    json_option,
+    policies_at,
+    policies_option,
+)
 from router.cli.out import Out
 from router.tools.figures import about, count, money, seconds, tokens
 from router.tools.plain import plain
@@ -36,6 +43,7 @@ EXPECTED = ("duplicate", "not_in_only")
     "--replay", type=click.Path(path_type=Path), metavar="CASSETTE", help="Answer from a recording."
 )
 @click.option("--fake", is_flag=True, help="Make an answer up: no key, no network.")
+@frozen_option
 @policies_option
 @json_option
 @click.pass_obj
@@ -49,6 +57,7 @@ def command(
     timeout: float | None,
     replay: Path | None,
     fake: bool,
+    frozen: bool,
     policies: Path | None,
     **who: Any,
 ) -> None:
@@ -66,7 +75,7 @@ def command(
         "memory" if replay else None
     )  # each replay begins anew: no answer and no cooling key of an earlier one
     folder = policies_at(policies)
-    with quiet_log(), Router.open(folder, transport=made_up, state=kept, cache=kept) as router:
+    with quiet_log(), Router.open(folder, transport=made_up, state=kept, cache=kept, frozen=frozen) as router:
         tell_warnings(out, len(router.warnings))
         reply = router.complete(
             messages(prompt, system), policy=policy, timeout=timeout, **who, **parameters(params)

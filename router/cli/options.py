@@ -94,6 +94,13 @@ def policies_option(function: F) -> F:
     )(function)
 
 
+def frozen_option(function: F) -> F:
+    """`--frozen` as `frozen: bool`."""
+    return click.option(
+        "--frozen", is_flag=True, help="Refuse whatever differs from router.lock (see `router lock`)."
+    )(function)
+
+
 def caller_options(function: F) -> F:
     """Who calls and for what: `tenant`, `user`, `session`, `tags`, `prefer`, `only`."""
     options = (

@@ -21,12 +21,15 @@ REALMS: Mapping[str, Realm] = {"litellm": "live", "cassette": "replay", "fake": 
 """The realm of each transport that ROUTER_TRANSPORT can name."""
 
 
-def load_plan(policies: str | PathLike[str] | Mapping[str, Any]) -> tuple[Plan, tuple[Problem, ...]]:
-    """The plan and its warnings, which are also logged. Raises PolicyError with all problems if one is an error."""
+def load_plan(
+    policies: str | PathLike[str] | Mapping[str, Any], *, frozen: bool = False
+) -> tuple[Plan, tuple[Problem, ...]]:
+    """The plan and its warnings, which are also logged. Raises PolicyError with all problems if one is an error, as
+    drift from the lock file is for a `frozen` router."""
     from router.adapters.price_file import PriceFile
     from router.policy.load import load
 
-    loaded = load(policies, PriceFile.load(), today=datetime.now(tz=UTC).date())
+    loaded = load(policies, PriceFile.load(), today=datetime.now(tz=UTC).date(), frozen=frozen)
     if loaded.plan is None:
         raise PolicyError(loaded.problems)
     for problem in loaded.warnings:

@@ -48,8 +48,10 @@ class _Opened:
         self._gate = Gate()
 
     @classmethod
-    def _open(cls, policies: Policies, *, suspends: bool, sinks: Sequence[Sink], **choices: Any) -> Self:
-        plan, warnings = load_plan(policies)
+    def _open(
+        cls, policies: Policies, *, suspends: bool, sinks: Sequence[Sink], frozen: bool, **choices: Any
+    ) -> Self:
+        plan, warnings = load_plan(policies, frozen=frozen)
         return cls(plan, warnings, build_ports(plan, suspends=suspends, sinks=tuple(sinks), **choices))
 
     def _execute(
@@ -93,16 +95,25 @@ class Router(_Opened):
         transport: Transport | str | None = None,
         clock: Clock | None = None,
         sinks: Sequence[Sink] = (),
+        frozen: bool = False,
     ) -> "Router":
         """Check and compile `policies`, and make a router of them. Raises PolicyError with every problem.
 
         `state`: `memory` or `sqlite:///FILE`; default: `settings.state`, then ROUTER_STATE, then `.router/state.db`
         beside the policies folder (memory where `policies` is a mapping). `cache`: a folder, or `memory`; default
         `settings.cache`, then `.router/cache`. `transport`: `litellm`, `fake`, `cassette:PATH`, or a Transport; default
-        ROUTER_TRANSPORT, then litellm. `clock` is for tests.
+        ROUTER_TRANSPORT, then litellm. `clock` is for tests. `frozen`: only as `router.lock`, in the folder of the
+        policies, says; anything that differs from it is a problem.
         """
         return cls._open(
-            policies, suspends=False, state=state, cache=cache, transport=transport, clock=clock, sinks=sinks
+            policies,
+            suspends=False,
+            state=state,
+            cache=cache,
+            transport=transport,
+            clock=clock,
+            sinks=sinks,
+            frozen=frozen,
         )
 
     def complete(
@@ -166,10 +177,18 @@ class AsyncRouter(_Opened):
         transport: Transport | str | None = None,
         clock: Clock | None = None,
         sinks: Sequence[Sink] = (),
+        frozen: bool = False,
     ) -> "AsyncRouter":
         """As `Router.open`. It does not wait for anything, so it is not awaited."""
         return cls._open(
-            policies, suspends=True, state=state, cache=cache, transport=transport, clock=clock, sinks=sinks
+            policies,
+            suspends=True,
+            state=state,
+            cache=cache,
+            transport=transport,
+            clock=clock,
+            sinks=sinks,
+            frozen=frozen,
         )
 
     async def complete(

@@ -7,7 +7,7 @@ from router.plan import ModelFacts, TokenClass
 
 
 class Catalog(Protocol):
-    """Read once, never suspends. `digest` is a SHA-256 in hex over the book's bytes."""
+    """Read once, never suspends. `digest` is a SHA-256 in hex over all that it says."""
 
     @property
     def digest(self) -> str: ...

@@ -28,6 +28,12 @@ FILES: Mapping[str, Code] = {
         "a file can't be read",
         "A file that is passed over takes its ceilings and budgets with it.",
     ),
+    "lock-drift": Code(
+        "the policies or the price book are not those of the lock file",
+        "A price, a context or a margin that changed with an upgrade changes what calls cost and where they go. An"
+        " error with `--frozen`; else a warning, or a note where nothing changed that a call meets.",
+        ("error", "warning", "note"),
+    ),
     "encoding": Code(
         "a file is not UTF-8 text",
         "Guessing an encoding turns names into others that look the same.",

@@ -1,8 +1,8 @@
 """From a folder, a file or a dict to a plan, with every problem of every file in one run."""
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from stat import S_ISREG
@@ -13,6 +13,8 @@ from router.plan import Plan
 from router.policy.catalog import Catalog
 from router.policy.compile import compile_draft
 from router.policy.document import Document
+from router.policy.drift import lock_problems, no_lock
+from router.policy.lock import LOCK_FILE
 from router.policy.schema import formed
 from router.policy.source import Read, read_dict, read_text
 from router.values import Place
@@ -38,12 +40,35 @@ class Loaded:
     def warnings(self) -> tuple[Problem, ...]:
         return tuple(found for found in self.problems if found.severity == "warning")
 
+    def with_problems(self, found: Iterable[Problem]) -> "Loaded":
+        """With more problems, in their places."""
+        problems = _sorted((*self.problems, *found))
+        broken = any(each.severity == "error" for each in problems)
+        return replace(self, plan=None if broken else self.plan, problems=problems)
 
-def load(
-    source: str | os.PathLike[str] | Mapping[str, Any], prices: Catalog, *, today: date | None = None
-) -> Loaded:
+
+Source = str | os.PathLike[str] | Mapping[str, Any]
+
+
+def load(source: Source, prices: Catalog, *, today: date | None = None, frozen: bool = False) -> Loaded:
     """Never raises for what an author wrote: whatever is wrong becomes a problem. With `today`, models that their
-    provider retires soon are warned of."""
+    provider retires soon are warned of.
+
+    A folder may hold a lock file. What drifted from it is told, and is an error where `frozen`; so is its absence.
+    """
+    loaded = load_unlocked(source, prices, today=today)
+    path = Path("<dict>" if isinstance(source, Mapping) else source)
+    is_folder = path.is_dir()
+    if is_folder and os.access(path / LOCK_FILE, os.F_OK):
+        read = read_file(path / LOCK_FILE)
+        found = lock_problems(read, loaded.plan, loaded.documents, prices, frozen=frozen)
+    else:
+        found = (no_lock(path / LOCK_FILE if is_folder else path),) if frozen else ()
+    return loaded.with_problems(found) if found else loaded
+
+
+def load_unlocked(source: Source, prices: Catalog, *, today: date | None = None) -> Loaded:
+    """As `load`, whatever a lock file says."""
     if isinstance(source, Mapping):
         return _compiled((read_dict(dict(source)),), prices, folder="", today=today)
     path = Path(source)

@@ -1,16 +1,18 @@
 """The price book: litellm's own file, read exactly, by the names litellm knows, without importing litellm."""
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from router.adapters.price_file import PriceFile
+from router.adapters.price_file import PriceFile, book_digest
+from router.adapters.price_rows import SUPPORTS
+from router.adapters.token_families import FAMILIES, UNMEASURED
 from router.errors import StoreError
 from router.plan import ModelFacts, Price, PriceTable
 from tests.recordings import CHECKOUT
@@ -70,9 +72,24 @@ print(sorted({"litellm", "tiktoken", "yaml"} & set(sys.modules)))
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-def test_the_digest_is_of_the_bytes(tmp_path):
+def test_the_digest_is_of_the_bytes_and_of_what_they_are_read_by(tmp_path):
     text = '{"m": {"mode": "chat", "litellm_provider": "openai"}}'
-    assert book(tmp_path, text).digest == hashlib.sha256(text.encode()).hexdigest()
+    found = book(tmp_path, text).digest
+    assert found == book_digest(text.encode()) == book(tmp_path, text).digest
+    assert found != book(tmp_path, text + " ").digest
+
+
+def test_a_margin_or_a_capability_that_changes_changes_the_digest():
+    family = FAMILIES["claude"]
+    read_by = [
+        (SUPPORTS, FAMILIES, UNMEASURED),
+        (SUPPORTS, {**FAMILIES, "claude": replace(family, margin_percent=61)}, UNMEASURED),
+        (SUPPORTS, {**FAMILIES, "claude": replace(family, image=replace(family.image, most=1))}, UNMEASURED),
+        (SUPPORTS, FAMILIES, replace(UNMEASURED, tools_tokens=1)),
+        ({**SUPPORTS, "tools": ("supports_tool_choice",)}, FAMILIES, UNMEASURED),
+    ]
+    assert book_digest(b"{}") == book_digest(b"{}", read_by[0])
+    assert len({book_digest(b"{}", each) for each in read_by}) == len(read_by)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2", "\x00"])

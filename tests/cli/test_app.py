@@ -157,6 +157,8 @@ NEVER = ("litellm", "vcr", "diskcache", "aiohttp", "httpx", "openai")
         ["explain", "fast", "--tenant", "acme/search", "--user", "ann", "--prompt", "Hello", "--assume-keys"],
         ["usage"],
         ["schema"],
+        ["schema", "--local"],
+        ["lock"],
         ["init", "elsewhere"],
     ],
     ids=" ".join,

@@ -5,7 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from router.policy.codes import FILES, FORM, MEANING, NAMES, Code
-from router.policy.load import LARGEST_FILE, load
+from router.policy.load import LARGEST_FILE, load, load_text
+from router.policy.lock import lock_of, lock_text
 from tests.policy.books import Book
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -67,6 +68,15 @@ def _fenced(language: str, text: str) -> str:
     return f"```{language}\n{text.rstrip()}\n```\n"
 
 
+def _drifted() -> bytes:
+    """The lock of LOCKED, from when a model was cheaper."""
+    loaded = load_text(LOCKED, Book())
+    assert loaded.plan is not None
+    text = lock_text(lock_of(loaded.plan, loaded.documents, Book()))
+    return text.replace("input_per_million: $1", "input_per_million: $0.9").encode()
+
+
+LOCKED = "version: 1\nproviders: {openai: {}}\npolicies: {fast: {targets: [openai/small]}}\n"
 OF_FILES: Mapping[str, tuple[str, Mapping[str, bytes]]] = {
     "no-policies": ("A folder without YAML files, or no folder at all", {}),
     "unreadable": (
@@ -76,6 +86,10 @@ OF_FILES: Mapping[str, tuple[str, Mapping[str, bytes]]] = {
     "encoding": (
         "A file that an old editor saved as Latin-1",
         {"cafe.yaml": "version: 1 # café\n".encode("latin-1")},
+    ),
+    "lock-drift": (
+        "A `router.lock` from before a model's price went up",
+        {"fast.yaml": LOCKED.encode(), "router.lock": _drifted()},
     ),
 }
 """Codes about files rather than about what stands in them: the sentence that says when, and files that show it."""

@@ -14,7 +14,7 @@ from tests.policy.books import Book
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TODAY = date(2026, 12, 1)
-OF_FILES = {"no-policies", "unreadable", "encoding"}  # these are about files, and in test_load.py
+OF_FILES = {"no-policies", "unreadable", "encoding", "lock-drift"}  # in test_load.py and test_lock.py
 
 
 def problems(code: str, which: str) -> tuple[str, ...]:
