@@ -25,8 +25,14 @@ class CaseFile:
 
 
 def case_files(path: Path) -> tuple[Path, ...]:
-    """The file itself, or every `*.cases.yaml` below a folder, in a fixed order; hidden folders are passed over."""
-    return tuple(_below(path)) if path.is_dir() else (path,)
+    """Every `*.cases.yaml` below a folder, in a fixed order, hidden folders passed over; a case file itself; of a file
+    of policies the cases of its name beside it."""
+    if path.is_dir():
+        return tuple(_below(path))
+    if path.name.endswith(CASES):
+        return (path,)
+    beside = (path.with_suffix(suffix) for suffix in CASES)
+    return tuple(each for each in beside if each.exists())
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from router.adapters.tiktoken_tokens import TiktokenTokens
+from router.adapters.tiktoken_tokens import ENCODED_CHARS, TiktokenTokens
 from router.engine.routing import RULES_COUNT_BY
 from router.values import Message
 
@@ -20,8 +20,13 @@ def prompt_of(tokens: int) -> str | None:
         short = tokens - _counted(reader, text)
         if short == 0:
             return text
-        words = max(1, words + short)
+        words = max(1, words + short * _words_a_token(words))
     return None
+
+
+def _words_a_token(words: int) -> int:
+    """What is beyond the part that is encoded counts by its bytes, four a token."""
+    return 4 // len(_WORD) if words * len(_WORD) > ENCODED_CHARS else 1
 
 
 def _counted(tokens: TiktokenTokens, text: str) -> int:

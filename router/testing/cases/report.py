@@ -8,6 +8,7 @@ from router.adapters.tiktoken_tokens import TiktokenTokens
 from router.client.assembly import load_plan
 from router.errors import Problem, RequestError
 from router.plan import Plan
+from router.policy.load import CASES
 from router.ports import Tokens
 from router.testing.cases.case import Case
 from router.testing.cases.coverage import Coverage, Key, coverage, exercised
@@ -132,7 +133,7 @@ class Loaded:
 def cases_at(path: str | Path, *, policies: str | Path | None = None) -> Loaded:
     """The cases of a folder or file, and the plan they are about. Raises as `run_cases`."""
     path = Path(path)
-    plan, _ = load_plan(policies or (path if path.is_dir() else path.parent))
+    plan, _ = load_plan(policies or (path.parent if path.name.endswith(CASES) else path))
     paths = case_files(path)
     if not paths:
         raise RequestError(
