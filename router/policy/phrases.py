@@ -162,9 +162,10 @@ def _help(form: Form, value: object) -> str:
         return f"write a list, `[...]`: {advice}"
     if isinstance(form, ListOf) and isinstance(value, str | dict):
         return f"write a list: {_listed(value)}"
-    if isinstance(form, Scalar) and form.words and isinstance(value, str):
-        close = close_to(value, [str(word) for word in form.words])
-        return f"did you mean `{close}`?" if close else form.help
+    if isinstance(text, Scalar) and text.words and isinstance(value, str):
+        close = close_to(value, [str(word) for word in text.words])
+        if close is not None:
+            return f"did you mean `{close}`?"
     if isinstance(value, str) and _is_model_alone(form, value):
         return f"say whose model it is: {shown(f'provider/{value}')}"
     if isinstance(form, Scalar | Block):

@@ -8,7 +8,7 @@ from pathlib import Path
 from router.errors import Problem
 from router.plan import Plan
 from router.policy.load import CASES, file_text
-from router.policy.schema import check_form
+from router.policy.schema import formed
 from router.policy.source import Read, read_text
 from router.testing.cases.case import Case
 from router.testing.cases.reading import Reading
@@ -54,12 +54,12 @@ def read_case_text(text: str, plan: Plan, *, file: str = "<text>") -> CaseFile:
 
 def _read(text: str | Read, file: str, plan: Plan) -> CaseFile:
     read = text if isinstance(text, Read) else read_text(text, file)
-    form = check_form(read.document, ROOT) if read.document else ()
-    if read.document is None or read.problems or form:
-        return CaseFile(file=file, cases=(), problems=_sorted((*read.problems, *form)))
+    if read.document is None:
+        return CaseFile(file=file, cases=(), problems=_sorted(read.problems))
+    form = formed(read.document, ROOT)
     reading = Reading(plan)
-    cases = reading.file(read.document.root)
-    problems = _sorted(reading.problems)
+    cases = reading.file(form.document)
+    problems = _sorted((*read.problems, *form.problems, *reading.problems))
     return CaseFile(file=file, cases=() if problems else cases, problems=problems)
 
 

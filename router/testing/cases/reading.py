@@ -1,4 +1,4 @@
-"""From the values of a case file to cases: every name is one of the plan, and every call one that can be made."""
+"""From the values of a case file to cases: each name is one of the plan, and each call one that can be made."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from router.client.calls import build_request
 from router.errors import Problem, RequestError
 from router.plan import Plan
 from router.policy import scalars
-from router.policy.document import Spot
+from router.policy.document import Document, Spot
 from router.policy.phrases import suggestion
 from router.policy.traps import Fault, shown
 from router.testing.cases import outcomes
@@ -39,11 +39,17 @@ class Reading:
     plan: Plan
     problems: list[Problem] = field(default_factory=list)
 
-    def file(self, root: Spot) -> tuple[Case, ...]:
-        defaults, cases = root.get("defaults"), root.get("cases")
-        found = [self._case(spot, defaults) for spot in (cases.items() if cases else ())]
-        self._once([case for case in found if case is not None])
-        return tuple(case for case in found if case is not None)
+    def file(self, document: Document) -> tuple[Case, ...]:
+        """The cases of a document that knows where its form is wrong: those are passed over, and so is every case
+        where the defaults are."""
+        damaged = {path[: 2 if path[:1] == ("cases",) else 1] for path in document.damaged}
+        if ("defaults",) in damaged:
+            return ()
+        defaults = document.root.get("defaults")
+        spots = [spot for spot in _items(document.root.get("cases")) if spot.path not in damaged]
+        found = [case for spot in spots if (case := self._case(spot, defaults)) is not None]
+        self._once(found)
+        return tuple(found)
 
     def blame(self, place: Place, fault: Fault, *, also: Place | None = None) -> None:
         self.problems.append(

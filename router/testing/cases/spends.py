@@ -24,7 +24,7 @@ def spent(spot: Spot, plan: Plan) -> Spent | tuple[str, Fault]:
     budget = next((each for each in budgets if written_window(each) == window), None)
     if budget is None:
         has = ", ".join(written_window(each) for each in budgets)
-        advice = f"its budgets: {has}" if has else "it has no budget with a calendar window"
+        advice = f"its budgets: {has}" if has else "it has none with a calendar window"
         return "window", Fault("dangling-name", f"{of} {shown(name)} has no budget {shown(window)}", advice)
     amount = _amount(spot, budget)
     if isinstance(amount, Fault):

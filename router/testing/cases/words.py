@@ -81,6 +81,7 @@ DOES = Scalar(
 DOES_TEXT = Scalar(
     name="what a target does",
     pattern=f"^({'|'.join((*SPECIAL, *SENT_KINDS))})$",
+    words=(*SPECIAL, *SENT_KINDS),
     examples=("rate_limited", ANSWERS),
     help=f"one of {', '.join((*SPECIAL, *SENT_KINDS))}, or a map: `{{does: rate_limited, retry_after: 7s}}`",
 )
