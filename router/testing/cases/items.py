@@ -1,7 +1,7 @@
 """Cases as tests of somebody's own suite: each one an item of pytest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +30,13 @@ class CaseFileError(RouterError):
 class PlayableCase:
     """One case and the plan it is about."""
 
-    plan: Plan
+    plan: Plan = field(repr=False)
     case: Case
-    tokens: Tokens
+    tokens: Tokens = field(repr=False)
 
     def check(self) -> None:
         """Play it. Raises AssertionError that tells each expectation which was not met, and what happened."""
+        __tracebackhide__ = True  # pytest shows the line of the test instead
         result = play_case(self.plan, self.case, self.tokens)
         if not result.passed:
             raise AssertionError("\n".join(case_lines(result)))

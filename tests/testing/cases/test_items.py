@@ -52,8 +52,9 @@ def test_each_case_is_a_test_of_its_own(folder: Path) -> None:
     )
     assert "1 failed, 1 passed" in ran.stdout, ran.stdout + ran.stderr
     assert "test_policy[fast: it is cached]" in ran.stdout
-    assert "fast.cases.yaml:7:42: cached" in ran.stdout
+    assert "fast.cases.yaml:6:43: cached" in ran.stdout
     assert "expected  true" in ran.stdout
+    assert "play_case" not in ran.stdout  # the trace ends at their own test
 
 
 def test_a_case_that_fails_says_what_happened(folder: Path) -> None:
