@@ -1,5 +1,6 @@
 """The printed worst case: attained, never passed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from router.decide.bounds import GRACE_S, policy_bounds
 from router.decide.classify import TRANSIENT
 from router.decide.fit import worst_of
 from router.decide.match import ROOT, candidate_of
-from router.plan import Ceiling, Condition, Policy, RetryRule, Rule, TargetEntry
+from router.plan import Ceiling, Condition, Demand, MaxPrice, Policy, PriceTable, RetryRule, Rule, TargetEntry
 from router.values import Request
 from tests.build import PLACE, budget, entry, lexical, plan, policy, price, target
 
@@ -140,3 +141,46 @@ def test_no_run_reserves_more(
             for b in candidate.per_request:
                 spent[b.owner] = spent.get(b.owner, 0) + worst
     assert total <= bound.cost_nusd
+
+
+def test_a_target_counts_at_its_worst_where_a_tight_ceiling_may_keep_it_out_of_its_first_place() -> None:
+    tight = policy("tight", "groq/b", ceiling=Ceiling(input_tokens=10, output_tokens=1), lexical=retries(1))
+    outer = policy("main", "tight", "groq/b", ceiling=Ceiling(output_tokens=100), lexical=retries(3))
+    found = bound_of(outer, tight)
+    assert found.cost_nusd == 3 * (1_000 * 1_000 + 100 * 4_000)
+    assert found.seconds == 3 * 5.0 + 2 * 2.0 + GRACE_S
+
+
+def test_a_target_counts_at_its_worst_where_a_nested_rule_may_reject() -> None:
+    rule = Rule(name="no", when=(Condition(field="tag", any_of=("x",)),), reject="no", place=PLACE)
+    gate = policy("gate", "groq/b", ceiling=Ceiling(output_tokens=1), rules=(rule,), lexical=retries(1))
+    outer = policy("main", "gate", "groq/b", ceiling=Ceiling(output_tokens=100), lexical=retries(1))
+    assert bound_of(outer, gate).cost_nusd == 1_000 * 1_000 + 100 * 4_000
+
+
+def test_a_price_that_only_short_inputs_meet_may_keep_a_target_out_of_its_first_place() -> None:
+    tiers = (price(10**12, 10**12).tiers[0], replace(price(9 * 10**12, 10**12).tiers[0], above_tokens=500))
+    tiered = target("xai/t", context_tokens=1_000, prices=PriceTable(tiers=tiers))
+    demand = Demand(
+        owner="policy:cheap", max_price=MaxPrice(input_ausd=10**12, output_ausd=None), place=PLACE
+    )
+    cheap = policy("cheap", "xai/t", demand=demand, ceiling=Ceiling(output_tokens=1), lexical=retries(1))
+    outer = policy("main", "cheap", "xai/t", ceiling=Ceiling(output_tokens=100), lexical=retries(1))
+    whole = plan(outer, cheap, targets=(tiered,))
+    assert policy_bounds(whole, outer)[0].cost_nusd == 1_000 * 9_000 + 100 * 1_000
+
+
+def test_more_branches_than_are_looked_at_are_bounded_together() -> None:
+    when = (Condition(field="tag", any_of=("x",)),)
+    forks = [
+        policy(
+            f"fork-{n}",
+            "openai/a",
+            rules=(Rule(name="b", when=when, entries=(entry("groq/b"),), place=PLACE),),
+        )
+        for n in range(13)
+    ]
+    outer = policy("main", *(fork.name for fork in forks), ceiling=Ceiling(output_tokens=100))
+    found = policy_bounds(plan(outer, *forks, targets=(CHEAP, DEAR)), outer)
+    assert [each.branch for each in found] == ["any of more than 4096 branches"]
+    assert found[0].cost_nusd == 2 * (1_000 * 50 + 100 * 400) + 2 * (1_000 * 1_000 + 100 * 4_000)

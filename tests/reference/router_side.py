@@ -20,7 +20,7 @@ from router.errors import RouterError
 from router.plan import AUSD_PER_NUSD, Budget, ModelFacts, Plan, Price, PriceTable, TokenClass
 from router.policy.load import load
 from router.ports import Charge, Counter, Hold, Settlement, WireCall
-from router.values import InputEstimate, Kind, Message, Place, Usage
+from router.values import InputEstimate, Kind, Message, Place, Request, Usage
 from tests.reference.interpreter.state import starts
 from tests.reference.interpreter.world import Call, Result, Spent, Step, World
 
@@ -175,22 +175,28 @@ class Side:
             self._spend(f"before-{number}", spent)
 
     def run(self) -> list[Result]:
-        return [self.call(number, call) for number, call in enumerate(self.world.calls)]
+        return [self.call(f"r{number}", call) for number, call in enumerate(self.world.calls)]
 
-    def call(self, number: int, call: Call) -> Result:
+    def call(self, id: str, call: Call) -> Result:
         self.clock.advance(call.gap_s)
+        return self.call_now(id, call)
+
+    def call_now(self, id: str, call: Call) -> Result:
         del self.seen[:]
         began_s, served, error = self.clock.mono_s(), None, None
         try:
-            served = run_inline(self._execute(number, call)).target
+            served = run_inline(self._execute(id, call)).target
         except RouterError as failed:
             error = type(failed).__name__
         return result_of(self.seen, call, served, error, self.clock.mono_s() - began_s)
 
-    async def _execute(self, number: int, call: Call) -> Any:
-        request = build_request(
+    async def _execute(self, id: str, call: Call) -> Any:
+        return await execute(self.plan, self.ports, self.request(id, call))
+
+    def request(self, id: str, call: Call) -> Request:
+        return build_request(
             self.plan,
-            f"r{number}",
+            id,
             "x" * call.size,
             policy=call.policy,
             tenant=call.tenant,
@@ -202,13 +208,15 @@ class Side:
             timeout=call.timeout_s,
             params=call.params,
         )
-        return await execute(self.plan, self.ports, request)
 
     def _step(self, call: WireCall) -> Scripted:
-        steps = self.world.script[call.target]
-        at = self.asked.get(call.target, 0)
-        self.asked[call.target] = at + 1
-        return scripted(steps[min(at, len(steps) - 1)])
+        return scripted(self.next_step(call.target))
+
+    def next_step(self, target: str) -> Step:
+        steps = self.world.script[target]
+        at = self.asked.get(target, 0)
+        self.asked[target] = at + 1
+        return steps[min(at, len(steps) - 1)]
 
     def _spend(self, id: str, spent: Spent) -> None:
         """A row that was settled before the first call."""
