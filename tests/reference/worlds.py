@@ -88,16 +88,18 @@ class WorldMaker(Maker):
 def make_world(seed: int) -> World:
     """The world of a seed. Its document is in the language; whether it passes `check` is for the reader to say."""
     maker = WorldMaker(seed)
-    document = maker.document()
+    return world_of(maker, maker.document())
+
+
+def world_of(maker: WorldMaker, document: Mapping[str, Any]) -> World:
+    random = maker.random
     return World(
         document=document,
         book=BOOK,
-        calls=[maker.call(document) for _ in range(maker.random.randint(1, 4))],
-        script={
-            name: [maker.step() for _ in range(maker.random.randint(1, 4))] for name in targets_of(document)
-        },
-        draws=[maker.random.randint(0, 15) / 16 for _ in range(5)],
-        start_s=1_767_225_600.0 + maker.random.randint(0, 365 * 24 * 4) * 900,
+        calls=[maker.call(document) for _ in range(random.randint(1, 4))],
+        script={name: [maker.step() for _ in range(random.randint(1, 4))] for name in targets_of(document)},
+        draws=[random.randint(0, 15) / 16 for _ in range(5)],
+        start_s=1_767_225_600.0 + random.randint(0, 365 * 24 * 4) * 900,
         env=maker.env(document),
         spent=maker.spent(document),
     )
