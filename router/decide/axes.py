@@ -80,11 +80,9 @@ class Witness:
 def _said(witness: Witness) -> Iterator[str]:
     matters = witness.matters
     for name in ("tenant", "user", "session"):
-        value = getattr(witness, name)
-        if value is not None and (name in matters or name != "session"):
-            yield f"{name} {value}"
-        elif name in matters:
-            yield f"no {name}"
+        if name in matters:
+            value = getattr(witness, name)
+            yield f"no {name}" if value is None else f"{name} {value}"
     if "tag" in matters:
         yield (
             f"{'tag' if len(witness.tags) == 1 else 'tags'} {' and '.join(witness.tags)}"
@@ -150,9 +148,11 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Who asks: the fields that are as they are for this caller, and what each side knows of its budgets."""
+    """Who asks: the fields that are as they are for this caller, and what each side knows of its budgets. `anybody`:
+    any tenant that conditions tell from others, who may lack any budget."""
 
     base: Witness
+    anybody: bool = False
     must: frozenset[str] = frozenset()  # "user" and "session" where a bucket asks for one
     amounts: tuple[Mapping[BudgetUse, int], ...] = field(default=({},))
 
@@ -186,6 +186,9 @@ def _positive(condition: Condition) -> Condition:
 def _axis(name: str, tests: tuple[tuple[int, Condition], ...], asking: Asking) -> Axis:
     atoms: dict[tuple[Result, ...], Atom] = {}
     complete = True
+    if asking.anybody and name == "budget_used":
+        nothing: tuple[Result, ...] = (None,) * len(tests)
+        atoms[nothing] = Atom(values=(), results=nothing)
     for values in _candidates(name, [test for _, test in tests], asking):
         results = _results(values, tests, asking)
         if len(atoms) >= MOST_ATOMS and results not in atoms:
@@ -207,11 +210,10 @@ def _candidates(name: str, tests: Sequence[Condition], asking: Asking) -> Iterat
     """Values that between them meet every combination of results, the plainest first."""
     match name:
         case "tenant":
-            yield {}
+            yield from _tenants(tests) if asking.anybody else ({},)
         case "user" | "session":
-            if name not in asking.must:
-                yield {name: None}
-            for value in (unlike(tests), *_named(tests)):
+            absent = () if name in asking.must else (None,)
+            for value in (*absent, unlike(tests), *_named(tests)):
                 yield {name: value}
         case "tag":
             yield {"tags": ()}
@@ -228,9 +230,16 @@ def _candidates(name: str, tests: Sequence[Condition], asking: Asking) -> Iterat
         case "budget_used":
             yield from _spendings(tests, asking)
         case _:
-            if name == "output_tokens":
-                yield {name: None}
-            yield from ({name: number} for number in (A_FEW, 1, *_around(tests)))
+            unsaid = (None,) if name == "output_tokens" else ()
+            yield from ({name: number} for number in (*unsaid, A_FEW, 1, *_around(tests)))
+
+
+def _tenants(tests: Sequence[Condition]) -> Iterator[dict[str, Any]]:
+    """One that no test names, each that one does, and one below each."""
+    yield {"tenant": unlike(tests)}
+    for path in _named(tests):
+        yield {"tenant": path}
+        yield {"tenant": f"{path}/{unlike(tests)}"}
 
 
 def unlike(tests: Iterable[Condition], plain: str = "other") -> str:

@@ -4,16 +4,17 @@ A cell is a box: for each field that the rules read, some of its atoms. Boxes ar
 outcome asks for it, so their number follows the rules, not the product of all thresholds.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from router.decide.axes import Asking, Axis, Witness, axes_of, axis_key, unlike
-from router.decide.callers import Callers, callers_of
+from router.decide.callers import TINY, Callers, callers_of, chain
 from router.decide.conditions import Snapshot, holds
 from router.decide.match import Matched, conditions_within, match, reachable, used_budget
 from router.decide.scopes import NOBODY, Caller, caller
 from router.plan import BudgetUse, Condition, Entry, Plan, Policy, PolicyEntry, Rule
+from router.values import NUSD_PER_USD
 
 Box = tuple[int, ...]
 """For each axis of a space, the atoms that are in, as bits."""
@@ -54,8 +55,8 @@ class Space:
             own = dict(atom.values)
             used += own.pop("used", ())
             values.update(own)
-        named = {axis.field for axis in self.axes if axis.field == "tenant"}
-        return replace(self.base, **values, used=tuple(used), matters=frozenset(matters | named))
+        matters |= {name for name in ("tenant", "user", "session") if getattr(self.base, name) is not None}
+        return replace(self.base, **values, used=tuple(used), matters=frozenset(matters))
 
 
 def inside(box: Box, wanted: Wanted) -> Box | None:
@@ -93,6 +94,29 @@ def split(
                 yield from split(space, side, policy, rest, position + 1)
             return
     yield None, box
+
+
+MOST_STEPS = 20_000
+"""Boxes looked at for one question about rules."""
+
+
+class Undecided(Exception):
+    """The rules multiply too far to answer within MOST_STEPS."""
+
+
+def free_of(box: Box, others: Sequence[Wanted]) -> Box | None:
+    """Some part of a box in which none of these conjunctions holds; None: they cover it. Raises Undecided."""
+    waiting = [(box, 0)]
+    for _ in range(MOST_STEPS):
+        if not waiting:
+            return None
+        part, at = waiting.pop()
+        while at < len(others) and inside(part, others[at]) is None:
+            at += 1
+        if at == len(others):
+            return part
+        waiting.extend((rest, at + 1) for rest in outside(part, others[at]))
+    raise Undecided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +252,36 @@ def _standing_for(
     yield from known.standing_for(known.of_policy(policy), named_tenants(conditions))
 
 
+def rule_spaces(plan: Plan, policy: str, callers: Callers) -> Iterator[Space]:
+    """One space for each class of callers that the *rules* tell apart; what else tenants may differ in is left out."""
+    conditions = (_conditions(plan, policy),)
+    fields = {each.field for each in conditions[0]}
+    named, seen = named_tenants(conditions), set[Hashable]()
+    for tenant in _standing_for(plan, policy, conditions, callers):
+        asking = _asking((plan,), policy, tenant, conditions)
+        meant = frozenset(above for above in chain(tenant or "") if above in named)
+        budgets = tuple((use, min(amount, TINY)) for use, amount in asking.amounts[0].items())
+        sort = (meant, asking.must & fields, budgets)
+        if sort not in seen:
+            seen.add(sort)
+            yield _space((plan,), policy, asking, conditions)
+        if fields.isdisjoint(OF_CALLERS):
+            return
+
+
+def open_space(plan: Plan, policy: str) -> Space:
+    """Every request of anybody, whatever tenants there are and whatever budgets they have: what can't be here can't be
+    at all. The rules of nested policies are not looked at."""
+    conditions = (tuple(each for rule in plan.policies[policy].rules for each in rule.when),)
+    uses = {each.budget: NUSD_PER_USD for each in conditions[0] if each.budget is not None}
+    asking = Asking(base=Witness(), anybody=True, amounts=(uses,))
+    return _space((plan,), policy, asking, conditions, nested=False)
+
+
+OF_CALLERS = frozenset({"tenant", "user", "session", "budget_used"})
+"""Fields on which callers can differ in what is possible at all."""
+
+
 def named_tenants(conditions: Sequence[Sequence[Condition]]) -> frozenset[str]:
     """The paths that conditions tell from others."""
     return frozenset(
@@ -243,7 +297,18 @@ def space_of(
     needs: Iterable[str] = (),
 ) -> Space:
     """The space of one tenant's requests. Raises NoRoute where it may not call the policy in one of the plans."""
-    asking = _asking(sides, policy, tenant, conditions)
+    return _space(sides, policy, _asking(sides, policy, tenant, conditions), conditions, needs)
+
+
+def _space(
+    sides: Sequence[Plan],
+    policy: str,
+    asking: Asking,
+    conditions: Sequence[Sequence[Condition]],
+    needs: Iterable[str] = (),
+    *,
+    nested: bool = True,
+) -> Space:
     axes = axes_of(conditions, asking, needs)
     place = {(axis.field, axis.tests[0][1].budget): at for at, axis in enumerate(axes)}
     wanted = {
@@ -251,7 +316,7 @@ def space_of(
             (place[axis_key(each)], axes[place[axis_key(each)]].mask(side, each)) for each in rule.when
         )
         for side, plan in enumerate(sides)
-        for below in reachable(plan, plan.policies[policy])
+        for below in (reachable(plan, plan.policies[policy]) if nested else (plan.policies[policy],))
         for rule in below.rules
     }
     return Space(called=policy, base=asking.base, axes=axes, wanted=wanted)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from router.decide.judge import is_sampled
 from router.errors import Problem
-from router.policy import money_checks, order_checks
+from router.policy import money_checks, order_checks, rule_checks
 from router.policy.draft import Draft, problem
 from router.policy.names import nested
 from router.policy.reach import callable_policies, everything
@@ -88,7 +88,7 @@ CHECKS: tuple[Check, ...] = (
     money_checks.unknown_prices,
     money_checks.unbounded_output,
     money_checks.small_limits,
-    order_checks.hidden_rules,
+    rule_checks.rules_in_themselves,
     order_checks.impossible_conditions,
     order_checks.starved_targets,
     order_checks.long_attempts,
@@ -101,5 +101,6 @@ CHECKS: tuple[Check, ...] = (
 
 FOLDER_CHECKS: tuple[FolderCheck, ...] = (
     FolderCheck(check=money_checks.unpayable, over=frozenset({"providers", "policies", "tenants"})),
+    FolderCheck(check=rule_checks.rules_of_callers, over=frozenset({"providers", "policies", "tenants"})),
     FolderCheck(check=uncallable_policies, over=frozenset({"policies", "tenants"})),
 )

@@ -18,6 +18,7 @@ class Code:
 
 
 _WARNING = ("warning",)
+_NOTE = ("note",)
 
 FILES: Mapping[str, Code] = {
     "no-policies": Code(
@@ -190,6 +191,21 @@ MEANING: Mapping[str, Code] = {
     "rule-never-reached": Code(
         "a rule that an earlier one always hides, or that can never hold",
         "Its author believes that it routes something.",
+    ),
+    "rules-overlap": Code(
+        "two rules that can both hold and lead elsewhere",
+        "Their order decides, and nothing else says which of them was meant. Often it is as it should be.",
+        _NOTE,
+    ),
+    "rules-undecided": Code(
+        "rules whose conditions multiply too far to be proved reachable",
+        "What is not told of such a policy may be there all the same.",
+        _NOTE,
+    ),
+    "caller-controlled": Code(
+        "a rule by which callers give themselves what the policy's own targets would not",
+        "User, session, tag and needs are what the application says: whoever writes the right tag gets the target.",
+        _WARNING,
     ),
     "policy-not-granted": Code(
         "a tenant is given a policy that its parent withholds",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from router.errors import Problem
-from router.plan import Condition, LocalTime, Plan, Rule
+from router.plan import Plan
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.reach import Branch, Reached, branches
@@ -11,53 +11,6 @@ from router.policy.scalars import count, count_text, duration_ms, duration_text,
 from router.policy.traps import shown
 from router.policy.walk import conditions_of, target_items
 from router.values import Place
-
-
-def hidden_rules(draft: Draft) -> Iterator[Problem]:
-    """A rule is hidden where an earlier one holds whenever it does."""
-    for policy in draft.policies.values():
-        for position, rule in enumerate(policy.rules):
-            hiding = next((earlier for earlier in policy.rules[:position] if _hides(earlier, rule)), None)
-            if hiding is not None:
-                hider = f"`{hiding.name}` ({hiding.place})"
-                message = f"rule `{rule.name}` is never reached: {hider} holds whenever it does"
-                advice = "put the narrower rule first, or take one out"
-                yield problem("rule-never-reached", message, rule.place, help=advice, also=hiding.place)
-
-
-def _hides(earlier: Rule, later: Rule) -> bool:
-    return all(any(_implies(given, wanted) for given in later.when) for wanted in earlier.when)
-
-
-def _implies(given: Condition, wanted: Condition) -> bool:
-    """Whether `wanted` is known to hold wherever `given` does."""
-    if given.field != wanted.field or given.negated != wanted.negated or given.budget != wanted.budget:
-        return False
-    # what is negated is implied the other way around: not (a or b) implies not a
-    narrow, wide = (given, wanted) if not given.negated else (wanted, given)
-    if narrow.any_of or wide.any_of:
-        return _any_of_within(narrow, wide)
-    if narrow.local_time is not None and wide.local_time is not None:
-        return _span_within(narrow.local_time, wide.local_time)
-    return narrow.is_true == wide.is_true and _bounds_within(narrow, wide)
-
-
-def _any_of_within(narrow: Condition, wide: Condition) -> bool:
-    if narrow.field != "tenant":
-        return set(narrow.any_of) <= set(wide.any_of)
-    return all(any(f"{path}/".startswith(f"{above}/") for above in wide.any_of) for path in narrow.any_of)
-
-
-def _span_within(narrow: LocalTime, wide: LocalTime) -> bool:
-    return (narrow.from_min, narrow.to_min) == (wide.from_min, wide.to_min) and (
-        not wide.days or bool(narrow.days and narrow.days <= wide.days)
-    )
-
-
-def _bounds_within(narrow: Condition, wide: Condition) -> bool:
-    over_fits = wide.over is None or (narrow.over is not None and narrow.over >= wide.over)
-    up_to_fits = wide.up_to is None or (narrow.up_to is not None and narrow.up_to <= wide.up_to)
-    return over_fits and up_to_fits
 
 
 def impossible_conditions(draft: Draft) -> Iterator[Problem]:

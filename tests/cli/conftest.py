@@ -26,7 +26,7 @@ policies:
     budget: {per_request: $0.20, per_day: $25}
   night:
     rules:
-      - {name: tagged, when: {tag: [slow]}, policy: fast}
+      - {name: tagged, when: {tag: [slow], input_tokens: {up_to: 5k}}, policy: fast}
       - {name: long, when: {input_tokens: {over: 5k}}, reject: too long for us}
     targets: [anthropic/claude-haiku-4-5]
     ceiling: {input_tokens: 10k, output_tokens: 400}

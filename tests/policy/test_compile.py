@@ -294,9 +294,9 @@ def test_targets_of_their_own_settings_and_nested_policies() -> None:
 def rule_of(when: str) -> tuple[Condition, ...]:
     budget = "budget: {per_day: $1}, ceiling: {output_tokens: 1k}"
     text = (
-        f"{HEAD}policies:\n  fast:\n    targets: [openai/small]\n    rules:\n"
-        f"      - {{name: a, when: {when}, reject: no}}\n"
-        f"  paid: {{targets: [openai/small], {budget}}}\ntenants:\n  acme: {{policies: all}}\n  acme/legal: {{}}\n"
+        f"{HEAD}policies:\n  fast: {{targets: [openai/small], {budget},"
+        f" rules: [{{name: a, when: {when}, reject: no}}]}}\n"
+        "tenants:\n  acme: {policies: all}\n  acme/legal: {}\n  other: {policies: all}\n"
     )
     return plan_of(text).policies["fast"].rules[0].when
 
