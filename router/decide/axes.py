@@ -105,11 +105,8 @@ def _said(witness: Witness) -> Iterator[str]:
 
 
 def _whose(use: BudgetUse) -> str:
-    return (
-        f"{use.name or use.of}'s budget per {use.window}"
-        if use.window != "total"
-        else f"{use.of}'s budget in total"
-    )
+    whose = f"{use.of} {use.name}'s" if use.name else f"the {use.of}'s"
+    return f"{whose} budget {'in total' if use.window == 'total' else f'per {use.window}'}"
 
 
 def _dollars(nusd: int) -> str:

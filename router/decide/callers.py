@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from router.plan import Budget, Each, Plan, Tenant
+from router.plan import Budget, Demand, Each, Plan, Tenant
 
 AFTER_SLASH = chr(ord("/") + 1)
 
@@ -114,11 +114,16 @@ def _both(a: frozenset[str] | None, b: frozenset[str] | None) -> frozenset[str] 
 
 def _traits(tenant: Tenant) -> Hashable:
     """What of a tenant can matter to a policy, amounts of budgets apart."""
-    return (_kinds(tenant.budgets), tuple((each.of, _bucket(each)) for each in tenant.each))
+    own = (tenant.never, tenant.ceiling, _asked(tenant.demand), _kinds(tenant.budgets))
+    return (*own, tuple((each.of, _bucket(each)) for each in tenant.each))
 
 
 def _bucket(each: Each) -> Hashable:
-    return _kinds(each.budgets)
+    return (each.ceiling, _asked(each.demand), _kinds(each.budgets))
+
+
+def _asked(demand: Demand | None) -> Hashable:
+    return demand and (demand.allow, demand.require, demand.needs, demand.max_price)
 
 
 TINY = 1_000_000

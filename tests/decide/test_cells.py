@@ -87,7 +87,7 @@ WITNESSES = {
     "needs tools": (Condition(field="needs", any_of=("tools", "vision")),),
     "max_tokens=100": (Condition(field="output_tokens", up_to=400),),
     "Monday 22:00": (NIGHT,),
-    "policy's budget per day spent $0.800000001": (
+    "the policy's budget per day spent $0.800000001": (
         Condition(field="budget_used", over=80_000, budget=BudgetUse(of="policy", name=None, window="day")),
     ),
 }
