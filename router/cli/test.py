@@ -159,5 +159,10 @@ COLUMNS = (
 def _row(cell: "Cell") -> Sequence[str]:
     waits = seconds(cell.waits_s) if cell.waits_s else "-"
     took = seconds(cell.took_s) if cell.took_s else "-"
-    how = "" if cell.how in ("answered", "failed") else f" ({cell.how})"
-    return cell.fault, f"{cell.outcome}{how}", str(cell.sends), waits, took, money(cell.cost_nusd)
+    return cell.fault, _outcome(cell), str(cell.sends), waits, took, money(cell.cost_nusd)
+
+
+def _outcome(cell: "Cell") -> str:
+    """A cut or filtered answer is its own target's."""
+    cut = cell.how not in ("answered", "failed")
+    return f"itself ({cell.how})" if cut and cell.outcome == cell.target else cell.outcome

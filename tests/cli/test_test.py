@@ -57,3 +57,71 @@ def test_a_broken_file_is_told_and_nothing_is_played(run, cases):
     assert "policies/fast.cases.yaml:7:5: error: unknown key `fautls` in a case [unknown-key]" in told
     assert "help: did you mean `faults`?" in told
     assert "fine" not in told
+
+
+def test_coverage_names_what_is_missing(run, cases):
+    told = run("test", "--coverage").stdout
+    assert "never exercised" in told
+    assert "policies/main.yaml:15:16: rule night: rule tagged" in told
+    assert "fine: 2 cases" in told
+    assert "coverage is " in run("test", "--fail-under", "90", code=1).stdout
+    assert "fine: " in run("test", "--fail-under", "10").stdout
+
+
+def test_each_format(run, cases, document, folder):
+    assert document("test")["passed"] == 2
+    assert '<testsuites name="router test" tests="2"' in run("test", "--format", "junit").stdout
+    told = run("test", "--format", "junit", "--output", "cases.xml").stdout
+    assert told == "fine: 2 cases, 2 calls in 1 file\n"
+    assert 'name="an answer"' in (folder / "cases.xml").read_text(encoding="utf-8")
+    assert "two answers to one question" in run("test", "--json", "--format", "junit", code=2).stdout
+
+
+def test_the_policies_are_read_first(run, cases, folder):
+    (folder / "policies" / "main.yaml").write_text("version: 1\npolices: {}\n", encoding="utf-8")
+    assert "unknown key `polices`" in run("test", code=1).stderr
+
+
+def test_a_matrix_fits_a_hundred_columns(run, folder):
+    told = run("test", "--matrix", "fast").stdout
+    assert told.splitlines()[0] == "policy fast, for tenant acme, on 2026-01-05 12:00"
+    assert max(map(len, told.splitlines())) <= 100
+    rows = [line.split() for line in told.splitlines() if line.startswith("  server_error")]
+    assert [row[1:3] for row in rows] == [["anthropic/claude-haiku-4-5", "3"], ["TargetsExhausted", "2"]]
+    assert "itself (truncated)" in told
+
+
+def test_a_matrix_for_a_caller(run, folder, document):
+    assert (
+        "for tenant acme/search, user someone"
+        in run("test", "--matrix", "fast", "--tenant", "acme/search").stdout
+    )
+    found = document("test", "--matrix", "fast", "--tenant", "acme/search", "--user", "ann")
+    assert (found["user"], found["targets"]) == ("ann", ["openai/gpt-5-nano", "anthropic/claude-haiku-4-5"])
+    assert found["cells"][0]["target"] == "openai/gpt-5-nano"
+
+
+def test_a_matrix_of_a_call_that_is_refused(run, folder):
+    told = run("test", "--matrix", "night", "--tenant", "acme/search", code=1).stdout
+    assert "refused: tenant `acme/search` may not call policy `night`" in told
+    assert "unknown policy `fsat`" in run("test", "--matrix", "fsat", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("--tenant", "acme"), "--tenant is for --matrix alone"),
+        (("--tag", "x"), "--tag is for --matrix alone"),
+        (("--matrix", "fast", "--case", "x"), "--case is not for --matrix"),
+        (("--matrix", "fast", "--fail-under", "9"), "--fail-under is not for --matrix"),
+        (("--matrix", "fast", "--format", "junit"), "--format is not for --matrix"),
+        (("--matrix", "fast", "--output", "x"), "--output is not for --matrix"),
+    ],
+)
+def test_no_option_is_ignored(run, cases, arguments, option):
+    assert option in run("test", *arguments, code=2).stderr
+
+
+def test_no_key_is_asked_for_and_nothing_is_kept(run, cases, folder):
+    run("test")
+    assert not (folder / ".router").exists()

@@ -22,7 +22,7 @@ SOMEONE = "someone"
 """The user or session of a call that must name one."""
 
 FAILED = "failed"
-LONG = "rate_limited, Retry-After 1h"
+LONG = "rate_limited for 1h"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ def test_every_fault_stands_at_every_target_once() -> None:
     ("target", "fault", "outcome", "how", "sends", "waits_s", "took_s"),
     [
         ("openai/small", "server_error", "anthropic/haiku", "answered", 3, 1.0, 1.0),
-        ("openai/small", "rate_limited, Retry-After 1h", "anthropic/haiku", "answered", 2, 0, 0),
+        ("openai/small", "rate_limited for 1h", "anthropic/haiku", "answered", 2, 0, 0),
         ("openai/small", "never_answers", "anthropic/haiku", "answered", 3, 1.0, 17.0),
         ("openai/small", "bad_request", "TargetsExhausted", "failed", 1, 0, 0),
         ("openai/small", "truncated", "openai/small", "truncated", 1, 0, 0),
