@@ -64,15 +64,21 @@ def _checked(where: Path, *, strict: bool, frozen: bool) -> Report:
     from router.tools.reports.report import report_of
 
     loaded = load(where, PriceFile.load(), today=datetime.now(tz=UTC).date(), frozen=frozen)
-    cwd = Path.cwd().as_posix()
+    cwd = Path.cwd()
     return report_of(
         loaded,
         strict=strict,
         alone=where.is_file(),
-        cwd=cwd,
-        root=os.environ.get("GITHUB_WORKSPACE") or cwd,
+        cwd=cwd.as_posix(),
+        root=_root(cwd).as_posix(),
         version=installed_version(),
     )
+
+
+def _root(cwd: Path) -> Path:
+    """The top of the repository: GITHUB_WORKSPACE, unless that is of another machine, as in some containers."""
+    workspace = os.environ.get("GITHUB_WORKSPACE")
+    return Path(workspace) if workspace and cwd.is_relative_to(workspace) else cwd
 
 
 def _summary(report: Report) -> str:

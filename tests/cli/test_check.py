@@ -134,6 +134,8 @@ def test_files_are_named_from_the_workspace_on_github(run, folder, monkeypatch):
     monkeypatch.setenv("GITHUB_WORKSPACE", str(folder.parent))
     told = run("check", "--format", "github", code=1).stdout
     assert f"file={folder.name}/policies/main.yaml," in told
+    monkeypatch.setenv("GITHUB_WORKSPACE", "/home/runner/work/app")
+    assert "file=policies/main.yaml," in run("check", "--format", "github", code=1).stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are characters, not bytes")

@@ -1,4 +1,4 @@
-"""For code scanning: SARIF 2.1.0, which GitHub, GitLab, Azure DevOps and editors read.
+"""For code scanning and editors: SARIF 2.1.0.
 
 Columns count code points, as everywhere in router. Files are named from the root of the repository, which SARIF's
 readers know as %SRCROOT%.
@@ -84,5 +84,6 @@ def _artifact(report: Report, file: str) -> dict[str, str]:
 
 
 def _text(text: str) -> dict[str, str]:
-    """Readers put arguments in the place of `{0}`; other braces, as in `{env: NAME}`, are left alone by all."""
+    """What a reader would put an argument in place of, like `{0}`, is doubled. The standard doubles every brace; but
+    code scanning shows the text as it stands, and advice like `{env: NAME}` is copied from there."""
     return {"text": _PLACEHOLDER.sub(r"{{\1}}", text)}
