@@ -11,6 +11,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.folder import POLICIES, TENANTS
 from bench.paths import AT_ONCE
 from bench.processes import ROOT, Speaking, Worker, answer_of
 from bench.timing import Series, interleave, quantile, ratios, spread
@@ -219,6 +220,34 @@ def starts(run: Run) -> Table:
     return Table(name="starts", title="Imports and starts, each in a fresh process", rows=rows)
 
 
+def checks(run: Run) -> Table:
+    """The same files in one process, the same command in fresh ones; the first of each is what the rest is held to."""
+    large = run.calls >= 50
+    size = [str(POLICIES), str(TENANTS)] if large else [str(POLICIES // 20), str(TENANTS // 20)]
+    asked: dict[str, Mapping[str, list[float]]] = {
+        "folder": answer_of(["-m", "bench.checking", "folder", *size, str(run.seconds)], run.environment),
+        "command": answer_of(["-m", "bench.checking", "command", str(run.seconds / 2)], run.environment),
+    }
+    rows = [
+        {
+            "what": name,
+            "times": len(values),
+            **{f"{key}_ms": 1e3 * value for key, value in spread(values).items()},
+            "ratio": spread(
+                [value / base for value, base in zip(values, next(iter(found.values())), strict=True)]
+            ),
+        }
+        for found in asked.values()
+        for name, values in found.items()
+    ]
+    return Table(
+        name="check",
+        title=f"check: a folder of {size[0]} policies and {size[1]} tenants, and the command in fresh processes",
+        rows=rows,
+        notes=("ratio: to the libraries alone, and to the imports alone",),
+    )
+
+
 def _lasted_s(arguments: Sequence[str], environment: dict[str, str]) -> float:
     began_s = time.perf_counter()
     subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, check=True, capture_output=True)
@@ -250,5 +279,6 @@ SECTIONS = {
     "decision": decision,
     "stages": stages,
     "starts": starts,
+    "check": checks,
     "memory": memory,
 }
