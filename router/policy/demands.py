@@ -13,13 +13,17 @@ from router.policy.targets import is_unsure_of, undeclared, unknown_model
 from router.policy.traps import shown
 
 _AUSD_PER_TOKEN = 1_000  # nano-USD per million tokens, in atto-USD per token
+_DEMANDS = ("allow", "require", "needs", "max_price")
 
 
 def ceiling_of(spot: Spot) -> Ceiling:
-    attempts, added_cost = spot.at("ceiling", "attempts"), spot.at("ceiling", "added_cost")
+    block = spot.get("ceiling")
+    if block is None:
+        return Ceiling()
+    attempts, added_cost = block.get("attempts"), block.get("added_cost")
     return Ceiling(
-        input_tokens=_count(spot.at("ceiling", "input_tokens")),
-        output_tokens=_count(spot.at("ceiling", "output_tokens")),
+        input_tokens=_count(block.get("input_tokens")),
+        output_tokens=_count(block.get("output_tokens")),
         attempts=attempts.value if attempts and type(attempts.value) is int else None,
         added_cost_nusd=scalars.money_nusd(added_cost.value) if added_cost else None,
     )
@@ -27,6 +31,8 @@ def ceiling_of(spot: Spot) -> Ceiling:
 
 def demand_of(spot: Spot, owner: str, targets: Collection[str]) -> Demand | None:
     """None: nothing is asked of a target here. `targets` are the names that patterns are matched against."""
+    if not any(map(spot.holds, _DEMANDS)):
+        return None
     found = Demand(
         owner=owner,
         allow=_allowed(spot.get("allow"), targets),

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any
 
 from router.policy.document import Spot
@@ -31,10 +32,24 @@ def digest(draft: Draft) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+
+
+@cache
+def _meaningful(kind: type) -> tuple[str, ...] | None:
+    """The fields of a dataclass that say more than where and how it was written; None: it is none."""
+    if not is_dataclass(kind):
+        return None
+    return tuple(field.name for field in fields(kind) if field.name not in _LOOKS)
+
+
 def canonical(value: Any) -> Any:
     """Plain JSON values without places and looks; sets as sorted lists."""
-    if is_dataclass(value):
-        names = [field.name for field in fields(value) if field.name not in _LOOKS]
+    kind: type = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    names = _meaningful(kind)
+    if names is not None:
         return {name: canonical(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): canonical(below) for key, below in value.items()}

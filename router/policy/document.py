@@ -101,6 +101,10 @@ class Spot:
         absence."""
         return not isinstance(self.value, dict) or (*self.path, key) in self.document.damaged
 
+    def holds(self, key: str) -> bool:
+        """Whether this is a map with that key."""
+        return isinstance(self.value, dict) and key in self.value
+
     def get(self, key: str) -> "Spot | None":
         """The value under `key`; None where this is no map or does not hold it."""
         if self.parts is not None:

@@ -17,6 +17,7 @@ from router.policy.drift import lock_problems, no_lock
 from router.policy.lock import LOCK_FILE
 from router.policy.schema import formed
 from router.policy.source import Read, read_dict, read_text
+from router.policy.stumbles import position_of
 from router.values import Place
 
 LARGEST_FILE = 4 * 1024 * 1024
@@ -113,13 +114,18 @@ def file_text(path: Path) -> str | Read:
             return _refused(
                 file, "unreadable", "not a regular file", "policies are read from files and folders"
             )
-        if found.st_size > LARGEST_FILE:
-            return _refused(file, "unreadable", "a file of more than 4 MB", "split it")
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        return _refused(file, "encoding", f"not UTF-8 text (byte {error.start})", "save it as UTF-8")
+        with path.open("rb") as opened:
+            body = opened.read(LARGEST_FILE + 1)  # it may have grown since
     except OSError as error:
         return _refused(file, "unreadable", f"can't be read: {error.strerror or error}", "")
+    if len(body) > LARGEST_FILE:
+        return _refused(file, "unreadable", "a file of more than 4 MB", "split it")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, column = _end_of(body[: error.start].decode("utf-8").removeprefix("\ufeff"))
+        message = f"not UTF-8 text (byte {error.start})"
+        return _refused(file, "encoding", message, "save it as UTF-8", line=line, column=column)
 
 
 def _compiled(reads: tuple[Read, ...], prices: Catalog, *, folder: str, today: date | None = None) -> Loaded:
@@ -148,6 +154,10 @@ def _nothing(path: Path, message: str, help: str) -> Loaded:
     return Loaded(plan=None, problems=(Problem(code="no-policies", message=message, help=help, place=place),))
 
 
-def _refused(file: str, code: str, message: str, help: str) -> Read:
-    place = Place(file=file, line=0, column=0)
+def _end_of(text: str) -> tuple[int, int]:
+    return position_of(len(text), text)
+
+
+def _refused(file: str, code: str, message: str, help: str, *, line: int = 0, column: int = 0) -> Read:
+    place = Place(file=file, line=line, column=column)
     return Read(document=None, problems=(Problem(code=code, message=message, help=help, place=place),))

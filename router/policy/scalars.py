@@ -6,6 +6,7 @@ percent, clocks are minutes of the day. A reader returns None for a value that i
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from router.values import NUSD_PER_USD
 
@@ -28,7 +29,7 @@ def duration_ms(value: object) -> int | None:
     if text is None:
         return None
     number = text.rstrip("mshd")
-    return int(Fraction(number) * MS_PER_UNIT[text[len(number) :]])
+    return _whole(number, MS_PER_UNIT[text[len(number) :]])
 
 
 def count(value: object) -> int | None:
@@ -39,19 +40,19 @@ def count(value: object) -> int | None:
     if text is None:
         return None
     number = text.rstrip("kM")
-    return int(Fraction(number) * COUNT_UNITS.get(text[len(number) :], 1))
+    return _whole(number, COUNT_UNITS.get(text[len(number) :], 1))
 
 
 def money_nusd(value: object) -> int | None:
     """`$0.30` is 300_000_000 nano-USD."""
     text = _matching(MONEY, value)
-    return None if text is None else int(Fraction(text[1:]) * NUSD_PER_USD)
+    return None if text is None else _whole(text[1:], NUSD_PER_USD)
 
 
 def share(value: object) -> int | None:
     """`80%` is 80_000."""
     text = _matching(SHARE, value)
-    return None if text is None else int(Fraction(text[:-1]) * SHARE_SCALE)
+    return None if text is None else _whole(text[:-1], SHARE_SCALE)
 
 
 def clock_min(value: object) -> int | None:
@@ -62,6 +63,12 @@ def clock_min(value: object) -> int | None:
 
 def _matching(pattern: str, value: object) -> str | None:
     return value if isinstance(value, str) and re.fullmatch(pattern, value) else None
+
+
+@lru_cache(maxsize=4096)
+def _whole(number: str, scale: int) -> int:
+    """Exact: the patterns allow no more decimals than stay whole. The same few amounts stand in many places."""
+    return int(Fraction(number) * scale)
 
 
 def duration_text(ms: int) -> str:

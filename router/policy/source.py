@@ -4,39 +4,34 @@ Events still show what a loader hides: anchors, tags, duplicate keys, nulls, quo
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from router.errors import Problem
+from router.policy.core import reads_as, resolved, unreadable
 from router.policy.document import DICT, Document, Path
+from router.policy.stumbles import position_of, stumble
 from router.policy.traps import (
     NO_SPACE,
     Fault,
     ambiguous,
     anchored,
-    scanner_fault,
     shown,
     tagged,
     valueless_key,
 )
 from router.values import Place
 
-if TYPE_CHECKING:
-    from yaml import YAMLError
-    from yaml.events import Event, NodeEvent
-
 DEEPEST = 40
 
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NUMERIC = re.compile(r"[-+.0-9]")
-_INT = re.compile(r"[-+]?[0-9]{1,40}")
-_RADIX = re.compile(r"0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNWANTED = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""What does not show, what YAML versions differ about (NEL, LS, PS, a second BOM), and what turns the direction of a
+line around, so that a reviewer reads another text than the program."""
+
 _ABSENT: Any = object()
 
 
@@ -51,11 +46,11 @@ class Read:
 def read_text(text: str, file: str) -> Read:
     """Never raises: whatever the text holds becomes a document or a problem."""
     text = text.removeprefix("\ufeff")
-    odd = _UNPRINTABLE.search(text)
+    odd = _UNWANTED.search(text)
     if odd:
-        before = text[: odd.start()]
-        place = Place(file=file, line=before.count("\n") + 1, column=odd.start() - before.rfind("\n"))
+        line, column = position_of(odd.start(), text)
         message = f"a character no policy needs (U+{ord(odd[0]):04X})"
+        place = Place(file=file, line=line, column=column)
         found = Problem(code="yaml", message=message, place=place, help="delete it")
         return Read(document=None, problems=(found,))
     return _Reader(text=text, file=file).read()
@@ -63,39 +58,79 @@ def read_text(text: str, file: str) -> Read:
 
 def read_dict(value: object, file: str = DICT) -> Read:
     """The same document from values already in memory; places name the path instead of a line."""
+    taken = _Taken(file=file)
     try:
-        plain = _plain(value, ())
-    except _Unfit as unfit:
-        place = Document(file=file, value=None).place(unfit.path)
-        return Read(document=None, problems=(Problem(code="wrong-form", message=unfit.message, place=place),))
-    return Read(document=Document(file=file, value=plain), problems=())
+        plain = taken.plain(value, ())
+    except _TooDeep as deep:
+        taken.fault(deep.at, Fault("too-deep", f"values nested deeper than {DEEPEST} levels"))
+        return Read(document=None, problems=tuple(taken.problems))
+    document = Document(file=file, value=plain, damaged=frozenset(taken.damaged))
+    return Read(document=document, problems=tuple(taken.problems))
 
 
-class _Unfit(Exception):
-    def __init__(self, path: Path, message: str) -> None:
-        self.path, self.message = path, message
+class _TooDeep(Exception):
+    """`at` is what was too deep: an event, or a path."""
+
+    def __init__(self, at: Any) -> None:
+        self.at = at
 
 
-def _plain(value: object, path: Path) -> Any:
-    if len(path) > DEEPEST:
-        raise _Unfit(path[:3], f"values nested deeper than {DEEPEST} levels")
-    if isinstance(value, Mapping):
-        for key in value:
+@dataclass(slots=True)
+class _Taken:
+    """What was found wrong with values in memory, on the way through them."""
+
+    file: str
+    damaged: set[Path] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+    def plain(self, value: object, path: Path) -> Any:
+        """The value in plain dicts and lists; _ABSENT where it was refused."""
+        if len(path) > DEEPEST:
+            raise _TooDeep(path[:3])
+        if isinstance(value, Mapping):
+            return self._map(value, path)
+        if isinstance(value, list | tuple):
+            found = (self.plain(item, (*path, index)) for index, item in enumerate(value))
+            return [item for item in found if item is not _ABSENT]
+        if isinstance(value, str | bool | int) or (isinstance(value, float) and isfinite(value)):
+            return value
+        return self.fault(path, _unfit(value))
+
+    def _map(self, value: Mapping[Any, object], path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, below in value.items():
             if not isinstance(key, str):
-                raise _Unfit(path, f"the key {shown(key)} is not text")
-        return {str(key): _plain(below, (*path, str(key))) for key, below in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, (*path, index)) for index, item in enumerate(value)]
-    if isinstance(value, str | bool | int) or (isinstance(value, float) and isfinite(value)):
-        return value
-    raise _Unfit(
-        path, f"a value of type `{type(value).__name__}`: policies hold text, numbers, lists and maps"
-    )
+                self.fault(path, Fault("key-not-text", f"the key {shown(key)} is not text", "make it text"))
+                continue
+            taken = self.plain(below, (*path, key))
+            if taken is not _ABSENT:
+                found[str(key)] = taken
+        return found
+
+    def fault(self, path: Path, fault: Fault) -> Any:
+        place = Document(file=self.file, value=None).place(path)
+        self.damaged.add(path)
+        self.problems.append(Problem(code=fault.code, message=fault.message, help=fault.help, place=place))
+        return _ABSENT
+
+
+def _unfit(value: object) -> Fault:
+    if value is None:
+        return Fault("empty-value", "an empty value", "give it one, or take the key out")
+    if isinstance(value, float):
+        return Fault(
+            "wrong-form", f"{shown(value)} is not a number a policy can hold", "write a finite number"
+        )
+    message = f"a value of type `{type(value).__name__}`: policies hold text, numbers, lists and maps"
+    return Fault("wrong-form", message)
 
 
 @dataclass(slots=True)
 class _Reader:
-    """One pass over the events of one text. Lives as long as that pass."""
+    """One pass over the events of one text. Lives as long as that pass.
+
+    Policies repeat themselves: plain texts that were found to be good are `known`.
+    """
 
     text: str
     file: str
@@ -104,19 +139,27 @@ class _Reader:
     raw: dict[Path, str] = field(default_factory=dict)
     damaged: set[Path] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    next: Callable[[], Any] = field(init=False)
+    yaml: Any = field(init=False)
+    scalar: Any = field(init=False)
 
     def read(self) -> Read:
         import yaml
 
-        loader = getattr(yaml, "CLoader", yaml.SafeLoader)
+        loader = getattr(yaml, "CLoader", yaml.SafeLoader)(self.text)
+        self.next, self.yaml, self.scalar = loader.get_event, yaml, yaml.ScalarEvent
         try:
-            value = self._root(iter(yaml.parse(self.text, Loader=loader)))
+            value = self._root()
         except yaml.YAMLError as error:
-            self.problems.append(self._syntax(error))
+            line, column, fault = stumble(error, self.text)
+            self._fault_at(line, column, fault)
             return Read(document=None, problems=tuple(self.problems))
         except _TooDeep as deep:
-            self._fault(deep.event, Fault("too-deep", f"values nested deeper than {DEEPEST} levels"))
+            self._fault(deep.at, Fault("too-deep", f"values nested deeper than {DEEPEST} levels"))
             return Read(document=None, problems=tuple(self.problems))
+        finally:
+            loader.dispose()
         document = Document(
             file=self.file,
             value=value,
@@ -127,190 +170,175 @@ class _Reader:
         )
         return Read(document=document, problems=tuple(self.problems))
 
-    def _root(self, events: "Iterator[Event]") -> Any:
-        import yaml
-
+    def _root(self) -> Any:
         value = _ABSENT
         documents = 0
-        for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
+        while (event := self.next()) is not None:
+            if isinstance(event, self.yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
                     self._fault(event, Fault("second-document", "a second document", "one document a file"))
+                    self.damaged.add(())  # what it declares is not read
                     break
                 self._directives(event)
-            elif isinstance(event, yaml.NodeEvent):
-                value = self._value(events, event, ())
-        if value is _ABSENT:
-            self.values[()] = (1, 1)
-            return {}
-        return value
+            elif isinstance(event, self.yaml.NodeEvent) and not _is_null(event):
+                value = self._value(event, ())
+        self.values.setdefault((), (1, 1))
+        return {} if value is _ABSENT else value
 
-    def _directives(self, event: "Event") -> None:
-        version = getattr(event, "version", None)
-        if version not in (None, (1, 2)):
-            found = ".".join(str(part) for part in version or ())
+    def _directives(self, event: Any) -> None:
+        if event.version not in (None, (1, 2)):
+            found = ".".join(str(part) for part in event.version)
             fault = Fault("yaml", f"`%YAML {found}`: policies are YAML 1.2", "take the line out")
             self._fault(event, fault)
+        if event.tags:
+            self._fault(event, Fault("tag", "`%TAG`: policies have no tags", "take the line out"))
 
-    def _value(self, events: "Iterator[Event]", event: "NodeEvent", path: Path) -> Any:
+    def _value(self, event: Any, path: Path) -> Any:
         """The value that starts with `event`; _ABSENT where it was refused."""
-        import yaml
-
         if len(path) > DEEPEST:
             raise _TooDeep(event)
-        if isinstance(event, yaml.AliasEvent):
-            self._fault(event, anchored(str(event.anchor), "*"))
-            return _ABSENT
-        refused = self._decorated(event)
         self.values[path] = _position(event)
-        if isinstance(event, yaml.ScalarEvent):
-            return _ABSENT if refused else self._scalar(event, path)
-        if isinstance(event, yaml.MappingStartEvent):
-            return self._map(events, path)
-        return self._list(events, path)
+        if type(event) is self.scalar and event.anchor is None and event.tag is None:
+            return self._scalar(event, path)
+        if isinstance(event, self.yaml.AliasEvent):
+            self._fault(event, anchored(str(event.anchor), "*"))
+            return self._refused(path)
+        self._decorated(event)
+        if type(event) is self.scalar:
+            return self._refused(path)
+        return self._map(path) if isinstance(event, self.yaml.MappingStartEvent) else self._list(path)
 
-    def _decorated(self, event: Any) -> bool:
+    def _refused(self, path: Path) -> Any:
+        self.damaged.add(path)
+        return _ABSENT
+
+    def _decorated(self, event: Any) -> None:
         """Anchors and tags are reported; a scalar's value is worth nothing then, a map or list is still read."""
         if event.anchor is not None:
             self._fault(event, anchored(event.anchor, "&"))
         if event.tag is not None:
             self._fault(event, tagged(event.tag))
-        return event.anchor is not None or event.tag is not None
 
-    def _map(self, events: "Iterator[Event]", path: Path) -> dict[str, Any]:
-        import yaml
-
+    def _map(self, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
         previous: object = None
-        while not isinstance(key_event := next(events), yaml.MappingEndEvent):
-            if not isinstance(key_event, yaml.ScalarEvent):
-                self._fault(key_event, Fault("key-not-text", "a key must be text", "write `key: value`"))
-                self._skip(events, key_event)
-                self._skip(events, next(events))
-                continue
-            previous = self._entry(events, key_event, path, found, previous)
+        end = self.yaml.MappingEndEvent
+        while type(event := self.next()) is not end:
+            if type(event) is self.scalar:
+                previous = self._entry(event, path, found, previous)
+            else:
+                self._no_key(event)
         return found
 
-    def _entry(
-        self, events: "Iterator[Event]", key_event: Any, path: Path, found: dict[str, Any], previous: object
-    ) -> object:
+    def _no_key(self, event: Any) -> None:
+        alias = event.anchor if isinstance(event, self.yaml.AliasEvent) else None
+        fault = Fault("key-not-text", "a key must be text", "write `key: value`")
+        self._fault(event, anchored(alias, "*") if alias is not None else fault)
+        self._skip(event)
+        self._skip(self.next())
+
+    def _entry(self, event: Any, path: Path, found: dict[str, Any], previous: object) -> object:
         """Read one `key: value` into `found`; returns the value, for what the next key may have been cut from."""
-        key: str = key_event.value
+        key: str = event.value
         below = (*path, key)
-        value_event: Any = next(events)
-        if _is_null(value_event):
-            self._fault(key_event, valueless_key(key, previous))
-            joined = NO_SPACE.fullmatch(key)
-            self.damaged.update((below, (*path, joined[1])) if joined else (below,))
+        value_event = self.next()
+        fault = None if self._is_known(event) else self._key_fault(event)
+        if fault is not None or below in self.keys or _is_null(value_event):
+            self._bad_entry(event, value_event, below, fault, previous)
             return None
-        fault = self._key_fault(key_event)
-        if fault is None and key in found:
-            first = Place(file=self.file, line=self.keys[below][0], column=self.keys[below][1])
-            message = f"the key {shown(key)} stands here and at {first}"
-            self._fault(key_event, Fault("duplicate-key", message, "keep one of them"), also=first)
-            self.damaged.add(below)
-            self._skip(events, value_event)
-            return None
-        if fault is not None:
-            self._fault(key_event, fault)
-            self.damaged.add(below)
-            self._skip(events, value_event)
-            return None
-        self.keys[below] = _position(key_event)
-        value = self._value(events, value_event, below)
-        if value is _ABSENT:
-            self.damaged.add(below)
-        else:
+        self.keys[below] = _position(event)
+        value = self._value(value_event, below)
+        if value is not _ABSENT:
             found[key] = value
         return value
+
+    def _bad_entry(
+        self, event: Any, value_event: Any, path: Path, fault: Fault | None, previous: object
+    ) -> None:
+        """A key that can't be used, or that has no value. Nothing is known of what was meant by it."""
+        key: str = event.value
+        self.damaged.add(path)
+        position = self.keys.setdefault(path, _position(event))
+        first = Place(file=self.file, line=position[0], column=position[1])
+        if _is_null(value_event):
+            self._fault(event, valueless_key(key, previous))
+            joined = NO_SPACE.fullmatch(key)
+            if joined:
+                self.damaged.add((*path[:-1], joined[1]))
+        elif fault is not None:
+            self._fault(event, fault)
+        else:
+            message = f"the key {shown(key)} stands here and at {first}"
+            self._fault(event, Fault("duplicate-key", message, "keep one of them"), also=first)
+        self._skip(value_event)
+
+    def _is_known(self, event: Any) -> bool:
+        return event.value in self.known and event.anchor is None and event.tag is None
 
     def _key_fault(self, event: Any) -> Fault | None:
         if event.anchor is not None:
             return anchored(event.anchor, "&")
         if event.tag is not None:
             return tagged(event.tag)
-        if not _is_plain(event):
+        if not event.implicit[0]:
             return None
         key: str = event.value
         if key == "<<":
             advice = "write the values out, or name a policy with `{policy: ...}`"
             return Fault("merge-key", "`<<` is not part of YAML 1.2", advice)
-        fault = ambiguous(key)
-        if fault is None and not isinstance(_resolved(key), str):
-            fault = Fault(
-                "key-not-text", f"the key {shown(key)} {_reads_as(_resolved(key))}", f'quote it: "{key}"'
-            )
+        fault = ambiguous(key) or unreadable(key)
+        if fault is None and not isinstance(resolved(key), str):
+            message = f"the key {shown(key)} {reads_as(resolved(key))}"
+            fault = Fault("key-not-text", message, f'quote it: "{key}"')
+        if fault is None:
+            self.known.add(key)
         return fault
 
-    def _list(self, events: "Iterator[Event]", path: Path) -> list[Any]:
-        import yaml
-
+    def _list(self, path: Path) -> list[Any]:
         found: list[Any] = []
-        while not isinstance(event := next(events), yaml.SequenceEndEvent):
-            below = (*path, len(found))
-            value = self._value(events, event, below)  # type: ignore[arg-type]
-            if value is _ABSENT:
-                self.damaged.add(below)
-            else:
+        end = self.yaml.SequenceEndEvent
+        while type(event := self.next()) is not end:
+            value = self._value(event, (*path, len(found)))
+            if value is not _ABSENT:
                 found.append(value)
         return found
 
     def _scalar(self, event: Any, path: Path) -> Any:
         text: str = event.value
-        if not _is_plain(event):
+        if text in self.known or not event.implicit[0]:
             return text
-        fault = ambiguous(text) or _unreadable(text)
+        fault = ambiguous(text) or unreadable(text)
+        if fault is None and resolved(text) is None:
+            fault = Fault("empty-value", "an empty value", "give it one, or take the key out")
         if fault is not None:
             self._fault(event, fault)
-            return _ABSENT
-        value = _resolved(text)
-        if value is None:
-            self._fault(event, Fault("empty-value", "an empty value", "give it one, or take the key out"))
-            return _ABSENT
-        if not isinstance(value, str):
+            return self._refused(path)
+        value = resolved(text)
+        if isinstance(value, str) and text != "<<":  # which is text, and no key
+            self.known.add(text)
+        else:
             self.raw[path] = text
         return value
 
-    def _skip(self, events: "Iterator[Event]", event: "Event") -> None:
+    def _skip(self, event: Any) -> None:
         """Pass over the value that starts with `event`."""
-        import yaml
-
         depth = 0
         while True:
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
+            depth += isinstance(event, self.yaml.CollectionStartEvent)
+            depth -= isinstance(event, self.yaml.CollectionEndEvent)
             if depth == 0:
                 return
-            event = next(events)
+            event = self.next()
 
     def _fault(self, event: Any, fault: Fault, *, also: Place | None = None) -> None:
-        line, column = _position(event)
+        self._fault_at(*_position(event), fault, also=also)
+
+    def _fault_at(self, line: int, column: int, fault: Fault, *, also: Place | None = None) -> None:
         place = Place(file=self.file, line=line, column=column)
         self.problems.append(
             Problem(code=fault.code, message=fault.message, help=fault.help, place=place, also=also)
         )
-
-    def _syntax(self, error: "YAMLError") -> Problem:
-        context = getattr(error, "context", None) or ""
-        begun = ("scanning" in context and "simple key" not in context) or "flow" in context
-        marks = (getattr(error, "context_mark", None), getattr(error, "problem_mark", None))
-        mark = next((each for each in (marks if begun else marks[::-1]) if each is not None), None)
-        line, column = (mark.line, mark.column) if mark else (0, 0)
-        lines = self.text.splitlines() or [""]
-        problem = getattr(error, "problem", None) or "unreadable"
-        if "mapping values" in problem and line > 0 and NO_SPACE.fullmatch(lines[line - 1].strip()):
-            line -= 1  # that line is one word, and this one reads as its continuation
-            column = len(lines[line]) - len(lines[line].lstrip())
-        at = lines[min(line, len(lines) - 1)]
-        fault = scanner_fault(problem, context, line=at, column=column)
-        place = Place(file=self.file, line=line + 1, column=column + 1)
-        return Problem(code=fault.code, message=fault.message, help=fault.help, place=place)
-
-
-class _TooDeep(Exception):
-    def __init__(self, event: "Event") -> None:
-        self.event = event
 
 
 def _position(event: Any) -> tuple[int, int]:
@@ -319,49 +347,11 @@ def _position(event: Any) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1)
 
 
-def _is_plain(event: Any) -> bool:
-    return bool(event.implicit[0])
-
-
 def _is_null(event: Any) -> bool:
     """A value that nobody wrote: not `null` or `~`, which someone did."""
     return (
         getattr(event, "value", None) == ""
         and event.tag is None
         and event.anchor is None
-        and _is_plain(event)
+        and bool(event.implicit[0])
     )
-
-
-def _resolved(text: str) -> Any:
-    """The value of a plain scalar in the core schema; None for null."""
-    if text in _NULLS:
-        return None
-    if text in _TRUTHS:
-        return _TRUTHS[text]
-    if not _NUMERIC.match(text):
-        return text
-    if _INT.fullmatch(text):
-        return int(text)
-    if _RADIX.fullmatch(text):
-        return int(text, 0)
-    return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def _unreadable(text: str) -> Fault | None:
-    """A number that no policy can hold."""
-    if not _NUMERIC.match(text):
-        return None
-    endless = _FLOAT.fullmatch(text) and not isfinite(float(text))
-    if endless or _NO_NUMBER.fullmatch(text):
-        return Fault(
-            "wrong-form", f"{shown(text)} is not a number a policy can hold", "write a finite number"
-        )
-    return None
-
-
-def _reads_as(value: object) -> str:
-    if value is None:
-        return "reads as nothing"
-    kind = "the truth value" if isinstance(value, bool) else "the number"
-    return f"reads as {kind} {shown(value)}"

@@ -23,13 +23,14 @@ SECRET = re.compile(
 SHORTEST_SECRET = 15
 
 _PLAIN = re.compile(r"[A-Za-z0-9$./_][^,\[\]{}:#\"'\n]*(?<! )")
-_SHELL = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+|\.?[0-9][0-9.]*([eE][-+]?[0-9]+)?")
 _CONSTANTS = frozenset({"true", "false", "null"})
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?")
 _UNDERSCORED = re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
+
+_BEGINS_NUMBERS = frozenset("0123456789+-")
 
 
 def shown(value: object, *, limit: int = 60) -> str:
@@ -61,6 +62,8 @@ def _quoted_where_needed(text: str) -> str:
 
 def ambiguous(text: str) -> Fault | None:
     """A plain scalar that YAML 1.1 readers take for something else."""
+    if text[:1] not in _BEGINS_NUMBERS:
+        return None
     if _DATE.fullmatch(text):
         return Fault("ambiguous-scalar", f"{shown(text)} is a date to some YAML readers", "quote it")
     if _SEXAGESIMAL.fullmatch(text):
@@ -113,43 +116,3 @@ def anchored(name: str, mark: str) -> Fault:
     if mark == "*":
         advice += '; quote a text that begins with `*`: "*..."'
     return Fault("anchor", f"{shown(mark + name)} is {what}, and policies have none", advice)
-
-
-def scanner_fault(problem: str, context: str, *, line: str, column: int) -> Fault:
-    """What libyaml stumbled over, in words that say what to do. `line` is where, `column` counts from 0."""
-    rest = line[column:]
-    if "\t" in line[: len(line) - len(line.lstrip())] or rest.startswith("\t"):
-        return Fault("yaml", "a tab in the indentation", "indent with spaces; YAML allows no tabs there")
-    if "alias" in context or "anchor" in context:
-        mark = "*" if "alias" in context else "&"
-        return anchored("", mark)
-    if "tag" in context:
-        return Fault("tag", "a broken YAML tag", "`!` starts a YAML tag; quote a text that begins with it")
-    if "block scalar" in context or rest.startswith((">", "|")):
-        message = "`>` and `|` start a text of several lines"
-        return Fault("yaml", message, "write a bound as a map: `{over: 60k}`, `{up_to: 60k}`")
-    if "flow mapping" in context and (name := _SHELL.search(line)):
-        message = f"`{name[0]}` is the start of a map to YAML"
-        return Fault("yaml", message, f"variables are named, not filled in: `{{env: {name[1]}}}`")
-    if "cannot start any token" in problem:
-        return Fault("yaml", f"a value can't begin with {shown(rest[:1])}", "quote the value")
-    close = NO_SPACE.match(line.strip())
-    if close and ("expected ':'" in problem or "mapping values" in problem):
-        return no_space(close[1], close[2].split(" ")[0])
-    advice = "check the indentation, brackets and quotes around here"
-    if "mapping values" in problem:
-        advice = "quote a text that holds `: `, and check the indentation around here"
-    return Fault("yaml", _plainly(problem, context), advice)
-
-
-def _plainly(problem: str, context: str) -> str:
-    known = {
-        "mapping values are not allowed in this context": "a second `key: value` on one line, or a wrong indentation",
-        "found unexpected end of stream": "a quote that is never closed",
-        "did not find expected key": "a wrong indentation, or text after a quoted value",
-        "did not find expected '-' indicator": "a list that goes on as something else",
-        "did not find expected ',' or '}'": "a `{` that is never closed, or a missing comma",
-        "did not find expected ',' or ']'": "a `[` that is never closed, or a missing comma",
-        "could not find expected ':'": "a line that is neither `key: value` nor `- item`",
-    }
-    return known.get(problem) or f"this is not YAML: {problem}{f' ({context})' if context else ''}"

@@ -48,12 +48,15 @@ def budgets(spot: Spot | None, owner: str, pools: Mapping[str, Spot]) -> tuple[B
         return ()
     named = text_of(spot.get("pool")) or ""
     shared = budgets(pools.get(named), f"pool:{named}", {})
-    return (*(found for key in _BUDGETS if (found := _budget(spot, key, owner))), *shared)
+    own = (_budget(spot, key, owner) for key in _BUDGETS if spot.holds(key))
+    return (*(found for found in own if found), *shared)
 
 
 def limits(spot: Spot | None, owner: str) -> tuple[Limit, ...]:
     """One Limit for each rate, in the order of the table of keys."""
-    return tuple(found for key in _LIMITS if (found := _limit(spot, key, owner)))
+    if spot is None:
+        return ()
+    return tuple(found for key in _LIMITS if spot.holds(key) and (found := _limit(spot, key, owner)))
 
 
 def _budget(block: Spot, key: str, owner: str) -> Budget | None:
@@ -74,8 +77,8 @@ def _budget(block: Spot, key: str, owner: str) -> Budget | None:
     )
 
 
-def _limit(block: Spot | None, key: str, owner: str) -> Limit | None:
-    window = block.get(key) if block else None
+def _limit(block: Spot, key: str, owner: str) -> Limit | None:
+    window = block.get(key)
     at_most = scalars.count(_amount(window)) if window else None
     if window is None or at_most is None:
         return None

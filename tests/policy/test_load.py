@@ -88,7 +88,7 @@ def test_files_that_can_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").symlink_to(tmp_path / "nowhere")
     at = tmp_path.as_posix()
     assert said(tmp_path) == [
-        f"{at}/a.yaml: error: not UTF-8 text (byte 0) [encoding]",
+        f"{at}/a.yaml:1:1: error: not UTF-8 text (byte 0) [encoding]",
         f"{at}/b.yaml: error: a file of more than 4 MB [unreadable]",
         f"{at}/c.yaml: error: can't be read: No such file or directory [unreadable]",
     ]

@@ -111,6 +111,7 @@ def test_every_problem_of_a_text_is_found_at_once() -> None:
         "anchor",
         "anchor",
         "ambiguous-scalar",
+        "duplicate-key",
         "empty-value",
         "merge-key",
     ]
@@ -134,19 +135,33 @@ def test_depth_is_bounded() -> None:
 
 
 DICTS = {
-    "a date": ({"a": {"b": [{1, 2}]}}, "<dict>.a.b[0]: error: a value of type `set`: policies hold text"),
-    "a key": ({"a": {1: 2}}, "<dict>.a: error: the key `1` is not text"),
-    "none": ({"a": None}, "<dict>.a: error: a value of type `NoneType`"),
-    "nan": ({"a-b": {"c/d": float("nan")}}, "<dict>.a-b['c/d']: error: a value of type `float`"),
+    "a set": ({"a": {"b": [{1, 2}]}}, "<dict>.a.b[0]: error: a value of type `set`: policies hold text"),
+    "a key": ({"a": {1: 2}}, "<dict>.a: error: the key `1` is not text [key-not-text]"),
+    "none": ({"a": None}, "<dict>.a: error: an empty value [empty-value]"),
+    "nan": (
+        {"a-b": {"c/d": float("nan")}},
+        "<dict>.a-b['c/d']: error: `nan` is not a number a policy can hold",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", DICTS)
 def test_dicts_say_the_path(name: str) -> None:
     value, message = DICTS[name]
-    read = read_dict(value)
-    assert read.document is None
-    assert str(read.problems[0]).startswith(message)
+    read = read_dict({**value, "rest": ["kept"]})
+    assert read.document is not None
+    assert read.document.value["rest"] == ["kept"]
+    assert [str(problem).startswith(message) for problem in read.problems] == [True]
+
+
+def test_every_problem_of_a_dict_is_found_at_once() -> None:
+    read = read_dict({"a": None, "b": [1, None, {2: 3}], "c": object()})
+    assert [str(problem.place) for problem in read.problems] == [
+        "<dict>.a",
+        "<dict>.b[1]",
+        "<dict>.b[2]",
+        "<dict>.c",
+    ]
 
 
 PLAIN = st.recursive(
