@@ -101,15 +101,20 @@ def items(plan: Plan) -> Iterator[Item]:
     for name in sorted(plan.policies):
         policy = plan.policies[name]
         yield from _rules(policy)
-        for branch, entries in _branches(policy):
+        for branch, entries in _branches(plan, policy):
             yield from _targets(policy, branch, entries)
             yield from _edges(policy, branch, entries)
-        yield from _edges_of_policy(policy)
+        yield from _edges_of_policy(plan, policy)
 
 
-def _branches(policy: Policy) -> Iterator[tuple[str, tuple[Entry, ...]]]:
-    yield from ((rule.name, rule.entries) for rule in policy.rules)
-    yield TARGETS, policy.entries
+def _branches(plan: Plan, policy: Policy) -> Iterator[tuple[str, tuple[Entry, ...]]]:
+    """Without the targets that `enabled: false` takes out."""
+    for branch, entries in (*((rule.name, rule.entries) for rule in policy.rules), (TARGETS, policy.entries)):
+        yield branch, tuple(entry for entry in entries if _is_open(plan, entry))
+
+
+def _is_open(plan: Plan, entry: Entry) -> bool:
+    return isinstance(entry, PolicyEntry) or plan.targets[entry.target].enabled
 
 
 def _rules(policy: Policy) -> Iterator[Item]:
@@ -135,11 +140,11 @@ def _edges(policy: Policy, branch: str, entries: tuple[Entry, ...]) -> Iterator[
             yield Item(key=_fallback_key(policy.name, branch, before, after), place=after.place)
 
 
-def _edges_of_policy(policy: Policy) -> Iterator[Item]:
+def _edges_of_policy(plan: Plan, policy: Policy) -> Iterator[Item]:
     for rule in policy.rules:
         if rule.reject is not None:
             yield Item(key=_reject_key(policy.name, rule.name), place=rule.place)
-    sends = any(isinstance(entry, TargetEntry) for _, entries in _branches(policy) for entry in entries)
+    sends = any(isinstance(entry, TargetEntry) for _, entries in _branches(plan, policy) for entry in entries)
     if sends and policy.lexical.retry.attempts > 1:
         yield Item(key=_again_key(policy.name), place=policy.place)
 
@@ -167,7 +172,7 @@ def _decided(plan: Plan, policy: Policy, held: Mapping[str, str]) -> Iterator[Ke
     yield _rule_key(policy.name, branch)
     if any(rule.name == branch and rule.reject is not None for rule in policy.rules):
         yield _reject_key(policy.name, branch)
-    for entry in _entries(policy, branch):
+    for entry in _entries(plan, policy, branch):
         if isinstance(entry, PolicyEntry):
             yield from _decided(plan, plan.policies[entry.policy], held)
 
@@ -177,7 +182,7 @@ def _flat(
 ) -> Iterator[tuple[TargetEntry, Chain]]:
     """Every target of the branches taken, with the way down to it, in order."""
     branch = held.get(policy.name, TARGETS)
-    for index, entry in enumerate(_entries(policy, branch)):
+    for index, entry in enumerate(_entries(plan, policy, branch)):
         chain = (*above, At(policy.name, branch, index))
         if isinstance(entry, TargetEntry):
             yield entry, chain
@@ -221,11 +226,11 @@ def _fell(plan: Plan, before: Chain, after: Chain) -> Iterator[Key]:
 
 
 def _entry(plan: Plan, at: At) -> Entry:
-    return _entries(plan.policies[at.policy], at.branch)[at.nth]
+    return _entries(plan, plan.policies[at.policy], at.branch)[at.nth]
 
 
-def _entries(policy: Policy, branch: str) -> tuple[Entry, ...]:
-    return next((entries for name, entries in _branches(policy) if name == branch), ())
+def _entries(plan: Plan, policy: Policy, branch: str) -> tuple[Entry, ...]:
+    return next((entries for name, entries in _branches(plan, policy) if name == branch), ())
 
 
 # --- Keys -------------------------------------------------------------------------------------------------------------

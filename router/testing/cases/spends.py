@@ -1,6 +1,6 @@
 """Which budget a line of `spent` speaks of."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from router.plan import Budget, Plan
@@ -10,8 +10,6 @@ from router.policy.phrases import suggestion
 from router.policy.traps import Fault, shown
 from router.policy.windows import WINDOWS
 from router.testing.cases.case import Spent
-
-Named = Mapping[str, tuple[Budget, ...]]
 
 
 def spent(spot: Spot, plan: Plan) -> Spent | tuple[str, Fault]:
@@ -23,7 +21,7 @@ def spent(spot: Spot, plan: Plan) -> Spent | tuple[str, Fault]:
     budgets = list(found)
     budget = next((each for each in budgets if written_window(each) == window), None)
     if budget is None:
-        has = ", ".join(written_window(each) for each in budgets)
+        has = ", ".join(dict.fromkeys(written_window(each) for each in budgets))
         advice = f"its budgets: {has}" if has else "it has none with a calendar window"
         return "window", Fault("dangling-name", f"{of} {shown(name)} has no budget {shown(window)}", advice)
     amount = _amount(spot, budget)
@@ -47,10 +45,10 @@ def _budgets(of: str, name: str, tenant: str | None, plan: Plan) -> Iterator[Bud
     if of == "child":
         parent, _, child = name.rpartition("/")
         return _of_each(of, child, parent, plan)
-    known = _named(plan)[of]
+    known = _named(of, plan)
     if name not in known:
         return "name", _unknown(of, name, known)
-    return (budget for budget in known[name] if budget.window != "request")
+    return (budget for budget in _all(plan) if budget.owner == f"{of}:{name}" and budget.window != "request")
 
 
 def _of_each(of: str, value: str, tenant: str | None, plan: Plan) -> Iterator[Budget] | tuple[str, Fault]:
@@ -68,28 +66,25 @@ def _of_each(of: str, value: str, tenant: str | None, plan: Plan) -> Iterator[Bu
         replace(budget, owner=f"{budget.owner.removesuffix('*')}{value}")
         for each in scopes
         for budget in each.budgets
-        if budget.window != "request"
+        if budget.owner.startswith(f"{of}:") and budget.window != "request"
     )
 
 
-def _named(plan: Plan) -> Mapping[str, Named]:
-    pools: dict[str, tuple[Budget, ...]] = {}
-    for budget in _all(plan):
-        kind, _, name = budget.owner.partition(":")
-        if kind == "pool":
-            pools[name] = tuple({*pools.get(name, ()), budget})
-    return {
-        "tenant": {name: each.budgets for name, each in plan.tenants.items()},
-        "policy": {name: each.budgets for name, each in plan.policies.items()},
-        "provider": {name: each.budgets for name, each in plan.providers.items()},
-        "pool": pools,
-    }
+def _named(of: str, plan: Plan) -> Iterable[str]:
+    if of == "pool":
+        owners = (budget.owner.partition(":") for budget in _all(plan))
+        return {name for kind, _, name in owners if kind == "pool"}
+    declared = {"tenant": plan.tenants, "policy": plan.policies, "provider": plan.providers}
+    return declared[of]
 
 
 def _all(plan: Plan) -> Iterator[Budget]:
+    """Every budget that stands in the files; those of a pool once for each that spends from it."""
     yield from (budget for each in plan.policies.values() for budget in each.budgets)
-    yield from (budget for each in plan.tenants.values() for budget in each.budgets)
     yield from (budget for each in plan.providers.values() for budget in each.budgets)
+    for tenant in plan.tenants.values():
+        yield from tenant.budgets
+        yield from (budget for each in tenant.each for budget in each.budgets)
 
 
 def _unknown(of: str, name: str, known: Iterable[str]) -> Fault:

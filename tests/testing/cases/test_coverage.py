@@ -1,13 +1,17 @@
 """Coverage: what there is to exercise, what a call exercises, and what is named as never exercised."""
 
 from collections.abc import Sequence
+from textwrap import indent
 
 import pytest
 
 from router.adapters.tiktoken_tokens import TiktokenTokens
+from router.policy.load import load_text
 from router.testing.cases.coverage import Coverage, Key, coverage, exercised, items
+from router.testing.cases.files import read_case_text
 from router.testing.cases.play import play
-from tests.testing.cases.parts import case, the_plan
+from tests.policy.books import Book
+from tests.testing.cases.parts import DEFAULTS, POLICIES, case, the_plan
 
 EVERYTHING = {
     "rule fast: rule night",
@@ -136,3 +140,18 @@ def test_what_is_missing_has_a_place() -> None:
     places = {str(item): str(item.place) for item in covered("").missing}
     assert places["fast: openai/small -> anthropic/haiku"] == "policies.yaml:13:29"
     assert places["fast: rule closed"] == "policies.yaml:12:16"
+
+
+def test_what_is_switched_off_is_not_counted() -> None:
+    off = POLICIES.replace("  anthropic: {keys", "  anthropic: {enabled: false, keys")
+    plan = load_text(off, Book(), file="policies.yaml").plan
+    assert plan is not None
+    found = {str(item) for item in items(plan)}
+    assert "fast: anthropic/haiku" not in found
+    assert "fast: openai/small -> policy spare" in found
+    given = "faults: {openai/small: [not_found]}\nexpect: {dropped: {anthropic/haiku: disabled}}"
+    text = f"{DEFAULTS}cases:\n  - name: it\n{indent(given, '    ')}\n"
+    (one,) = read_case_text(text, plan).cases
+    (played,) = play(plan, one, TiktokenTokens())
+    hit = {str(item) for item, was in coverage(plan, exercised(plan, played.seen)).items if was}
+    assert "fast: openai/small -> policy spare" in hit
