@@ -3,6 +3,7 @@
 from typing import Any
 
 from router.policy.forms import Block, Form, Key, ListOf, MapOf, Open, Scalar, blocks
+from router.policy.traps import written
 
 Schema = dict[str, Any]
 
@@ -60,7 +61,7 @@ def _form(form: Form) -> Schema:
                 "additionalProperties": _form(form.value),
             }
         case Open():
-            return _with_examples({"type": "object"}, form.examples)
+            return {"type": "object"}
 
 
 def _scalar(form: Scalar) -> Schema:
@@ -92,7 +93,7 @@ def _list(form: ListOf) -> Schema:
 
 
 def _block(block: Block) -> Schema:
-    found: Schema = {"description": block.description, "type": "object"}
+    found: Schema = {"description": _shown(block.description, block.examples), "type": "object"}
     if block.text is not None:
         found |= _short(block.text)
     found["properties"] = {name: _key(key) for name, key in block.keys.items()}
@@ -140,8 +141,17 @@ def _counted(block: Block) -> Schema:
 def _key(key: Key) -> Schema:
     if isinstance(key.form, Block):
         return _form(key.form)  # draft-07 ignores whatever stands beside `$ref`
-    return {"description": key.description, **_form(key.form)}
+    examples = key.form.examples if isinstance(key.form, Open) else ()
+    return {"description": _shown(key.description, examples), **_form(key.form)}
 
 
 def _with_examples(schema: Schema, examples: tuple[Any, ...]) -> Schema:
-    return {**schema, "examples": list(examples)} if examples else schema
+    """Only those that are text or numbers: editors offer an example that is a map as `[object Object]`."""
+    offered = [example for example in examples if not isinstance(example, dict)]
+    return {**schema, "examples": offered} if offered else schema
+
+
+def _shown(description: str, examples: tuple[Any, ...]) -> str:
+    """A description that says those which can't be offered."""
+    maps = [f"`{written(example)}`" for example in examples if isinstance(example, dict) and example]
+    return f"{description} For example {', '.join(maps)}." if maps else description

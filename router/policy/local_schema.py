@@ -62,18 +62,7 @@ def local_schema(names: Names, root: Block) -> Schema:
         **schema,
         "$id": IDENTIFIER,
         "title": f"{schema['title']}, with the names of this repository",
-        "definitions": {name: _fitting(block, schema) for name, block in schema["definitions"].items()},
     }
-
-
-def _fitting(block: Schema, schema: Schema) -> Schema:
-    """Without the examples of the language that speak of names which are not here."""
-    from jsonschema import Draft7Validator
-
-    validator = Draft7Validator({**block, "definitions": schema["definitions"]})
-    examples = [example for example in block.get("examples", ()) if validator.is_valid(example)]
-    rest = {key: value for key, value in block.items() if key != "examples"}
-    return {**rest, "examples": examples} if examples else rest
 
 
 def _of_providers(providers: Sequence[str]) -> str:

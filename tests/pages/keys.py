@@ -1,20 +1,17 @@
 """docs/keys.md: every key of the language, printed from the table that the schema is printed from too."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from router.policy.forms import Block, Form, ListOf, MapOf, Open, Scalar, blocks, homes
 from router.policy.table.root import ROOT
+from router.policy.traps import written
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "keys.md"
 MARK = "<!-- Printed from here on, from the table of keys: python -m tests.pages -->\n"
 FEW = 8
 """Words that a cell has room for."""
-
-_PLAIN = re.compile(r"[A-Za-z$/*][\w$./%*-]*(?:://[\w./:-]*[\w/])?|\d+(?:\.\d+)?[A-Za-z%]+")
 
 
 def keys_page() -> str:
@@ -73,14 +70,14 @@ def _rules(block: Block) -> Iterator[str]:
 
 def _examples(block: Block) -> Iterator[str]:
     if block.examples:
-        yield f"For example {', '.join(f'`{flow(example)}`' for example in block.examples)}."
+        yield f"For example {', '.join(f'`{written(example)}`' for example in block.examples)}."
 
 
 def _values() -> Iterator[str]:
     yield "## Values\n"
     yield "| value | how it is written | for example |\n|---|---|---|"
     for scalar in scalars(ROOT):
-        examples = ", ".join(f"`{flow(example)}`" for example in scalar.examples)
+        examples = ", ".join(f"`{written(example)}`" for example in scalar.examples)
         yield f"| {_cell(scalar.name)} | {_cell(scalar.help or _kinds(scalar))} | {_cell(examples)} |"
     yield ""
 
@@ -155,7 +152,7 @@ def held(form: Form) -> str:
             return _link(form.ref)
         case Scalar():
             few = 1 < len(form.words) <= FEW
-            return " or ".join(f"`{flow(word)}`" for word in form.words) if few else form.name
+            return " or ".join(f"`{written(word)}`" for word in form.words) if few else form.name
         case ListOf():
             whole = f"`{form.word.words[0]}` or " if form.word else ""
             return f"{whole}a list, each item {held(form.item)}{'; at least one' if form.at_least else ''}"
@@ -163,18 +160,6 @@ def held(form: Form) -> str:
             return f"a map: {form.key.name} -> {held(form.value)}"
         case Open():
             return form.name
-
-
-def flow(value: Any) -> str:
-    """A value as a policy file writes it on one line."""
-    match value:
-        case dict():
-            return f"{{{', '.join(f'{key}: {flow(below)}' for key, below in value.items())}}}"
-        case list() | tuple():
-            return f"[{', '.join(map(flow, value))}]"
-        case str() if _PLAIN.fullmatch(value):
-            return value
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _kinds(scalar: Scalar) -> str:

@@ -110,7 +110,7 @@ def test_every_kind_of_value_has_a_name_of_its_own() -> None:
 def test_examples_are_written_as_they_are_read() -> None:
     forms = (*blocks(ROOT), *keys.scalars(ROOT))
     for example in (example for form in forms for example in form.examples):
-        document = read_text(f"version: 1\nx: {keys.flow(example)}\n", "x.yaml").document
+        document = read_text(f"version: 1\nx: {keys.written(example)}\n", "x.yaml").document
         assert document is not None
         assert document.value["x"] == example
 

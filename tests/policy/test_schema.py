@@ -66,6 +66,18 @@ def test_names_of_definitions_are_unique() -> None:
     assert len({block.ref for block in blocks(ROOT)}) == len({id(block) for block in blocks(ROOT)})
 
 
+def test_no_example_is_a_map() -> None:
+    """Editors offer it as `[object Object]`; it stands in the description instead."""
+    offered = [example for node in nodes(SCHEMA) for example in node.get("examples", ())]
+    assert offered
+    assert not [example for example in offered if isinstance(example, dict)]
+    assert "For example `{attempts: 2," in SCHEMA["definitions"]["retry"]["description"]
+    assert (
+        "For example `{temperature: 0}`."
+        in SCHEMA["definitions"]["policy"]["properties"]["params"]["description"]
+    )
+
+
 def test_examples_fit_their_own_schema() -> None:
     flat = inlined(SCHEMA)
     for node in nodes(flat):
