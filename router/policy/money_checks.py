@@ -42,7 +42,7 @@ def unbounded_output(draft: Draft) -> Iterator[Problem]:
             for reached in call.reached
             if "max_tokens" not in reached.candidate.params
             and not is_free(reached.candidate)
-            and (budget := call.a_budget_over(plan, reached))
+            and (budget := call.an_open_budget_over(plan, reached))
         ]
         if open_ended:
             yield _no_ceiling(call.policy, *min(open_ended, key=_allowance))

@@ -1,10 +1,12 @@
 """What a call of a policy can reach: its branches in order, and every target of it with the ceilings of its path."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import islice
 
 from router.decide.match import ROOT, PathTo, candidate_of
+from router.decide.scopes import least
 from router.plan import Budget, Candidate, Each, Entry, Limit, Plan, Policy, Rule, TargetEntry, Tenant
 from router.policy.draft import Draft
 from router.policy.tenants import chain, grants
@@ -81,10 +83,14 @@ def _reached(plan: Plan, policy: Policy, entry: TargetEntry, path: PathTo) -> Re
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Payers:
     """The tenants that may call the same policies, all above them, and each of theirs, every one once: what their calls
-    are charged to. `budget` is the first in money, `limits` those on tokens of output, smallest first."""
+    are charged to. `budget` is the first in money, `open_budget` the first that pays for calls whose output no tenant
+    bounds, `is_open` whether there are such calls; `limits` are those on output that its tenants' own ceilings on it do
+    not keep within, smallest first."""
 
     scopes: tuple[Tenant | Each, ...]
     budget: Budget | None
+    open_budget: Budget | None
+    is_open: bool
     limits: tuple[Limit, ...]
 
 
@@ -101,6 +107,13 @@ class Call:
         """A budget that an attempt at this target is charged to, the nearest where there are several."""
         above = (payers.budget for payers in self.payers if payers.budget is not None)
         return next(iter(own_budgets(plan, reached)), None) or next(above, None)
+
+    def an_open_budget_over(self, plan: Plan, reached: Reached) -> Budget | None:
+        """The same, of attempts whose output no tenant bounds."""
+        own = next(iter(own_budgets(plan, reached)), None)
+        if own is not None and (not plan.tenants or any(payers.is_open for payers in self.payers)):
+            return own
+        return next((each.open_budget for each in self.payers if each.open_budget is not None), None)
 
 
 def calls(draft: Draft) -> tuple[Call, ...]:
@@ -124,19 +137,46 @@ def _calls(plan: Plan) -> Iterator[Call]:
 
 
 def _payers(plan: Plan, tenants: Sequence[str]) -> Payers:
-    scopes: list[Tenant | Each] = []
-    for path in sorted({above for tenant in tenants for above in chain(tenant)}):
-        scopes.append(plan.tenants[path])
-        scopes.extend(plan.tenants[path].each)
-    budgets = (budget for scope in scopes for budget in scope.budgets if budget.unit == "nusd")
-    limits = [
-        limit for scope in scopes for limit in scope.limits if limit.unit in ("tokens", "output_tokens")
-    ]
+    paths = sorted({above for tenant in tenants for above in chain(tenant)})
+    unbounded = [path for path in tenants if _output_bound(plan, path) is None]
+    of_open = sorted({above for tenant in unbounded for above in chain(tenant)})
     return Payers(
-        scopes=tuple(scopes),
-        budget=next(budgets, None),
-        limits=tuple(sorted(limits, key=lambda limit: limit.at_most)),
+        scopes=tuple(scope for path in paths for scope in _scopes(plan, path)),
+        budget=_in_money(scope for path in paths for scope in _scopes(plan, path)),
+        open_budget=_in_money(
+            scope for path in of_open for scope in _scopes(plan, path) if scope.ceiling.output_tokens is None
+        ),
+        is_open=bool(unbounded),
+        limits=tuple(sorted(_narrow_limits(plan, paths), key=lambda limit: limit.at_most)),
     )
+
+
+def _scopes(plan: Plan, path: str) -> tuple[Tenant | Each, ...]:
+    return (plan.tenants[path], *plan.tenants[path].each)
+
+
+def _in_money(scopes: Iterable[Tenant | Each]) -> Budget | None:
+    return next((budget for scope in scopes for budget in scope.budgets if budget.unit == "nusd"), None)
+
+
+def _narrow_limits(plan: Plan, paths: Sequence[str]) -> Iterator[Limit]:
+    """Limits that a request may not fit in, for all that the ceilings of tenants say of its output."""
+    for path in paths:
+        for scope in _scopes(plan, path):
+            most = least(_output_bound(plan, path), scope.ceiling.output_tokens)
+            for limit in scope.limits:
+                if limit.unit in ("tokens", "output_tokens") and (most is None or limit.at_most < most):
+                    yield limit
+
+
+def _output_bound(plan: Plan, path: str) -> int | None:
+    """The least ceiling on output that holds for every call of the tenant and of those below it; None: none does."""
+    above = chain(path)
+    holding: list[Tenant | Each] = []
+    for each in above:
+        tenant = plan.tenants[each]
+        holding.extend((tenant, *(scope for scope in tenant.each if scope.of != "child" or each != path)))
+    return reduce(least, (scope.ceiling.output_tokens for scope in holding))
 
 
 def callable_policies(plan: Plan) -> frozenset[str]:
