@@ -116,6 +116,16 @@ def _shipped() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / _FILE
 
 
+def other_modes() -> Mapping[str, str]:
+    """Models in litellm's file that do not chat: name -> `provider/mode`. Empty where the file can't be read."""
+    try:
+        book = json.loads(_shipped().read_bytes())
+    except (OSError, ValueError):
+        return {}
+    rows = ((key, row.get("litellm_provider"), row.get("mode")) for key, row in book.items())
+    return {key: f"{provider}/{mode}" for key, provider, mode in rows if mode and mode not in _CHAT_MODES}
+
+
 def _chat_rows(book: Any) -> Mapping[str, Mapping[str, Any]]:
     """Rows of chat models of some provider, each with its own key. Raises ValueError where it is no such book."""
     if not isinstance(book, dict) or not all(isinstance(row, dict) for row in book.values()):
