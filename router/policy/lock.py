@@ -5,7 +5,6 @@ digest.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +14,7 @@ from router.policy.catalog import Catalog, known_facts
 from router.policy.document import Document, Spot
 from router.policy.merge import written_in
 from router.policy.targets import own_facts
+from router.policy.traps import written
 
 LOCK_FILE = "router.lock"
 """Inside the folder of the policies it locks."""
@@ -27,14 +27,7 @@ HEAD = """\
 Facts = Mapping[str, str | int]
 """Name of a fact -> its value, as it stands in the file."""
 
-_PLAIN = re.compile(r"\$[0-9.]+|[0-9]+%|[a-z][a-z0-9_]*(?: [a-z][a-z0-9_]*)*")
-_AMBIGUOUS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-_PLAIN_TARGET = re.compile(r"[a-z][\w./-]*")
-"""What YAML reads as the text that it is, without quotes."""
-_WHOLE = {
-    "input_per_million": "input_ausd",
-    "output_per_million": "output_ausd",
-}
+_WHOLE = {"input_per_million": "input_ausd", "output_per_million": "output_ausd"}
 _PARTS = {
     "cached_per_million": ("cached_input_ausd", "input_ausd"),
     "cache_write_per_million": ("cache_write_ausd", "input_ausd"),
@@ -69,22 +62,15 @@ def lock_text(lock: Lock) -> str:
     """The file: equal locks are equal bytes."""
     lines = ["version: 1", f'policies: "{lock.policies}"', f'prices: "{lock.prices}"', "targets:"]
     for target, facts in lock.targets.items():
-        lines.append(f"  {_key(target)}:")
+        lines.append(f"  {_value(target)}:")
         lines += [f"    {name}: {_value(value)}" for name, value in facts.items()]
     return HEAD + "\n".join(lines) + ("\n" if lock.targets else " {}\n")
 
 
 def _value(value: str | int) -> str:
-    plain = isinstance(value, str) and _PLAIN.fullmatch(value) and value not in _AMBIGUOUS
-    return str(value) if plain else _quoted(value)
-
-
-def _key(name: str) -> str:
-    return name if _PLAIN_TARGET.fullmatch(name) else _quoted(name)
-
-
-def _quoted(value: str | int) -> str:
-    """As JSON, but that YAML has no pairs of surrogates, and shows no character that can't be seen."""
+    """As an author would write it; in quotes and by their numbers where there are characters that nobody sees."""
+    if isinstance(value, int) or value.isprintable():
+        return written(value)
     shown = json.dumps(value, ensure_ascii=False)
     return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in shown)
 
