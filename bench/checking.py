@@ -60,7 +60,7 @@ def _ways(path: Path) -> Mapping[str, Callable[[], None]]:
         assert all(read.document and not formed(read.document).problems for read in reads)
 
     def check() -> None:
-        assert not load(path, prices).problems
+        assert not load(path, prices).errors
 
     return {
         "PyYAML's C loader and jsonschema alone": libraries,

@@ -8,8 +8,10 @@ TENANTS = 10_000
 A_FILE = 100
 """Policies, and tens of tenants, in one file."""
 
-TEAMS, PEOPLE = 9, 10
+DEPARTMENTS, TEAMS = 9, 10
 """Each company has so many departments, each department so many teams."""
+
+A_COMPANY = 1 + DEPARTMENTS * (1 + TEAMS)
 
 _TARGETS = (
     ("openai/gpt-5-nano", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-flash"),
@@ -34,7 +36,7 @@ def write_folder(folder: Path, *, policies: int = POLICIES, tenants: int = TENAN
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "providers.yaml").write_text(_PROVIDERS, encoding="utf-8")
     for name, block, entries in (
-        ("policies", "policies", [_policy(number) for number in range(policies)]),
+        ("policies", "policies", [_policy(number, -(-tenants // A_COMPANY)) for number in range(policies)]),
         ("tenants", "tenants", list(_tenants(tenants, policies))),
     ):
         size = A_FILE if block == "policies" else 10 * A_FILE
@@ -43,7 +45,7 @@ def write_folder(folder: Path, *, policies: int = POLICIES, tenants: int = TENAN
             (folder / f"{name}-{start // size:02}.yaml").write_text(text, encoding="utf-8")
 
 
-def _policy(number: int) -> str:
+def _policy(number: int, companies: int) -> str:
     """Three targets, two rules, and every third one leads to the one before it."""
     first, second, third = _TARGETS[number % len(_TARGETS)]
     last = f"{{policy: policy-{number - 1}}}" if number % 3 == 1 else third
@@ -61,7 +63,7 @@ def _policy(number: int) -> str:
         when: {{input_tokens: {{over: 60k}}}}
         targets: [gemini/gemini-2.5-flash]
       - name: nearly-spent
-        when: {{budget_used: {{of: policy, window: per_day, over: 80%}}, tenant: [company-{number % 100}]}}
+        when: {{budget_used: {{of: policy, window: per_day, over: 80%}}, tenant: [company-{number % companies}]}}
         targets: [{third}]
     retry: {{attempts: 2, backoff: exponential, base: 200ms, max: 2s}}
     timeout: {{total: 45s, attempt: 8s}}
@@ -88,11 +90,11 @@ def _company(name: str, company: int, policies: int) -> Iterator[tuple[str, str]
         name,
         "{policies: all, budget: {per_month: $5000}, each: {user: {budget: {per_day: $5}}}}",
     )
-    for team in range(TEAMS):
-        path = f"{name}/department-{team}"
+    for department in range(DEPARTMENTS):
+        path = f"{name}/department-{department}"
         yield path, "{budget: {per_month: $900}, limits: {concurrent_requests: 100}}"
-        for person in range(PEOPLE):
-            start = company * TEAMS * PEOPLE + team * PEOPLE + person
+        for team in range(TEAMS):
+            start = (company * DEPARTMENTS + department) * TEAMS + team
             named = ", ".join(f"policy-{(start * 7 + step) % policies}" for step in range(min(3, policies)))
             limits = "limits: {requests_per_minute: 600, tokens_per_minute: 200k}"
-            yield f"{path}/team-{person}", f"{{policies: [{named}], budget: {{per_month: $100}}, {limits}}}"
+            yield f"{path}/team-{team}", f"{{policies: [{named}], budget: {{per_month: $100}}, {limits}}}"
