@@ -325,8 +325,8 @@ class Tenant:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     time_zone: str = "UTC"
-    state: str | None = None
-    cache: str | None = None
+    state: str | SecretRef | None = None  # a reference where the address holds credentials
+    cache: str | SecretRef | None = None
     default_policy: str | None = None
 
 

@@ -14,6 +14,7 @@ DOORS = {
     "tiktoken": "adapters/",
     "diskcache": "adapters/",
     "vcr": "adapters/",
+    "redis": "adapters/redis_",
     "jsonschema": "policy/",
     "pydantic": "policy/",
     "click": "cli/",

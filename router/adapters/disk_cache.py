@@ -1,15 +1,13 @@
 """The cache on disk: answers in one folder, shared by the processes of a machine, never pickled."""
 
 import os
-import re
 import sqlite3
-import struct
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
+from router.adapters.cache_frames import framed, require_hex, unframed
 from router.adapters.forks import watch_forks
 from router.errors import StoreError
 from router.ports import CacheEntry
@@ -19,10 +17,6 @@ if TYPE_CHECKING:  # brings in diskcache: imported on first use
 
 T = TypeVar("T")
 
-HEX = re.compile(r"[0-9a-f]{8,64}")
-HEAD = struct.Struct("<4sd")  # version, stored_at_s; then a checksum, then the body
-CHECKSUM_BYTES = 16
-VERSION = b"rt\x00\x01"
 LEAST_BYTES = 2**20
 THREAD_WAIT_S = 0.1
 """How long a thread waits for the others of its process, each of which takes microseconds, or a busy wait."""
@@ -57,16 +51,16 @@ class DiskCache:
         return f"DiskCache({str(self._folder)!r}, size_limit_bytes={self._size_limit_bytes})"
 
     async def get(self, key: str) -> CacheEntry | None:
-        _require_hex(key)
+        require_hex(key)
         record = self._ask(lambda store: store.read_row(key))
-        return None if record is None else _unframed(key, record)
+        return None if record is None else unframed(key, record)
 
     async def put(self, key: str, entry: CacheEntry, *, ttl_s: float) -> None:
-        _require_hex(key)
+        require_hex(key)
         if not ttl_s > 0 or len(entry.body) > self._size_limit_bytes // 8:
             self._ask(lambda store: store.delete_row(key))
             return
-        record = _framed(key, entry)
+        record = framed(key, entry)
         self._ask(lambda store: store.write_row(key, record, expire_s=ttl_s))
 
     async def aclose(self) -> None:
@@ -142,30 +136,3 @@ class DiskCache:
 
 def _is_busy(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
-
-
-def _require_hex(key: str) -> None:
-    if not HEX.fullmatch(key):
-        raise ValueError("a cache key is a digest in lower-case hex")
-
-
-def _framed(key: str, entry: CacheEntry) -> bytes:
-    head = HEAD.pack(VERSION, entry.stored_at_s)
-    return head + _checksum(key, head, entry.body) + entry.body
-
-
-def _unframed(key: str, record: bytes) -> CacheEntry | None:
-    """None for what was cut, damaged, moved from another key, or written by another version."""
-    if len(record) < HEAD.size + CHECKSUM_BYTES:
-        return None
-    head, checksum = record[: HEAD.size], record[HEAD.size : HEAD.size + CHECKSUM_BYTES]
-    body = record[HEAD.size + CHECKSUM_BYTES :]
-    version, stored_at_s = HEAD.unpack(head)
-    if version != VERSION or checksum != _checksum(key, head, body):
-        return None
-    return CacheEntry(body=body, stored_at_s=stored_at_s)
-
-
-def _checksum(key: str, head: bytes, body: bytes) -> bytes:
-    # Against damage, not against an author: whoever can write the file can write a checksum.
-    return sha256(b"%b %b%b" % (key.encode(), head, body)).digest()[:CHECKSUM_BYTES]

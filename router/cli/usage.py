@@ -68,13 +68,13 @@ def command(
     """
     from zoneinfo import ZoneInfo
 
-    from router.client.assembly import state_place
+    from router.client.assembly import public, state_place
     from router.client.routers import run_inline
     from router.tools.reading import loaded_policies, reading_router
     from router.tools.usage import start_of_day_s, usage
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
-        place = state_place(router.plan, None)
+        place = public(state_place(router.plan, None))
         ago_s, day = since
         zone = ZoneInfo(router.plan.settings.time_zone)
         since_s = start_of_day_s(day, zone) if day else time() - (ago_s or 0.0)

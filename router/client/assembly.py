@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from router.errors import PolicyError, Problem, RequestError
 from router.events import Sink
 from router.plan import Plan
 from router.ports import Cache, Clock, Realm, Secrets, Transport
+from router.values import SecretRef
 
 STATE_FOLDER = ".router"
+STATE_NAME = "router"
+SERVERS = ("redis", "rediss", "valkey", "valkeys", "unix")
 MEMORY = "memory"
 TRANSPORTS = "write `litellm`, `fake` or `cassette:PATH`, as transport= or in ROUTER_TRANSPORT"
 REALMS: Mapping[str, Realm] = {"litellm": "live", "cassette": "replay", "fake": "fake"}
@@ -56,13 +60,13 @@ def build_ports(
 
     clock = clock or _system_clock(suspends=suspends)
     wire = _transport(transport, suspends=suspends, clock=clock)
-    store = _state(state_place(plan, state, realm=wire.realm), clock)
+    store = _state(plan, state_place(plan, state, realm=wire.realm), clock, wire.realm)
     ports = Ports(
         transport=wire,
         ledger=store.ledger,
         limiter=store.limiter,
         health=store.health,
-        cache=_cache(cache_place(plan, cache, realm=wire.realm)),
+        cache=_cache(cache_place(plan, cache, realm=wire.realm), clock),
         clock=clock,
         draw=SystemDraw(),
         tokens=TiktokenTokens(),
@@ -74,26 +78,56 @@ def build_ports(
 
 
 def state_place(plan: Plan, state: str | None, *, realm: Realm | None = None) -> str:
-    """`memory`, or the path of the SQLite file: the argument, the setting, ROUTER_STATE, else beside the policies."""
-    chosen = state or plan.settings.state or os.environ.get("ROUTER_STATE")
-    if chosen is None:
+    """`memory`, the address of a server, or the path of the SQLite file: the argument, the setting, ROUTER_STATE, else
+    beside the policies."""
+    written = state or _resolved(plan, plan.settings.state) or os.environ.get("ROUTER_STATE")
+    if written is None:
         return str(_state_folder(plan, realm) / "state.db") if plan.folder else MEMORY
-    if chosen == MEMORY:
-        return MEMORY
-    scheme, separator, path = str(chosen).partition(":///")
+    chosen = str(written)
+    if chosen == MEMORY or is_server(chosen):
+        return chosen
+    scheme, separator, path = chosen.partition(":///")
     if scheme != "sqlite" or not separator or not path:
-        raise RequestError(f"`{chosen}` is no state store", help="write `memory` or `sqlite:///FILE`")
+        raise RequestError(
+            f"`{chosen}` is no state store", help="write `memory`, `sqlite:///FILE` or `redis://HOST:PORT`"
+        )
     return str(_beside(plan, path, from_plan=state is None and plan.settings.state is not None))
 
 
 def cache_place(plan: Plan, cache: str | PathLike[str] | None, *, realm: Realm | None = None) -> str:
-    """`memory`, or the folder of the cache."""
+    """`memory`, the address of a server, or the folder of the cache."""
     if cache is not None:
         return os.fspath(cache)
-    if plan.settings.cache is not None:
-        chosen = plan.settings.cache
-        return chosen if chosen == MEMORY else str(_beside(plan, chosen, from_plan=True))
+    chosen = _resolved(plan, plan.settings.cache)
+    if chosen is not None:
+        return chosen if chosen == MEMORY or is_server(chosen) else str(_beside(plan, chosen, from_plan=True))
     return str(_state_folder(plan, realm) / "cache") if plan.folder else MEMORY
+
+
+def is_server(place: str) -> bool:
+    """Whether a place of state or answers is the address of a Redis or Valkey server."""
+    return place.partition("://")[0] in SERVERS and "://" in place
+
+
+def public(place: str) -> str:
+    """A place without the credentials in it."""
+    scheme, separator, rest = place.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if separator and is_server(place) else place
+
+
+def _resolved(plan: Plan, written: str | SecretRef | None) -> str | None:
+    """What a setting says, or what it refers to."""
+    if not isinstance(written, SecretRef):
+        return written
+    from router.adapters.secrets import EnvSecrets
+
+    found = EnvSecrets(folder=plan.folder).get(written)
+    if found is None:
+        raise RequestError(
+            f"`{written.name}` is not set, and {written.place} asks for it",
+            help="set it, or write another place there",
+        )
+    return found
 
 
 def _state_folder(plan: Plan, realm: Realm | None) -> Path:
@@ -115,21 +149,38 @@ def _system_clock(*, suspends: bool) -> Clock:
     return AsyncClock() if suspends else SystemClock()
 
 
-def _state(place: str, clock: Clock) -> Any:
+def _state(plan: Plan, place: str, clock: Clock, realm: Realm) -> Any:
     if place == MEMORY:
         from router.adapters.memory_state import MemoryState
 
         return MemoryState()
+    if is_server(place):
+        from router.adapters.redis_state import RedisState
+
+        name = STATE_NAME if realm == "live" else f"{STATE_NAME}-{realm}"
+        return RedisState(place, clock, name=name, mark=_mark(plan, place, name))
     from router.adapters.sqlite_state import SqliteState
 
     return SqliteState(place, clock)
 
 
-def _cache(place: str) -> Cache:
+def _mark(plan: Plan, place: str, name: str) -> Path | None:
+    """Where this host remembers how far it has seen a server's state come."""
+    if not plan.folder:
+        return None
+    which = sha256(f"{public(place)} {name}".encode()).hexdigest()[:12]
+    return _state_folder(plan, "live") / f"seen-{which}.json"
+
+
+def _cache(place: str, clock: Clock) -> Cache:
     if place == MEMORY:
         from router.adapters.memory_cache import MemoryCache
 
         return MemoryCache()
+    if is_server(place):
+        from router.adapters.redis_cache import RedisCache
+
+        return RedisCache(place, clock)
     from router.adapters.disk_cache import DiskCache
 
     return DiskCache(place)

@@ -99,9 +99,10 @@ class Router(_Opened):
     ) -> "Router":
         """Check and compile `policies`, and make a router of them. Raises PolicyError with every problem.
 
-        `state`: `memory` or `sqlite:///FILE`; default: `settings.state`, then ROUTER_STATE, then `.router/state.db`
-        beside the policies folder (memory where `policies` is a mapping). `cache`: a folder, or `memory`; default
-        `settings.cache`, then `.router/cache`. `transport`: `litellm`, `fake`, `cassette:PATH`, or a Transport; default
+        `state`: `memory`, `sqlite:///FILE` or `redis://HOST:PORT`; default: `settings.state`, then ROUTER_STATE, then
+        `.router/state.db` beside the policies folder (memory where `policies` is a mapping). `cache`: a folder, such an
+        address, or `memory`; default `settings.cache`, then `.router/cache`. `transport`: `litellm`, `fake`,
+        `cassette:PATH`, or a Transport; default
         ROUTER_TRANSPORT, then litellm. `clock` is for tests. `frozen`: only as `router.lock`, in the folder of the
         policies, says; anything that differs from it is a problem.
         """

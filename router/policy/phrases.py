@@ -93,7 +93,9 @@ def _later_word(form: Scalar, value: object) -> str | None:
 
 def literal_secret(value: str, path: Path) -> Fault | None:
     """A secret written out where a reference belongs, or one that shows wherever it stands. It is in no message."""
-    in_address = "base_url" in path and _CARRIES_SECRET.search(value) is not None
+    in_address = (path[-1:] == ("base_url",) or path[:1] == ("settings",)) and _CARRIES_SECRET.search(
+        value
+    ) is not None
     if not (in_address or _looks_secret(value) or _is_key(value, path)):
         return None
     advice = (

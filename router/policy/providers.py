@@ -9,6 +9,7 @@ from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.kinds import KINDS, WIRE_WORDS, KnownKind
 from router.policy.phrases import close_to
+from router.policy.references import reference_of
 from router.policy.targets import own_facts
 from router.policy.traps import shown
 from router.policy.windows import budgets
@@ -51,14 +52,14 @@ def _base_url(spot: Spot, known: KnownKind) -> str | SecretRef | None:
     written = spot.get("base_url")
     if written is None:
         return known.base_url
-    return _reference(written) if written.text is None else written.text
+    return reference_of(written) if written.text is None else written.text
 
 
 def _keys(spot: Spot, known: KnownKind) -> tuple[Key, ...]:
     written = spot.get("keys")
     if written is not None:
         used = (item for item in written.items() if not _is_off(item))
-        references = [reference for item in used if (reference := _reference(item))]
+        references = [reference for item in used if (reference := reference_of(item))]
         return tuple(Key(name=reference.name, secret=reference) for reference in references)
     if known.key is None or known.key_optional:
         return (Key(name=NO_KEY, secret=None),)
@@ -77,14 +78,6 @@ def _disabled_at(spot: Spot) -> Place | None:
     keys = spot.get("keys")
     items = list(keys.items()) if keys else []
     return items[0].place if items and all(map(_is_off, items)) else None
-
-
-def _reference(spot: Spot) -> SecretRef | None:
-    for source in ("env", "file"):
-        named = spot.get(source)
-        if named is not None and named.text is not None:
-            return SecretRef(source=source, name=named.text, place=named.place)
-    return None
 
 
 def _wire(spot: Spot, known: KnownKind) -> Mapping[str, str]:
@@ -145,7 +138,7 @@ def _same_key_twice(spot: Spot) -> Iterator[Problem]:
     written = spot.get("keys")
     first: dict[str, Place] = {}
     for item in written.items() if written else ():
-        reference = _reference(item)
+        reference = reference_of(item)
         if reference is None:
             continue
         if str(reference) in first:

@@ -153,11 +153,20 @@ BUDGET_OWNER = Scalar(
 BUDGET_WINDOWS = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
 CALENDAR_WINDOWS = BUDGET_WINDOWS[1:]  # of a single request nothing is spent yet when rules are read
 WINDOW = Scalar(name="a window", words=CALENDAR_WINDOWS, help=f"one of {', '.join(CALENDAR_WINDOWS)}")
+_SERVER = r"(rediss?|valkeys?)://[^\s@]+|unix://\S+"
 STATE = Scalar(
     name="a state store",
-    pattern=r"^(memory|sqlite:///\S.*)$",
-    examples=("sqlite:///../.router/state.db", "memory"),
-    help="write `memory` or `sqlite:///FILE`; a relative file starts at the folder of the policies",
+    pattern=rf"^(memory|sqlite:///\S.*|{_SERVER})$",
+    examples=("sqlite:///../.router/state.db", "memory", "redis://localhost:6379"),
+    help="write `memory`, `sqlite:///FILE` (a relative file starts at the folder of the policies), "
+    "`redis://HOST:PORT`, or `{env: NAME}`, `{file: PATH}` for an address with credentials",
+)
+CACHE_PLACE = Scalar(
+    name="a place for answers",
+    pattern=rf"^(memory|{_SERVER}|(?![a-z]+://)\S.*)$",
+    examples=("memory", "../.router/cache", "redis://localhost:6379"),
+    help="write `memory`, a folder, `redis://HOST:PORT`, or `{env: NAME}`, `{file: PATH}` for an address with "
+    "credentials",
 )
 ZONE = Scalar(
     name="a time zone",

@@ -3,18 +3,25 @@
 A further implementation joins the contract tests by one more entry in STATES.
 """
 
+import atexit
+import os
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, Protocol, TypeVar
 
 from router.adapters.clocks import ManualClock
 from router.adapters.memory_state import MemoryState
+from router.adapters.redis_state import RedisState
 from router.adapters.sqlite_state import SqliteState
 from router.plan import Budget, Limit, Unit, Window
 from router.ports import (
     Balance,
     Charge,
+    Clock,
     Counter,
     Granted,
     Health,
@@ -27,6 +34,7 @@ from router.ports import (
     Take,
 )
 from router.values import Kind, Place, Usage
+from tests.adapters.valkey import ValkeyServer
 
 T = TypeVar("T")
 NOW_S = 1_790_000_000.0
@@ -45,8 +53,31 @@ class State(Protocol):
     async def aclose(self) -> None: ...
 
 
+_valkey: list[ValkeyServer] = []
+_names = count()
+
+
+def valkey() -> ValkeyServer:
+    """One server for all tests of a run that need just any; each state on it has a name of its own."""
+    if not _valkey:
+        server = ValkeyServer(Path(mkdtemp(prefix="valkey-")))
+        _valkey.append(server)
+        atexit.register(_end, server)
+    return _valkey[0]
+
+
+def _end(server: ValkeyServer) -> None:
+    server.kill()
+    rmtree(server.folder)
+
+
+def redis_state(clock: Clock) -> RedisState:
+    return RedisState(valkey().url, clock, name=f"{os.getpid()}-{next(_names)}", server_time=False)
+
+
 STATES: dict[str, Callable[[Path], State]] = {
     "memory": lambda folder: MemoryState(),
+    "redis": lambda folder: redis_state(ManualClock()),
     "sqlite": lambda folder: SqliteState(folder / "state" / "state.db", ManualClock()),
 }
 

@@ -12,18 +12,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from router.adapters.clocks import ManualClock
 from router.adapters.disk_cache import DiskCache
 from router.adapters.memory_cache import MemoryCache
+from router.adapters.redis_cache import RedisCache
 from router.ports import Cache, CacheEntry
 from tests.adapters.cache_parts import HOUR_S, MIB, at_once, entry, get, key, put
+from tests.adapters.states import valkey
 
 MAKERS: dict[str, Callable[[Path], Cache]] = {
     "memory": lambda folder: MemoryCache(max_bytes=MIB),
     "disk": lambda folder: DiskCache(folder / "cache", size_limit_bytes=MIB),
+    "redis": lambda folder: RedisCache(valkey().url, ManualClock(), name=folder.name, largest_bytes=MIB // 8),
 }
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(params=list(MAKERS))
 def cache(request: pytest.FixtureRequest, tmp_path: Path):
     made = MAKERS[request.param](tmp_path)
     yield made
@@ -77,6 +81,9 @@ def test_an_entry_too_large_for_the_cache_is_not_kept_and_neither_is_what_it_rep
     assert get(cache, key(2)) == entry()
 
 
+@pytest.mark.parametrize(
+    "cache", ["memory", "disk"], indirect=True
+)  # a server is bounded by its own settings
 def test_it_is_bounded_and_keeps_the_newest(cache: Cache):
     body = b"x" * 8_192
     for number in range(400):  # more than 3 MiB

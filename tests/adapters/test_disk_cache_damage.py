@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.adapters import disk_cache
+from router.adapters import cache_frames
 from router.adapters.disk_cache import DiskCache
 from router.errors import StoreError
 from tests.adapters.cache_parts import at_once, child, database, ended_well, entry, get, key, put, refused
@@ -55,7 +55,7 @@ def test_a_damaged_entry_is_absent_and_can_be_put_again(folder: Path, cache: Dis
 
 def test_a_record_of_another_version_is_absent(cache: DiskCache, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as later:
-        later.setattr(disk_cache, "VERSION", b"rt\x00\x02")
+        later.setattr(cache_frames, "VERSION", b"rt\x00\x02")
         put(cache, key(1), entry())
         assert get(cache, key(1)) == entry()
     assert get(cache, key(1)) is None

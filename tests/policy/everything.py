@@ -64,8 +64,8 @@ def everything() -> dict[str, Any]:
         "version": 1,
         "settings": {
             "time_zone": "Europe/Berlin",
-            "state": "memory",
-            "cache": "cache",
+            "state": {"env": "STATE"},
+            "cache": {"file": "/run/secrets/cache"},
             "default_policy": "fast",
         },
         "providers": {

@@ -4,8 +4,30 @@ from router.policy import words
 from router.policy.forms import Block, Key, MapOf
 from router.policy.table.amounts import POOL
 from router.policy.table.policies import POLICY
-from router.policy.table.providers import PROVIDER
+from router.policy.table.providers import PROVIDER, SECRET
 from router.policy.table.tenants import TENANT
+
+_STATE = Block(
+    ref="state",
+    name="a state store",
+    description="Where spend and limits are kept: text, or `{env: NAME}`, `{file: PATH}`.",
+    keys=SECRET.keys,
+    choice=SECRET.choice,
+    text=words.STATE,
+    help=words.STATE.help,
+    examples=words.STATE.examples,
+)
+
+_CACHE = Block(
+    ref="cachePlace",
+    name="a place for answers",
+    description="Where answers are kept: text, or `{env: NAME}`, `{file: PATH}`.",
+    keys=SECRET.keys,
+    choice=SECRET.choice,
+    text=words.CACHE_PLACE,
+    help=words.CACHE_PLACE.help,
+    examples=words.CACHE_PLACE.examples,
+)
 
 SETTINGS = Block(
     ref="settings",
@@ -13,10 +35,8 @@ SETTINGS = Block(
     description="Of the whole folder; in one file only.",
     keys={
         "time_zone": Key(form=words.ZONE, description="Of calendar windows and local_time (default UTC)."),
-        "state": Key(
-            form=words.STATE, description="Where spend and limits are kept: sqlite:///FILE or memory."
-        ),
-        "cache": Key(form=words.TEXT, description="The folder of cached answers, or memory."),
+        "state": Key(form=_STATE, description="Where spend and limits are kept."),
+        "cache": Key(form=_CACHE, description="Where answers are kept: a folder, a server, or memory."),
         "default_policy": Key(form=words.POLICY, description="The policy of calls that name none."),
     },
     later=("alerts",),

@@ -1,0 +1,62 @@
+-- Admit all or nothing. ARGV from 3: id, now, end of the lease, ticket of this call, again ("1" where an answer may have been
+-- lost), how many takes, for each: window, unit, amount, at most, bucket, length in seconds (0: concurrency).
+if lost() then return {"lost"} end
+local id, now_s, until_s = ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local ticket = NAME .. ":ticket:" .. ARGV[6]
+if ARGV[7] == "1" and redis.call("EXISTS", ticket) == 1 then return {"admitted"} end
+local next = 9
+local function pop() next = next + 1; return ARGV[next - 1] end
+local takes, states, full = {}, {}, false
+for number = 1, tonumber(ARGV[8]) do
+  local wanted = {pop(), pop(), tonumber(pop()), tonumber(pop()), tonumber(pop()), tonumber(pop())}
+  takes[number] = wanted
+  if wanted[6] == 0 then
+    local permits, others, held = permits_key(wanted[1]), {}, 0
+    redis.call("ZREMRANGEBYSCORE", permits, "-inf", ARGV[4])
+    local live = redis.call("ZRANGE", permits, 0, -1, "WITHSCORES")
+    for at = 1, #live, 2 do
+      local holder, amount = string.match(live[at], "^(.*)\t(%d+)$")
+      if holder ~= id then
+        others[#others + 1], others[#others + 2] = amount, live[at + 1]
+        held = held + tonumber(amount)
+      end
+    end
+    states[number] = others
+    if held + wanted[3] > wanted[4] then full = true end
+  else
+    local counts, newest, was_set_back = counts_of(wanted[1], wanted[5], wanted[6])
+    local at, held = room_of(counts, newest, wanted[5])
+    states[number] = {counts, newest, was_set_back, at}
+    if wanted[3] > 0 and held + wanted[3] > wanted[4] then full = true end
+  end
+end
+if full then
+  local told = {}
+  for number, wanted in ipairs(takes) do
+    if wanted[6] == 0 then
+      told[number] = states[number]
+    else
+      local flat = {}
+      for place, count in pairs(states[number][1]) do flat[#flat + 1], flat[#flat + 2] = whole(place), whole(count) end
+      told[number] = flat
+    end
+  end
+  return {"full", told}
+end
+local last = {}
+for number, wanted in ipairs(takes) do last[wanted[1]] = number end
+for number, wanted in ipairs(takes) do
+  if last[wanted[1]] == number then
+    if wanted[6] == 0 then
+      local member = id .. "\t" .. whole(wanted[3])
+      redis.call("ZADD", permits_key(wanted[1]), until_s, member)
+      redis.call("SADD", held_key(id), wanted[1] .. "\n" .. member)
+      redis.call("EXPIRE", held_key(id), 86400)
+    else
+      local state = states[number]
+      take(wanted[1], state[4], wanted[3], state[1], state[2], state[3], wanted[6])
+    end
+  end
+end
+redis.call("SET", ticket, "1", "EX", 60)
+return {"admitted"}

@@ -1,0 +1,144 @@
+-- What every script begins with. KEYS[1] is the name of the state, in braces, so that all its keys lie in one slot.
+-- ARGV[1] is the epoch that the caller knows, ARGV[2] the highest sequence number that it has seen.
+local NAME = KEYS[1]
+local META, SETTLED, RESERVED = NAME .. ":meta", NAME .. ":settled", NAME .. ":reserved"
+local OPEN, ROWS = NAME .. ":open", NAME .. ":rows"
+local BUCKETS, KEPT = 60, 121
+
+local function attempt_key(id) return NAME .. ":attempt:" .. id end
+local function window_key(limit) return NAME .. ":window:" .. limit end
+local function permits_key(limit) return NAME .. ":permits:" .. limit end
+local function held_key(id) return NAME .. ":held:" .. id end
+
+-- A store that lost rows must not hand out what they held.
+local function lost()
+  local known = redis.call("HMGET", META, "epoch", "seq")
+  return known[1] ~= ARGV[1] or (tonumber(known[2]) or 0) < tonumber(ARGV[2])
+end
+
+-- Numbers of Lua are exact to 2^53, amounts of money to 2^63: they are kept as text and compared in two halves.
+local function halves(text)
+  local length = #text
+  if length <= 9 then return 0, tonumber(text) end
+  return tonumber(string.sub(text, 1, length - 9)), tonumber(string.sub(text, length - 8))
+end
+
+local function fits(settled, reserved, needed, amount)
+  local high, low = 0, 0
+  for _, text in ipairs({settled, reserved, needed}) do
+    local above, below = halves(text)
+    high, low = high + above, low + below
+  end
+  high, low = high + math.floor(low / 1e9), low % 1e9
+  local most, rest = halves(amount)
+  return high < most or (high == most and low <= rest)
+end
+
+local function minus(text)
+  if text == "0" then return "0" end
+  return "-" .. text
+end
+
+local function whole(number) return string.format("%.0f", number) end
+
+-- --- Sliding windows: counts per bucket, as in router/decide/sliding.py ------------------------------------------------
+
+-- The counts of a window by bucket, and its newest bucket; nothing where the clock was set back.
+local function counts_of(limit, bucket, window_s)
+  local counts, newest = {}, nil
+  local found = redis.call("HGETALL", window_key(limit))
+  for at = 1, #found, 2 do
+    local place = tonumber(found[at])
+    counts[place] = tonumber(found[at + 1])
+    if newest == nil or place > newest then newest = place end
+  end
+  if newest and (newest - bucket) * window_s / BUCKETS > math.max(2 * window_s, 600) then
+    return {}, nil, true
+  end
+  return counts, newest, false
+end
+
+-- Where an event at `bucket` counts, and what the window holds for it.
+local function room_of(counts, newest, bucket)
+  local at = math.max(bucket, (newest or bucket) - BUCKETS)
+  local held = 0
+  for place, count in pairs(counts) do
+    if place >= at - BUCKETS then held = held + count end
+  end
+  return at, held
+end
+
+local function take(limit, at, amount, counts, newest, was_set_back, window_s)
+  local key = window_key(limit)
+  if was_set_back then redis.call("DEL", key) end
+  redis.call("HINCRBY", key, whole(at), whole(amount))
+  if newest and at > newest then
+    for place in pairs(counts) do
+      if place <= at - KEPT then redis.call("HDEL", key, whole(place)) end
+    end
+  end
+  redis.call("PEXPIRE", key, whole(math.ceil(4 * window_s + 1200) * 1000))
+end
+
+local function correct(limit, at, by)
+  if by == 0 then return end
+  local key = window_key(limit)
+  local count = redis.call("HGET", key, at)
+  if count then redis.call("HSET", key, at, whole(math.max(0, tonumber(count) + by))) end
+end
+
+-- --- Rows -------------------------------------------------------------------------------------------------------------
+
+-- Lines of fields apart by tabs: parts are counter, unit, needed; takes are window, unit, bucket, amount.
+local function lines_of(text)
+  local lines = {}
+  for line in string.gmatch(text, "[^\n]+") do
+    local fields = {}
+    for field in string.gmatch(line, "[^\t]+") do fields[#fields + 1] = field end
+    lines[#lines + 1] = fields
+  end
+  return lines
+end
+
+-- End a row: `truth` is nil where nothing is known of it, else {cost, tokens, input, output}, each "" where unknown.
+local function end_row(id, state, now_s, truth, how)
+  local key = attempt_key(id)
+  local row = redis.call("HMGET", key, "state", "worst_nusd", "parts", "takes")
+  local before = row[1]
+  local function amount_of(unit, needed)
+    if state == "released" then return "0" end
+    if state == "expired" or unit == "requests" then return needed end
+    local index = ({nusd = 1, tokens = 2, input_tokens = 3, output_tokens = 4})[unit]
+    local known = truth[index]
+    if known ~= "" then return known end
+    if how == "nothing" then return "0" end
+    return needed
+  end
+  for _, part in ipairs(lines_of(row[3])) do
+    local counter, unit, needed = part[1], part[2], part[3]
+    redis.call("HINCRBY", SETTLED, counter, amount_of(unit, needed))
+    if before == "expired" then
+      redis.call("HINCRBY", SETTLED, counter, minus(needed))
+    else
+      redis.call("HINCRBY", RESERVED, counter, minus(needed))
+    end
+  end
+  for _, taken in ipairs(lines_of(row[4])) do
+    local now = state == "settled" and tonumber(amount_of(taken[2], taken[4])) or tonumber(taken[4])
+    if state == "released" then now = 0 end
+    correct(taken[1], taken[3], now - tonumber(taken[4]))
+  end
+  local cost = state == "released" and "0" or (truth and truth[1]) or row[2]
+  redis.call("HSET", key, "state", state, "cost_nusd", cost, "ended_at_s", now_s)
+  redis.call("ZREM", OPEN, id)
+end
+
+-- Resolve up to `at_most` leases that ended by `now_s`, oldest first.
+local function lapse(now_s, at_most)
+  local found = redis.call("ZRANGEBYSCORE", OPEN, "-inf", now_s, "LIMIT", 0, at_most)
+  for _, id in ipairs(found) do
+    local state = redis.call("HGET", attempt_key(id), "state")
+    end_row(id, state == "sent" and "expired" or "released", now_s, nil, nil)
+  end
+  return #found
+end

@@ -1,0 +1,65 @@
+"""The cache on a Redis or Valkey server: answers that the processes of many machines share, never pickled."""
+
+from collections.abc import Callable
+from typing import Any
+
+from router.adapters.cache_frames import framed, require_hex, unframed
+from router.adapters.redis_link import RedisLink, is_of_wire
+from router.ports import CacheEntry, Clock
+
+LONGEST_S = 10 * 365 * 86_400.0
+LARGEST_BYTES = 32 * 2**20
+
+
+class RedisCache:
+    """A Cache at `url`. It suspends where `clock` does.
+
+    Entries leave by age of `ttl_s`, and as the server's `maxmemory-policy` says; one larger than `largest_bytes` is not
+    kept.
+    """
+
+    def __init__(
+        self, url: str, clock: Clock, *, name: str = "router", largest_bytes: int = LARGEST_BYTES
+    ) -> None:
+        self._link = RedisLink(url, suspends=clock.suspends, text=False)
+        self._name = name
+        self._largest_bytes = largest_bytes
+
+    def __repr__(self) -> str:
+        return f"RedisCache({self._link.place!r})"
+
+    @property
+    def suspends(self) -> bool:
+        return self._link.suspends
+
+    async def get(self, key: str) -> CacheEntry | None:
+        require_hex(key)
+        record = await self._ask(lambda client: client.get(self._key(key)))
+        return None if record is None else unframed(key, record)
+
+    async def put(self, key: str, entry: CacheEntry, *, ttl_s: float) -> None:
+        require_hex(key)
+        record, lasts = framed(key, entry), ttl_s >= 0.001
+        if not lasts or len(record) > self._largest_bytes:  # nor is what it would replace
+            await self._ask(lambda client: client.delete(self._key(key)))
+            return
+        lasts_ms = int(min(ttl_s, LONGEST_S) * 1000)
+        await self._ask(lambda client: client.set(self._key(key), record, px=lasts_ms))
+
+    async def aclose(self) -> None:
+        """Close the connections; a later call opens them again."""
+        await self._link.drop()
+
+    def _key(self, key: str) -> str:
+        return f"{self._name}:answer:{key}"
+
+    async def _ask(self, question: Callable[[Any], Any]) -> Any:
+        """Both questions may be asked again: the same answer is kept or read."""
+        for again in (True, False):
+            try:
+                return await self._link.ask(question)
+            except Exception as error:  # noqa: BLE001 - of a library loaded late: whatever it raises becomes ours
+                await self._link.drop()
+                if not (again and is_of_wire(error)):
+                    raise self._link.unreachable("cache", error) from None
+        raise AssertionError

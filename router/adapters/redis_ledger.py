@@ -1,0 +1,177 @@
+"""Reservations on a Redis or Valkey server: one hash per attempt, and counters that are always the sum of the rows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from router.adapters import accounts
+from router.adapters.accounts import Part, counter_key, counter_of, limit_key
+from router.adapters.redis_store import RedisStore
+from router.adapters.sqlite_rows import row_from, usage_text
+from router.decide.sliding import Room, bucket_of, moved, room, slide_of
+from router.ports import Balance, Counter, Granted, Hold, Refused, Row, Settlement, Take
+
+ROWS_A_STEP = 500
+RECONCILED_A_STEP = 64
+_FIXED = (
+    "request_id",
+    "attempt",
+    "policy",
+    "tenant",
+    "user",
+    "target",
+    "plan_digest",
+    "prices_digest",
+    "worst_tokens",
+)
+
+
+class RedisLedger:
+    """A Ledger in a RedisStore."""
+
+    def __init__(self, store: RedisStore) -> None:
+        self._store = store
+
+    @property
+    def suspends(self) -> bool:
+        return self._store.suspends
+
+    async def reserve(self, hold: Hold) -> Granted | Refused:
+        answer = await self._store.run("ledger", "reserve", lambda again: self._reservation(hold, again))
+        match answer:
+            case ["granted", seq]:
+                return Granted(seq=int(seq))
+            case ["refused", seq, used, windows]:
+                now_s = self._store.server_s(hold.now_s)
+                rooms = [room_from(take, flat, now_s) for take, flat in zip(hold.takes, windows, strict=True)]
+                sums = [int(used[at]) + int(used[at + 1]) for at in range(0, len(used), 2)]
+                return Refused(seq=int(seq), shortfalls=accounts.shortfalls(hold, sums, rooms))
+            case _:
+                raise accounts.known_row(hold.id)
+
+    def _reservation(self, hold: Hold, again: bool) -> list[str]:
+        now_s = self._store.server_s(hold.now_s)
+        fixed = json.dumps({name: getattr(hold, name) for name in _FIXED}, separators=(",", ":"))
+        until_s = now_s + hold.lease_s
+        values = [hold.id, repr(now_s), repr(until_s), str(int(again)), str(hold.worst_nusd), fixed]
+        values.append(str(len(hold.charges)))
+        for charge in hold.charges:
+            values += [
+                counter_key(charge.counter),
+                charge.counter.unit,
+                str(charge.needed),
+                str(charge.budget.amount),
+            ]
+        values.append(str(len(hold.takes)))
+        for take in hold.takes:
+            values += take_values(take, now_s)
+        values.append(str(accounts.LAPSES_A_STEP))
+        return values
+
+    async def mark_sent(self, id: str, *, now_s: float) -> None:
+        state = (await self._store.run("ledger", "mark_sent", lambda again: [id]))[1]
+        if not state:
+            raise accounts.unknown_row(id)
+        if state != "sent":
+            raise accounts.ended_before_sent(id, state)
+
+    async def renew(self, id: str, *, lease_until_s: float) -> None:
+        until_s = self._store.server_s(lease_until_s)
+        await self._store.run("ledger", "renew", lambda again: [id, repr(until_s)])
+
+    async def settle(self, id: str, settlement: Settlement) -> None:
+        usage = settlement.usage
+        tokens = ["", "", ""]
+        if usage is not None:
+            tokens = [str(usage.total_tokens), str(usage.input_tokens), str(usage.output_tokens)]
+        now_s = self._store.server_s(settlement.now_s)
+        values = [id, repr(now_s), str(settlement.cost_nusd), *tokens]
+        values += [usage_text(usage) or "", settlement.how, str(settlement.kind or "")]
+        if not (await self._store.run("ledger", "settle", lambda again: values))[1]:
+            raise accounts.unknown_row(id)
+
+    async def release(self, id: str, *, now_s: float) -> None:
+        at_s = self._store.server_s(now_s)
+        await self._store.run("ledger", "release", lambda again: [id, repr(at_s)])
+
+    async def reconcile(self, *, now_s: float) -> int:
+        resolved = count = RECONCILED_A_STEP
+        at_s = self._store.server_s(now_s)
+        while count == RECONCILED_A_STEP:
+            answer = await self._store.run(
+                "ledger", "reconcile", lambda again: [repr(at_s), str(RECONCILED_A_STEP)]
+            )
+            count = int(answer[1])
+            resolved += count
+        return resolved - RECONCILED_A_STEP
+
+    async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
+        keys = [counter_key(counter) for counter in counters]
+        found = (await self._store.run("ledger", "balances", lambda again: keys))[1]
+        return {
+            counter: Balance(settled=int(found[2 * at]), reserved=int(found[2 * at + 1]))
+            for at, counter in enumerate(counters)
+        }
+
+    async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
+        rows: list[Row] = []
+        last, count = 0, ROWS_A_STEP
+        while count == ROWS_A_STEP and (limit is None or len(rows) < limit):
+            after = str(last)
+            found = (await self._store.run("ledger", "rows", lambda again: [after, str(ROWS_A_STEP)]))[1]  # noqa: B023
+            count = len(found)
+            read = [self._row(each, flat) for each, flat in found]
+            last = read[-1].seq if read else last
+            rows += [row for row in read if row.reserved_at_s >= since_s]
+        return rows[:limit]
+
+    async def aclose(self) -> None:
+        await self._store.aclose()
+
+    def _row(self, id: str, flat: Sequence[str]) -> Row:
+        line: dict[str, Any] = dict(zip(flat[::2], flat[1::2], strict=True))
+        ended_at_s = line.get("ended_at_s")
+        values = {
+            **json.loads(line["fixed"]),
+            "id": id,
+            "seq": int(line["seq"]),
+            "state": line["state"],
+            "worst_nusd": int(line["worst_nusd"]),
+            "cost_nusd": int(line["cost_nusd"]),
+            "usage": line.get("usage") or None,
+            "how": line.get("how"),
+            "kind": line.get("kind") or None,
+            "parts": None,
+            "takes": None,
+            "reserved_at_s": self._store.own_s(float(line["reserved_at_s"])),
+            "ended_at_s": None if ended_at_s is None else self._store.own_s(float(ended_at_s)),
+            "lease_until_s": self._store.own_s(float(line["lease_until_s"])),
+        }
+        return row_from(values, _parts(line["parts"]))
+
+
+def take_values(take: Take, now_s: float) -> list[str]:
+    """A take as the scripts read it: window, unit, amount, at most, bucket, length."""
+    limit = take.limit
+    bucket = bucket_of(now_s, limit.window_s) if limit.window_s else 0
+    return [
+        limit_key(limit),
+        limit.unit,
+        str(take.amount),
+        str(limit.at_most),
+        str(bucket),
+        repr(limit.window_s),
+    ]
+
+
+def room_from(take: Take, flat: Sequence[str], now_s: float) -> Room:
+    """What a window has for `take`, from its buckets and their counts."""
+    counts = [(int(flat[at]), int(flat[at + 1])) for at in range(0, len(flat), 2)]
+    limit = take.limit
+    slide = moved(slide_of(counts), limit.window_s, now_s=now_s)
+    return room(slide, limit.window_s, limit.at_most, take.amount, now_s=now_s)
+
+
+def _parts(text: str) -> list[Part[Counter]]:
+    lines = (line.split("\t") for line in text.split("\n") if line)
+    return [Part(counter_of(counter), unit, int(needed)) for counter, unit, needed in lines]

@@ -1,0 +1,76 @@
+"""Request rates and concurrency on a Redis or Valkey server."""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from uuid import uuid4
+
+from router.adapters.accounts import limit_key
+from router.adapters.redis_ledger import room_from, take_values
+from router.adapters.redis_store import RedisStore
+from router.decide.sliding import bucket_of, permit_wait_s
+from router.plan import Limit
+from router.ports import LimitFull, Take
+
+
+class RedisLimiter:
+    """A Limiter in a RedisStore."""
+
+    def __init__(self, store: RedisStore) -> None:
+        self._store = store
+
+    @property
+    def suspends(self) -> bool:
+        return self._store.suspends
+
+    async def admit(
+        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
+    ) -> LimitFull | None:
+        ticket = uuid4().hex
+
+        def values(again: bool) -> list[str]:
+            at_s = self._store.server_s(now_s)
+            wanted = [value for take in takes for value in take_values(take, at_s)]
+            return [id, repr(at_s), repr(at_s + lease_s), ticket, str(int(again)), str(len(takes)), *wanted]
+
+        answer = await self._store.run("limiter", "admit", values)
+        if answer[0] == "admitted":
+            return None
+        at_s = self._store.server_s(now_s)
+        waits = [(take, _wait_s(take, flat, at_s)) for take, flat in zip(takes, answer[1], strict=True)]
+        full = [
+            LimitFull(limit=take.limit, retry_after_s=inf if wait_s is None else wait_s)
+            for take, wait_s in waits
+            if wait_s != 0.0
+        ]
+        return max(full, key=lambda each: each.retry_after_s)
+
+    async def renew(self, id: str, *, lease_until_s: float) -> None:
+        until_s = self._store.server_s(lease_until_s)
+        await self._store.run("limiter", "renew_permit", lambda again: [id, repr(until_s)])
+
+    async def release(self, id: str) -> None:
+        await self._store.run("limiter", "release_permit", lambda again: [id])
+
+    async def used(self, limits: Sequence[Limit], *, now_s: float) -> Mapping[Limit, int]:
+        def values(again: bool) -> list[str]:
+            at_s = self._store.server_s(now_s)
+            return [repr(at_s), *(value for limit in limits for value in _window(limit, at_s))]
+
+        found = (await self._store.run("limiter", "used", values))[1]
+        return {limit: int(held) for limit, held in zip(limits, found, strict=True)}
+
+    async def aclose(self) -> None:
+        await self._store.aclose()
+
+
+def _window(limit: Limit, now_s: float) -> list[str]:
+    bucket = bucket_of(now_s, limit.window_s) if limit.window_s else 0
+    return [limit_key(limit), str(bucket), repr(limit.window_s)]
+
+
+def _wait_s(take: Take, flat: Sequence[str], now_s: float) -> float | None:
+    """0 where it fits, None where it never will. `flat` holds buckets and counts, or amounts and ends of leases."""
+    if take.limit.window_s:
+        return room_from(take, flat, now_s).retry_after_s
+    others = [(int(flat[at]), float(flat[at + 1])) for at in range(0, len(flat), 2)]
+    return permit_wait_s(others, take.limit.at_most, take.amount, now_s=now_s)

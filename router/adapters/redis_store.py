@@ -1,0 +1,215 @@
+"""One Redis or Valkey server as a store: connections, scripts, its clock, and whether it still has its rows.
+
+Every atomic operation is one Lua script. All keys of a state carry its name in braces, so they lie in one slot of a
+cluster. Works with Redis 6.2 and Valkey 7.2 or later.
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from router.adapters.redis_link import RedisLink, is_of_wire, to_the_end
+from router.errors import StoreError
+from router.ports import Clock
+
+VERSION = "1"
+CLOCK_EVERY_S = 60.0
+MARK_EVERY_S = 1.0
+_SCRIPTS = Path(__file__).parent / "lua"
+
+
+@cache
+def _script(name: str) -> tuple[str, str]:
+    """The text of a script and its SHA-1, by which a server that knows it runs it."""
+    common = (_SCRIPTS / "common.lua").read_text(encoding="utf-8")
+    own = (_SCRIPTS / f"{name}.lua").read_text(encoding="utf-8")
+    text = own if name in ("hello", "accept") else f"{common}\n{own}"
+    return text, hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - the server's own name for a script
+
+
+class RedisStore:
+    """What the ledger, the limiter and the health of one state share.
+
+    `mark` is a file that remembers how far this host has seen the state come; without it only this process remembers.
+    `server_time`: times that are compared between machines are told in the server's clock; False for a manual clock.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        name: str = "router",
+        mark: Path | None = None,
+        server_time: bool = True,
+    ) -> None:
+        self._link = RedisLink(url, suspends=clock.suspends, text=True)
+        self._clock = clock
+        self._name = f"{{{name}}}"
+        self._mark = mark
+        self._server_time = server_time
+        self._epoch, self._seq = self._remembered()
+        self._greeted = False
+        self._offset_s = 0.0
+        self._clock_at_s = self._marked_at_s = float("-inf")
+
+    @property
+    def suspends(self) -> bool:
+        return self._clock.suspends
+
+    @property
+    def place(self) -> str:
+        """The address without its credentials."""
+        return self._link.place
+
+    def server_s(self, now_s: float) -> float:
+        """A wall-clock time of this machine in the server's clock."""
+        return now_s + self._offset_s
+
+    def own_s(self, server_s: float) -> float:
+        return server_s - self._offset_s
+
+    async def run(self, port: str, script: str, arguments: Callable[[bool], list[str]]) -> list[Any]:
+        """The answer of a script. `arguments` are made anew for each try and told whether an answer may have been lost.
+
+        Raises StoreError where the server can't be reached in time, or has lost rows that it had.
+        """
+        work = self._run(port, script, arguments)
+        return await (to_the_end(work) if self.suspends else work)
+
+    async def _run(self, port: str, script: str, arguments: Callable[[bool], list[str]]) -> list[Any]:
+        again = False
+        while True:
+            try:
+                await self._greet()
+                values = [self._epoch or "", str(self._seq), *arguments(again)]
+                return self._kept(port, await self._evaluate(script, values))
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 - of a library loaded late: whatever it raises becomes ours
+                if again or not is_of_wire(error):
+                    raise self._link.unreachable(port, error) from None
+                again = True
+                await self._drop()
+
+    async def accept_loss(self, *, who: str, why: str) -> None:
+        """Go on with a store that lost rows: what they held is forgotten, and it is recorded who decided so."""
+        known = self._epoch or ""
+        note = json.dumps(
+            {"who": who, "why": why, "at_s": self._clock.now_s(), "epoch": known, "seq": self._seq}
+        )
+        try:
+            await self._evaluate("hello", [uuid.uuid4().hex, VERSION, known])
+            epoch, seq = await self._evaluate("accept", [known, note])
+        except Exception as error:  # noqa: BLE001 - as above
+            raise self._link.unreachable("ledger", error) from None
+        self._epoch, self._seq, self._greeted = epoch, int(seq), True
+        self._remember(force=True)
+
+    async def losses(self) -> list[dict[str, Any]]:
+        """Every loss that was accepted: who, why, at_s, and the epoch and sequence number that were given up."""
+        try:
+            found = await self._link.ask(lambda client: client.lrange(f"{self._name}:losses", 0, -1))
+        except Exception as error:  # noqa: BLE001 - as above
+            raise self._link.unreachable("ledger", error) from None
+        return [json.loads(each) for each in found]
+
+    async def aclose(self) -> None:
+        """Close the connections; a later call opens them again."""
+        self._remember(force=True)
+        await self._drop()
+
+    async def _drop(self) -> None:
+        self._greeted = False
+        await self._link.drop()
+
+    # --- Talking ------------------------------------------------------------------------------------------------------
+
+    async def _greet(self) -> None:
+        """Meet the state: make it where there is none, and see whether it is the one that was known."""
+        if not self._greeted:
+            fresh, known = uuid.uuid4().hex, self._epoch or ""
+            epoch, seq, version, accepted = await self._evaluate("hello", [fresh, VERSION, known])
+            if version != VERSION:
+                raise StoreError(
+                    f"the state at {self._link.place} has layout {version}, and this router knows {VERSION}",
+                    port="ledger",
+                    help="upgrade this router, or name another state",
+                )
+            if not known or accepted:
+                self._epoch, self._seq = epoch, int(seq)
+            self._greeted = True
+        if self._server_time and self._clock.mono_s() - self._clock_at_s > CLOCK_EVERY_S:
+            await self._ask_time()
+
+    async def _ask_time(self) -> None:
+        before_s = self._clock.now_s()
+        seconds, micros = await self._link.ask(lambda client: client.time())
+        after_s = self._clock.now_s()
+        self._offset_s = int(seconds) + int(micros) / 1e6 - (before_s + after_s) / 2
+        self._clock_at_s = self._clock.mono_s()
+
+    async def _evaluate(self, script: str, values: list[str]) -> list[Any]:
+        text, digest = _script(script)
+        try:
+            found = await self._link.ask(lambda client: client.evalsha(digest, 1, self._name, *values))
+        except Exception as error:
+            if type(error).__name__ != "NoScriptError":
+                raise
+            found = await self._link.ask(lambda client: client.eval(text, 1, self._name, *values))
+        answer: list[Any] = found
+        return answer
+
+    # --- What it must still have --------------------------------------------------------------------------------------
+
+    def _kept(self, port: str, answer: list[Any]) -> list[Any]:
+        if answer[0] == "lost":
+            self._greeted = False  # somebody may accept the loss
+            raise StoreError(
+                f"the state at {self._link.place} has lost rows: it is not the one, or not as far, as it was",
+                port=port,
+                help="budgets that it forgot must not be handed out anew: restore it, or accept the loss with "
+                "`router audit --accept-loss`",
+            )
+        if answer[0] in ("granted", "refused"):
+            self._seq = max(self._seq, int(answer[1]))
+            self._remember()
+        return answer
+
+    def _remembered(self) -> tuple[str | None, int]:
+        if self._mark is None:
+            return None, 0
+        try:
+            known = json.loads(self._mark.read_text(encoding="utf-8"))
+            return str(known["epoch"]), int(known["seq"])
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+        ):  # no mark yet, or one that was cut short: nothing is known
+            return None, 0
+
+    def _remember(self, *, force: bool = False) -> None:
+        now_s = self._clock.mono_s()
+        if (
+            self._mark is None
+            or self._epoch is None
+            or not (force or now_s - self._marked_at_s >= MARK_EVERY_S)
+        ):
+            return
+        self._marked_at_s = now_s
+        text = json.dumps({"epoch": self._epoch, "seq": self._seq})
+        fresh = self._mark.with_name(f"{self._mark.name}.{os.getpid()}")
+        try:
+            self._mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh.touch(mode=0o600)
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(self._mark)
+        except OSError:  # it only sharpens the memory of later processes; this one remembers by itself
+            return

