@@ -32,6 +32,7 @@ def command(out: Out, folder: Path) -> None:
         (
             *[(f"export ROUTER_POLICIES={folder}", "where they are")] * elsewhere,
             ("router check", "every problem of every file"),
+            ("router test", "the cases beside the policies, played without a network"),
             ("router explain cheap-fast", "what the policy does, and what it may cost"),
             ("router complete cheap-fast Hello --fake", "an answer without a key or a network"),
             ("router complete cheap-fast Hello", "a real one, with OPENAI_API_KEY set"),

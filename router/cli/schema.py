@@ -1,4 +1,4 @@
-"""`router schema`: the JSON Schema of policy files."""
+"""`router schema`: the JSON Schema of policy files, and of case files."""
 
 import json
 from pathlib import Path
@@ -13,6 +13,7 @@ from router.tools.figures import count
 
 @click.command("schema")
 @click.option("--path", is_flag=True, help="Print where the file is instead of what it holds.")
+@click.option("--cases", is_flag=True, help="The schema of case files instead.")
 @click.option("--local", is_flag=True, help="With the names of these policies, for editors to complete.")
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there."
@@ -20,7 +21,9 @@ from router.tools.figures import count
 @policies_option
 @json_option
 @click.pass_obj
-def command(out: Out, path: bool, local: bool, output: Path | None, policies: Path | None) -> None:
+def command(
+    out: Out, path: bool, cases: bool, local: bool, output: Path | None, policies: Path | None
+) -> None:
     """Print the JSON Schema (draft-07) that editors check and complete policy files with.
 
     In a file of policies the first line
@@ -31,7 +34,9 @@ def command(out: Out, path: bool, local: bool, output: Path | None, policies: Pa
     """
     from router.resources import resource
 
-    shipped: Path = resource("schemas/router.schema.json")
+    shipped: Path = resource(f"schemas/{'cases' if cases else 'router'}.schema.json")
+    if cases and local:
+        raise click.UsageError("--local is for the schema of policy files: leave --cases or --local out")
     if path:
         if local or output:
             raise click.UsageError("--path says where the shipped schema is: leave --local and --output out")

@@ -1,4 +1,4 @@
-"""The policies that `router init` writes: small, commented, and clean under `router check --strict`."""
+"""The policies and cases that `router init` writes: small, commented, and clean under `router check --strict`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +47,40 @@ policies:
     cache: {ttl: 1h, sampled: true} # the same question within the hour costs nothing
 """
 
-STARTER: Mapping[str, str] = MappingProxyType({"providers.yaml": PROVIDERS, "cheap-fast.yaml": CHEAP_FAST})
+CASES = """\
+# What the policy promises. `router test` plays these calls without a key or a network; change the policy, and see.
+version: 1
+
+defaults:
+  request: {policy: cheap-fast, prompt: Three names for a bakery.}
+
+cases:
+  - name: the cheapest target answers
+    expect: {served_by: openai/gpt-5-nano, cost: {at_most: $0.001}}
+
+  - name: a server error is worth one more send
+    faults:                         # what a target does, attempt by attempt; the others answer
+      openai/gpt-5-nano: [server_error, answers]
+    expect: {served_by: openai/gpt-5-nano, waits: [{at_most: 200ms}]}
+
+  - name: when it is limited for long, the next one answers at once
+    faults:
+      openai/gpt-5-nano: [{does: rate_limited, retry_after: 30s}]
+    expect: {served_by: anthropic/claude-haiku-4-5, waits: []}
+
+  - name: the same question within the hour costs nothing
+    steps:
+      - expect: {cached: false}
+      - {after: 59m, expect: {cached: true, cost: $0}}
+
+  - name: five dollars a day, and then no more
+    spent: [{of: policy, name: cheap-fast, window: per_day, amount: $5}]
+    expect: {error: BudgetExceeded}
+"""
+
+STARTER: Mapping[str, str] = MappingProxyType(
+    {"providers.yaml": PROVIDERS, "cheap-fast.yaml": CHEAP_FAST, "cheap-fast.cases.yaml": CASES}
+)
 """File name -> text."""
 
 

@@ -17,6 +17,11 @@ def test_what_it_tells_to_do_next_works(run, folder, monkeypatch):
     run("usage")
 
 
+def test_its_cases_pass_and_leave_nothing_out(run, folder):
+    run("init", "fresh")
+    assert run("test", "fresh", "--fail-under", "100").stdout.endswith("fine: 5 cases, 6 calls in 1 file\n")
+
+
 def test_nothing_is_ever_overwritten(run, folder):
     before = (folder / "policies" / "main.yaml").read_bytes()
     told = run("init", code=1).stderr
@@ -30,11 +35,11 @@ def test_a_folder_with_other_things_is_fine(run, folder):
     (folder / "fresh" / "README.md").write_text("ours")
     run("init", "fresh")
     names = {each.name for each in (folder / "fresh").iterdir()}
-    assert names == {"README.md", "cheap-fast.yaml", "providers.yaml"}
+    assert names == {"README.md", "cheap-fast.yaml", "cheap-fast.cases.yaml", "providers.yaml"}
 
 
 def test_the_document_names_the_files(document):
     assert document("init", "fresh") == {
         "folder": "fresh",
-        "files": ["fresh/providers.yaml", "fresh/cheap-fast.yaml"],
+        "files": ["fresh/providers.yaml", "fresh/cheap-fast.yaml", "fresh/cheap-fast.cases.yaml"],
     }

@@ -17,6 +17,13 @@ def test_it_says_where_it_is(run, document):
     assert document("schema", "--path") == {"path": path}
 
 
+def test_case_files_have_one_of_their_own(run, document):
+    shipped = resource("schemas/cases.schema.json")
+    assert document("schema", "--cases") == json.loads(shipped.read_text(encoding="utf-8"))
+    assert run("schema", "--cases", "--path").stdout == f"{shipped}\n"
+    assert "--local is for the schema of policy files" in run("schema", "--cases", "--local", code=2).stderr
+
+
 def test_the_local_one_knows_the_names_of_these_policies(document):
     told = document("schema", "--local")
     assert told["definitions"]["rule"]["properties"]["policy"]["enum"] == ["fast", "night"]

@@ -22,7 +22,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One step. `request` is complete but for its id."""
+    """One step. `request` is complete but for its id. `in_flight`: calls of its caller that are under way beside it."""
 
     place: Place
     request: Request
@@ -30,6 +30,7 @@ class Call:
     faults: Faults = field(default_factory=dict)
     after_s: float = 0.0
     times: int = 1
+    in_flight: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Plays a case: the real engine, memory state and cache, on a clock and a wire that do what the case says."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -12,17 +12,19 @@ from router.adapters.memory_state import MemoryState
 from router.adapters.scripted_transport import ScriptedTransport, made_up
 from router.adapters.scripted_transport import Step as Does
 from router.client.routers import run_inline
+from router.decide.scopes import caller
 from router.decide.windows import window_start
 from router.engine import Ports, execute
 from router.errors import RouterError
 from router.events import Event
-from router.plan import Plan
-from router.ports import Charge, Counter, Draw, Hold, Settlement, Tokens, WireCall
+from router.plan import Limit, Plan
+from router.ports import Charge, Counter, Draw, Hold, Settlement, Take, Tokens, WireCall
 from router.testing.cases.case import Call, Case, Faults, Spent
 from router.testing.cases.seen import Seen
 from router.values import Request, SecretRef, Usage
 
 SEED = 0
+FOR_EVER_S = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,16 @@ class Desk:
         """Put `spent` into its budget, in the window of now, as a settled row."""
         run_inline(self._settled(spent))
 
-    def ask(self, request: Request, faults: Faults) -> Seen:
-        """Make one call. Attempts are counted from here."""
+    def ask(self, request: Request, faults: Faults, *, in_flight: int = 0) -> Seen:
+        """Make one call, with so many others of its caller under way. Attempts are counted from here."""
+        others = [f"{request.id}-{number}" for number in range(in_flight)]
+        run_inline(self._begin(others, request))
+        try:
+            return self._asked(request, faults)
+        finally:
+            run_inline(self._end(others))
+
+    def _asked(self, request: Request, faults: Faults) -> Seen:
         self._wire.begin(faults)
         try:
             reply = run_inline(execute(self._plan, self.ports, request))
@@ -76,6 +86,17 @@ class Desk:
             trace = cast(tuple[Event, ...], error.trace)
             return Seen(request=request, reply=None, error=error, trace=trace)
         return Seen(request=request, reply=reply, error=None, trace=reply.trace)
+
+    async def _begin(self, others: Sequence[str], request: Request) -> None:
+        """Others take what concurrency there is, and do nothing; those that get none are not under way."""
+        limits = _concurrency(self._plan, request) if others else ()
+        takes = [Take(limit=limit, amount=1) for limit in limits]
+        for other in others if takes else ():
+            await self.ports.limiter.admit(other, takes, now_s=self.clock.now_s(), lease_s=FOR_EVER_S)
+
+    async def _end(self, others: Sequence[str]) -> None:
+        for other in others:
+            await self.ports.limiter.release(other)
 
     async def _settled(self, spent: Spent) -> None:
         budget, now_s = spent.budget, self.clock.now_s()
@@ -123,7 +144,17 @@ def play(plan: Plan, case: Case, tokens: Tokens) -> Iterator[Played]:
         desk.clock.advance(call.after_s)
         for number in range(1, call.times + 1):
             request = replace(call.request, id=desk.ports.draw.id())
-            yield Played(step=step, number=number, call=call, seen=desk.ask(request, call.faults))
+            seen = desk.ask(request, call.faults, in_flight=call.in_flight)
+            yield Played(step=step, number=number, call=call, seen=seen)
+
+
+def _concurrency(plan: Plan, request: Request) -> tuple[Limit, ...]:
+    """The limits on calls at one time that hold for the caller; none where it may not call at all."""
+    try:
+        limits = caller(plan, request).limits
+    except RouterError:  # the call itself will say so
+        return ()
+    return tuple(limit for limit in limits if limit.unit == "concurrent_requests")
 
 
 class _Wire(ScriptedTransport):

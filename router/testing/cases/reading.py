@@ -122,7 +122,7 @@ class Reading:
         expect = spot.get("expect")
         if request is None or expect is None:
             return None
-        times = spot.get("times")
+        times, in_flight = spot.get("times"), spot.get("in_flight") or case.get("in_flight")
         return Call(
             place=spot.place,
             request=request,
@@ -133,6 +133,7 @@ class Reading:
             },
             after_s=outcomes.seconds(spot.get("after")) or 0.0,
             times=int(times.value) if times else 1,
+            in_flight=int(in_flight.value) if in_flight else 0,
         )
 
     def _parts(self, blocks: list[Spot | None]) -> Parts:

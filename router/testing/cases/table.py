@@ -183,6 +183,7 @@ STEP = Block(
         "after": Key(form=policy_words.DURATION, description="How long after the step before has ended."),
         "times": Key(form=words.TIMES, description="The same call this many times; each must meet `expect`."),
         "request": Key(form=REQUEST, description="What differs from the request of the case."),
+        "in_flight": Key(form=words.TIMES, description="In this step, in place of the case's."),
         "faults": Key(form=FAULTS, description="In this step, in place of the case's for the same target."),
         "expect": Key(form=EXPECT, description="What must be so."),
     },
@@ -203,6 +204,9 @@ CASE = Block(
         "unset": Key(
             form=_names(policy_words.ENV_NAME, "a list of environment variables"),
             description="Variables that are not set; every other key is there.",
+        ),
+        "in_flight": Key(
+            form=words.TIMES, description="Other calls of the same caller that are under way in each call."
         ),
         "faults": Key(form=FAULTS, description="What targets do, attempt by attempt of each call."),
         "expect": Key(form=EXPECT, description="What must be so, where the case is one call."),

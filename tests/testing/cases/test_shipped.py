@@ -35,6 +35,7 @@ def test_they_pass_and_cover_the_shipped_policies() -> None:
         ("smart.yaml", "timeout: {attempt: 25s}", "timeout: {attempt: 20s}"),
         ("tenants.yaml", "budget: {per_day: $50}", "budget: {per_day: $90}"),
         ("tenants.yaml", "requests_per_minute: 600", "requests_per_minute: 900"),
+        ("tenants.yaml", "concurrent_requests: 20}", "concurrent_requests: 30}"),
         ("tenants.yaml", "time_zone: Europe/Berlin", "time_zone: America/New_York"),
         ("providers.yaml", "budget: {per_month: $2000}", "budget: {per_month: $9000}"),
         ("last-resort.yaml", "retry: off", "retry: {attempts: 2}"),
