@@ -1,6 +1,5 @@
-"""The table of keys of case files: its schema is committed, flat, closed and described."""
+"""The table of keys of case files: its schema is flat, closed and described."""
 
-import json
 from typing import Any
 
 import pytest
@@ -8,16 +7,10 @@ from jsonschema import Draft7Validator
 
 from router.policy.forms import blocks
 from router.policy.json_schema import inlined, json_schema
-from router.resources import resource
 from router.testing.cases.reading_expect import EVENTS, READERS
 from router.testing.cases.table import EXPECT, ROOT, SCHEMA, TITLE
 
 MADE = json_schema(ROOT, identifier=SCHEMA, title=TITLE)
-
-
-def test_the_committed_schema_is_the_generated_one() -> None:
-    committed = resource(f"schemas/{SCHEMA}").read_text(encoding="utf-8")
-    assert committed == json.dumps(MADE, indent=2, ensure_ascii=False) + "\n"
 
 
 def test_it_is_a_schema_of_draft_07() -> None:
