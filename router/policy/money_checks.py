@@ -1,6 +1,7 @@
 """Checks of money: every hard budget can be kept, and can pay what it is for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from router.decide.fit import is_free, worst_of
 from router.errors import Problem
@@ -76,9 +77,11 @@ def unpayable(draft: Draft) -> Iterator[Problem]:
     cheapest = _cheapest_under(draft.plan, every)
     hopeless = {budget: least for budget, least in cheapest.items() if least > budget.amount}
     yield from (_pays_nothing(budget, least) for budget, least in hopeless.items())
+    told: set[Budget] = set(hopeless)
     for call in every:
         if hopeless.keys().isdisjoint(call.policy.budgets):
             yield from _pays_no_worst_case(call.policy, call.reached)
+        yield from _pay_at_no_target(call, told)
 
 
 def _cheapest_under(plan: Plan, every: Sequence[Call]) -> Mapping[Budget, int]:
@@ -127,6 +130,35 @@ def _pays_no_worst_case(policy: Policy, found: Sequence[Reached]) -> Iterator[Pr
         f"{money_text(cost)}",
         small.place,
         help="requests near the ceiling skip that target as over_budget; lower `ceiling`, or raise the budget",
+        severity="warning",
+        also=reached.entry.place,
+    )
+
+
+def _pay_at_no_target(call: Call, told: set[Budget]) -> Iterator[Problem]:
+    """Budgets of callers are for many policies: they are told where no target of one is cheap enough for them."""
+    costs = [_worst(reached) for reached in call.reached]
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs):
+        return
+    least, reached = min(zip(known, call.reached, strict=True), key=lambda each: each[0])
+    for payers in call.payers:
+        for budget in takewhile(lambda each: each.amount < least, payers.amounts):
+            if budget not in told:
+                told.add(budget)
+                yield _pays_at_no_target(budget, call.policy, reached, least)
+
+
+def _pays_at_no_target(budget: Budget, policy: Policy, reached: Reached, least: int) -> Problem:
+    message = (
+        f"`{budget.text}` can't pay the worst case of one attempt of policy `{policy.name}`: "
+        f"{money_text(least)} at `{reached.candidate.target.name}`, the cheapest"
+    )
+    return problem(
+        "budget-below-attempt",
+        message,
+        budget.place,
+        help="requests near the ceiling are refused as over_budget; lower `ceiling`, or raise the budget",
         severity="warning",
         also=reached.entry.place,
     )

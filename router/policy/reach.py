@@ -85,13 +85,14 @@ class Payers:
     """The tenants that may call the same policies, all above them, and each of theirs, every one once: what their calls
     are charged to. `budget` is the first in money, `open_budget` the first that pays for calls whose output no tenant
     bounds, `is_open` whether there are such calls; `limits` are those on output that its tenants' own ceilings on it do
-    not keep within, smallest first."""
+    not keep within, and `amounts` those in money of tenants without a ceiling on size, smallest first."""
 
     scopes: tuple[Tenant | Each, ...]
     budget: Budget | None
     open_budget: Budget | None
     is_open: bool
     limits: tuple[Limit, ...]
+    amounts: tuple[Budget, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,7 @@ def _payers(plan: Plan, tenants: Sequence[str]) -> Payers:
         ),
         is_open=bool(unbounded),
         limits=tuple(sorted(_narrow_limits(plan, paths), key=lambda limit: limit.at_most)),
+        amounts=tuple(sorted(_amounts(plan, paths), key=lambda budget: budget.amount)),
     )
 
 
@@ -167,6 +169,15 @@ def _narrow_limits(plan: Plan, paths: Sequence[str]) -> Iterator[Limit]:
             for limit in scope.limits:
                 if limit.unit in ("tokens", "output_tokens") and (most is None or limit.at_most < most):
                     yield limit
+
+
+def _amounts(plan: Plan, paths: Sequence[str]) -> Iterator[Budget]:
+    for path in paths:
+        above = [scope for each in chain(path) for scope in _scopes(plan, each)]
+        sizes = [size for each in above for size in (each.ceiling.input_tokens, each.ceiling.output_tokens)]
+        if not any(sizes):
+            found = (budget for scope in _scopes(plan, path) for budget in scope.budgets)
+            yield from (budget for budget in found if budget.unit == "nusd")
 
 
 def _output_bound(plan: Plan, path: str) -> int | None:
