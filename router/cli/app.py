@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("router.cli.check:command", "Check every policy file, and tell every problem."),
     "test": ("router.cli.test:command", "Play the cases beside the policies."),
     "lock": ("router.cli.lock:command", "Write down what policies and price book say, and refuse drift."),
+    "diff": ("router.cli.diff:command", "What a change of policies means: routes, budgets, bounds."),
     "explain": ("router.cli.explain:command", "What a policy does, what it may cost, and why."),
     "complete": ("router.cli.complete:command", "Answer one prompt by a policy."),
     "usage": ("router.cli.usage:command", "Spend, and what is left of budgets and limits."),

@@ -86,7 +86,7 @@ def _rule(rule: Spot) -> Iterator[Effective]:
 
 def _timing(policy: Policy, spot: Spot) -> Iterator[Effective]:
     retry, attempt_s = policy.lexical.retry, policy.lexical.attempt_s
-    yield _row("fall_back_on", _kinds(policy.lexical.fall_back_on), spot)
+    yield _row("fall_back_on", kinds_text(policy.lexical.fall_back_on), spot)
     if retry.attempts == 1 and not retry.on:
         yield _row("retry", "off", spot)
     else:
@@ -94,7 +94,7 @@ def _timing(policy: Policy, spot: Spot) -> Iterator[Effective]:
         yield _row("retry.backoff", retry.backoff, spot)
         yield _row("retry.base", _duration(retry.base_s), spot)
         yield _row("retry.max", _duration(retry.max_s), spot)
-        yield _row("retry.on", _kinds(retry.on), spot)
+        yield _row("retry.on", kinds_text(retry.on), spot)
     yield _row("timeout.total", _duration(policy.total_s), spot)
     yield _row(
         "timeout.attempt", "what is left of total" if attempt_s is None else _duration(attempt_s), spot
@@ -124,7 +124,7 @@ def _row(name: str, text: str, policy: Spot) -> Effective:
     return Effective(name=name, text=text, place=spot.key_place if spot else None)
 
 
-def _kinds(kinds: frozenset[Kind]) -> str:
+def kinds_text(kinds: frozenset[Kind]) -> str:
     """With the set name where all of its kinds are there."""
     rest = [str(kind) for kind in Kind if kind in kinds and not (kinds >= TRANSIENT and kind in TRANSIENT)]
     return f"[{', '.join([*(['transient'] if kinds >= TRANSIENT else []), *rest])}]"

@@ -90,13 +90,23 @@ def load_text(text: str, prices: Catalog, *, file: str = "<text>", today: date |
     return _compiled((read_text(text, file),), prices, folder="", today=today)
 
 
+def load_reads(reads: Iterable[Read], prices: Catalog, *, today: date | None = None) -> Loaded:
+    """Files that are in no folder: what was read of each."""
+    return _compiled(tuple(reads), prices, folder="", today=today)
+
+
 def policy_files(folder: Path) -> Iterator[Path]:
     """Every policy file below a folder, in a fixed order; hidden folders and case files are none."""
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if name.endswith(SUFFIXES) and not name.endswith(CASES) and not name.startswith("."):
+            if is_policy_file(name):
                 yield Path(where) / name
+
+
+def is_policy_file(name: str) -> bool:
+    """Whether a file of this name, without its folders, holds policies."""
+    return name.endswith(SUFFIXES) and not name.endswith(CASES) and not name.startswith(".")
 
 
 def read_file(path: Path) -> Read:
@@ -111,15 +121,23 @@ def file_text(path: Path) -> str | Read:
     try:
         found = path.stat()
         if not S_ISREG(found.st_mode):
-            return _refused(
-                file, "unreadable", "not a regular file", "policies are read from files and folders"
-            )
+            return unread(file, "not a regular file", "policies are read from files and folders")
         with path.open("rb") as opened:
             body = opened.read(LARGEST_FILE + 1)  # it may have grown since
     except OSError as error:
-        return _refused(file, "unreadable", f"can't be read: {error.strerror or error}", "")
+        return unread(file, f"can't be read: {error.strerror or error}", "")
+    return _decoded(body, file)
+
+
+def read_bytes(body: bytes, file: str) -> Read:
+    """A policy file that stands elsewhere than in the file system; places call it `file`."""
+    text = _decoded(body, file)
+    return text if isinstance(text, Read) else read_text(text, file)
+
+
+def _decoded(body: bytes, file: str) -> str | Read:
     if len(body) > LARGEST_FILE:
-        return _refused(file, "unreadable", "a file of more than 4 MB", "split it")
+        return too_large(file)
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -156,6 +174,15 @@ def _nothing(path: Path, message: str, help: str) -> Loaded:
 
 def _end_of(text: str) -> tuple[int, int]:
     return position_of(len(text), text)
+
+
+def too_large(file: str) -> Read:
+    return unread(file, "a file of more than 4 MB", "split it")
+
+
+def unread(file: str, message: str, help: str) -> Read:
+    """A file that can't be read, and why."""
+    return _refused(file, "unreadable", message, help)
 
 
 def _refused(file: str, code: str, message: str, help: str, *, line: int = 0, column: int = 0) -> Read:

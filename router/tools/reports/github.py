@@ -11,10 +11,11 @@ COMMANDS: Mapping[str, str] = MappingProxyType({"error": "error", "warning": "wa
 
 
 def as_github(report: Report) -> str:
-    return "\n".join([*(_annotation(report, problem) for problem in report.problems), summary(report)])
+    return "\n".join([*(annotation(report, problem) for problem in report.problems), summary(report)])
 
 
-def _annotation(report: Report, problem: Problem) -> str:
+def annotation(report: Report, problem: Problem) -> str:
+    """One workflow command: the title is the code."""
     place = problem.place
     properties = {"file": report.within(place.file), "title": problem.code}
     if place.line:

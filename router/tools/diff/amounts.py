@@ -1,0 +1,144 @@
+"""Upper bounds that changed: budgets and limits of every owner, figures of ceilings, dearest prices."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from router.plan import Budget, Limit
+from router.policy.scalars import count_text, money_text
+from router.tools.diff.change import Area, Change, combined
+from router.tools.diff.side import Side, eaches
+from router.values import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """An upper bound: a number to compare, and as its author would write it."""
+
+    amount: float
+    text: str
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The budgets and limits of one owner. Those of pools are others' as well."""
+
+    budgets: tuple[Budget, ...]
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def own(self) -> tuple[Budget | Limit, ...]:
+        return (*(each for each in self.budgets if not _pool(each)), *self.limits)
+
+    @property
+    def pools(self) -> Mapping[str, Place]:
+        return {_pool(each): each.place for each in self.budgets if _pool(each)}
+
+
+NOTHING = Held(budgets=())
+
+
+def budget_changes(old: Side, new: Side) -> Iterator[Change]:
+    """Of owners that are on both sides, then of pools."""
+    before, after = dict(holders(old)), dict(holders(new))
+    for subject in (each for each in before if each in after):
+        yield from bounds_changed(
+            "budgets", subject, figures(before[subject].own), figures(after[subject].own)
+        )
+        yield from _pool_changes(subject, before[subject], after[subject])
+    old_pools, new_pools = pooled(before.values()), pooled(after.values())
+    for pool in (each for each in old_pools if each in new_pools):
+        yield from bounds_changed(
+            "budgets", f"pool {pool}", figures(old_pools[pool]), figures(new_pools[pool])
+        )
+
+
+def bounds_changed(
+    area: Area, subject: str, before: Mapping[str, Figure], after: Mapping[str, Figure]
+) -> Iterator[Change]:
+    """Figures by name. One that is absent bounds nothing: it is looser than any."""
+    for name in dict.fromkeys((*before, *after)):
+        old, new = before.get(name), after.get(name)
+        was, now = old.amount if old else float("inf"), new.amount if new else float("inf")
+        if was != now:
+            yield Change(
+                area=area,
+                subjects=(subject,),
+                what=name,
+                before=old.text if old else None,
+                after=new.text if new else None,
+                text=told(name, old.text if old else None, new.text if new else None),
+                effect=combined(loosens=now > was, tightens=now < was),
+                old_place=old.place if old else None,
+                new_place=new.place if new else None,
+            )
+
+
+def told(name: str, before: str | None, after: str | None) -> str:
+    """`ceiling.output_tokens 400 -> none`."""
+    return f"{name} {'none' if before is None else before} -> {'none' if after is None else after}"
+
+
+def holders(side: Side) -> Iterator[tuple[str, Held]]:
+    """Every owner of budgets and limits; each of a tenant whether it is written or not."""
+    for name, policy in side.plan.policies.items():
+        yield f"policy {name}", Held(budgets=policy.budgets)
+    for path, tenant in side.plan.tenants.items():
+        yield f"tenant {path}", Held(budgets=tenant.budgets, limits=tenant.limits)
+        for of, each in eaches(tenant.each):
+            yield f"each {of} of {path}", Held(budgets=each.budgets, limits=each.limits) if each else NOTHING
+    for name, provider in side.plan.providers.items():
+        yield f"provider {name}", Held(budgets=provider.budgets)
+
+
+def figures(amounts: Iterable[Budget | Limit]) -> dict[str, Figure]:
+    """By name, as `budget.per_day` and `limits.requests_per_minute`."""
+    return {
+        name_of(each): Figure(amount=_number(each), text=amount_text(each), place=each.place)
+        for each in amounts
+    }
+
+
+def name_of(each: Budget | Limit) -> str:
+    block = "budget" if isinstance(each, Budget) else "limits"
+    return f"{block}.{each.text.partition(':')[0]}"
+
+
+def amount_text(each: Budget | Limit) -> str:
+    return money_text(_number(each)) if each.unit == "nusd" else count_text(_number(each))
+
+
+def pooled(held: Iterable[Held]) -> dict[str, tuple[Budget, ...]]:
+    """The budgets of each pool that somebody spends from."""
+    found: dict[str, dict[Budget, None]] = {}
+    for each in held:
+        for budget in each.budgets:
+            if pool := _pool(budget):
+                found.setdefault(pool, {})[budget] = None
+    return {pool: tuple(budgets) for pool, budgets in sorted(found.items())}
+
+
+def _pool_changes(subject: str, before: Held, after: Held) -> Iterator[Change]:
+    for pool in sorted({*before.pools, *after.pools}):
+        old, new = before.pools.get(pool), after.pools.get(pool)
+        if (old is None) == (new is None):
+            continue
+        yield Change(
+            area="budgets",
+            subjects=(subject,),
+            what="budget.pool",
+            before=pool if old else None,
+            after=pool if new else None,
+            text=f"spends from pool {pool} {'too' if new else 'no longer'}",
+            effect="tightens" if new else "loosens",
+            old_place=old,
+            new_place=new,
+        )
+
+
+def _pool(each: Budget) -> str:
+    return each.owner.removeprefix("pool:") if each.owner.startswith("pool:") else ""
+
+
+def _number(each: Budget | Limit) -> int:
+    return each.amount if isinstance(each, Budget) else each.at_most

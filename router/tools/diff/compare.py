@@ -1,0 +1,122 @@
+"""Two sides compared: everything that means something else, and nothing that only looks different."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from router.decide.match import reachable
+from router.plan import Demand, Plan, Policy, Provider, Target, TargetEntry, Tenant
+from router.tools.diff.amounts import budget_changes
+from router.tools.diff.bounds import bound_changes
+from router.tools.diff.callers import caller_changes, policy_changes
+from router.tools.diff.catalog import catalog_changes
+from router.tools.diff.ceilings import ceiling_changes
+from router.tools.diff.change import Area, Change, Compared, Difference, gathered
+from router.tools.diff.findings import finding_changes
+from router.tools.diff.routes import route_changes
+from router.tools.diff.settings import setting_changes
+from router.tools.diff.side import Side, meaning
+
+
+def compare(old: Side, new: Side) -> Difference:
+    changes: list[Change] = []
+    for part in (
+        policy_changes,
+        caller_changes,
+        ceiling_changes,
+        budget_changes,
+        setting_changes,
+        catalog_changes,
+    ):
+        changes += part(old, new)
+    routed = route_changes(old, new, frozenset(each.what for each in changes))
+    told = {subject for each in changes for subject in each.subjects}
+    told |= {f"policy {each.policy}" for change in routed.changes for each in (change.asked, *change.also)}
+    changes += _the_rest(old, new, told)
+    new_findings, gone_findings = finding_changes(old.loaded, new.loaded)
+    return Difference(
+        old=_compared(old),
+        new=_compared(new),
+        routes=routed.changes,
+        changes=gathered(changes),
+        bounds=bound_changes(old, new, _to_bound(old.plan, new.plan)),
+        new_findings=new_findings,
+        gone_findings=gone_findings,
+        unfinished=routed.unfinished,
+    )
+
+
+def _compared(side: Side) -> Compared:
+    return Compared(source=side.name, digest=side.plan.digest, prices_digest=side.plan.prices_digest)
+
+
+# --- What no other part has told --------------------------------------------------------------------------------------
+
+
+def _the_rest(old: Side, new: Side, told: set[str]) -> Iterator[Change]:
+    """Entries that mean something else to the digest, and of which nothing has been told: a rule with another name,
+    one that holds for no request, a list that says what all of its targets do anyway."""
+    for subject, area, before, after in _pairs(old.plan, new.plan):
+        if subject not in told and _without_targets(before, old, new) != _without_targets(after, old, new):
+            yield Change(
+                area=area,
+                subjects=(subject,),
+                what="otherwise",
+                before=None,
+                after=None,
+                text="is written otherwise; nothing is treated differently today",
+                old_place=before.place,
+                new_place=after.place,
+            )
+
+
+def _pairs(
+    old: Plan, new: Plan
+) -> Iterator[tuple[str, Area, Policy | Tenant | Provider, Policy | Tenant | Provider]]:
+    for name in (each for each in old.policies if each in new.policies):
+        yield f"policy {name}", "policies", old.policies[name], new.policies[name]
+    for path in (each for each in old.tenants if each in new.tenants):
+        yield f"tenant {path}", "callers", old.tenants[path], new.tenants[path]
+    for name in (each for each in old.providers if each in new.providers):
+        yield f"provider {name}", "catalog", old.providers[name], new.providers[name]
+
+
+def _without_targets(entry: Policy | Tenant | Provider, old: Side, new: Side) -> str:
+    """Its meaning, by the targets and policies that both sides have: patterns and grants follow those that come."""
+    if isinstance(entry, Provider):
+        return meaning(entry)
+    targets = frozenset(old.plan.targets) & frozenset(new.plan.targets)
+    demand = _narrowed(entry.demand, targets)
+    if isinstance(entry, Policy):
+        return meaning(replace(entry, demand=demand))
+    policies = frozenset(old.plan.policies) & frozenset(new.plan.policies)
+    each = tuple(replace(below, demand=_narrowed(below.demand, targets)) for below in entry.each)
+    grants = None if entry.policies is None else entry.policies & policies
+    return meaning(replace(entry, demand=demand, each=each, policies=grants))
+
+
+def _narrowed(demand: Demand | None, targets: frozenset[str]) -> Demand | None:
+    return demand and replace(demand, allow=None if demand.allow is None else demand.allow & targets)
+
+
+# --- Where bounds may be otherwise ------------------------------------------------------------------------------------
+
+
+def _to_bound(old: Plan, new: Plan) -> Iterator[str]:
+    """Policies on both sides that are otherwise, or lead to something that is."""
+    policies = {
+        name for name in old.policies if meaning(old.policies[name]) != meaning(new.policies.get(name))
+    }
+    targets = {name for name in old.targets if _facts(old.targets[name]) != _facts(new.targets.get(name))}
+    for name in (each for each in old.policies if each in new.policies):
+        whole = reachable(old, old.policies[name])
+        if any(each.name in policies or targets & _targets(each) for each in whole):
+            yield name
+
+
+def _facts(target: Target | None) -> str:
+    return meaning((target, target and target.enabled))
+
+
+def _targets(policy: Policy) -> frozenset[str]:
+    lists = (policy.entries, *(rule.entries for rule in policy.rules))
+    return frozenset(each.target for entries in lists for each in entries if isinstance(each, TargetEntry))

@@ -1,0 +1,1 @@
+"""A difference, told: for people, for programs, for GitHub."""
