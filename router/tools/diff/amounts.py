@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from router.plan import Budget, Limit
 from router.policy.scalars import count_text, money_text
 from router.tools.diff.change import Area, Change, combined
-from router.tools.diff.side import Side, eaches
+from router.tools.diff.side import Moved, Side, eaches
 from router.values import Place
 
 
@@ -38,14 +38,12 @@ class Held:
 NOTHING = Held(budgets=())
 
 
-def budget_changes(old: Side, new: Side) -> Iterator[Change]:
-    """Of owners that are on both sides, then of pools."""
-    before, after = dict(holders(old)), dict(holders(new))
-    for subject in (each for each in before if each in after):
-        yield from bounds_changed(
-            "budgets", subject, figures(before[subject].own), figures(after[subject].own)
-        )
-        yield from _pool_changes(subject, before[subject], after[subject])
+def budget_changes(old: Side, new: Side, among: Moved) -> Iterator[Change]:
+    """Of owners, then of pools. Where the amount of a pool is otherwise, so is everybody who spends from it."""
+    before, after = dict(holders(old, among)), dict(holders(new, among))
+    for subject, was in before.items():
+        yield from bounds_changed("budgets", subject, figures(was.own), figures(after[subject].own))
+        yield from _pool_changes(subject, was, after[subject])
     old_pools, new_pools = pooled(before.values()), pooled(after.values())
     for pool in (each for each in old_pools if each in new_pools):
         yield from bounds_changed(
@@ -79,16 +77,17 @@ def told(name: str, before: str | None, after: str | None) -> str:
     return f"{name} {'none' if before is None else before} -> {'none' if after is None else after}"
 
 
-def holders(side: Side) -> Iterator[tuple[str, Held]]:
-    """Every owner of budgets and limits; each of a tenant whether it is written or not."""
-    for name, policy in side.plan.policies.items():
-        yield f"policy {name}", Held(budgets=policy.budgets)
-    for path, tenant in side.plan.tenants.items():
+def holders(side: Side, among: Moved) -> Iterator[tuple[str, Held]]:
+    """Owners of budgets and limits; each of a tenant whether it is written or not."""
+    for name in among.policies:
+        yield f"policy {name}", Held(budgets=side.plan.policies[name].budgets)
+    for path in among.tenants:
+        tenant = side.plan.tenants[path]
         yield f"tenant {path}", Held(budgets=tenant.budgets, limits=tenant.limits)
         for of, each in eaches(tenant.each):
             yield f"each {of} of {path}", Held(budgets=each.budgets, limits=each.limits) if each else NOTHING
-    for name, provider in side.plan.providers.items():
-        yield f"provider {name}", Held(budgets=provider.budgets)
+    for name in among.providers:
+        yield f"provider {name}", Held(budgets=side.plan.providers[name].budgets)
 
 
 def figures(amounts: Iterable[Budget | Limit]) -> dict[str, Figure]:

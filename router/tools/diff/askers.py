@@ -18,15 +18,18 @@ Grant = frozenset[str] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sort:
-    """What routes may depend on, as a number for each side; `moved` holds the budgets where their amounts changed."""
+    """What routes may depend on, as a number for each side; `moved` holds the budgets where their amounts changed,
+    which only matters to rules that look at budgets."""
 
     before: int
     after: int
     moved: Hashable
 
-    @property
-    def is_changed(self) -> bool:
-        return self.before != self.after or bool(self.moved)
+    def is_changed(self, *, spending: bool) -> bool:
+        return self.before != self.after or (spending and bool(self.moved))
+
+    def key(self, *, spending: bool) -> Hashable:
+        return (self.before, self.after, self.moved if spending else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +53,24 @@ class Askers:
     by_policy: Mapping[str, tuple[Class, ...]] = field(repr=False)
     general: tuple[Class, ...] = field(repr=False)  # those that one side grants everything
 
-    def of(self, policy: str, named: frozenset[str], *, only_changed: bool) -> Iterator[str | None]:
+    def of(
+        self, policy: str, named: frozenset[str], *, spending: bool, only_changed: bool
+    ) -> Iterator[str | None]:
         """One tenant of each sort that may call the policy on both sides, and one more for each part of a sort that
-        the paths `named` in rules tell apart."""
+        the paths `named` in rules tell apart. `spending`: its rules look at budgets."""
         if self.anybody:
             if not only_changed:
                 yield None
             return
         seen: set[Hashable] = set()
         for each in (*self.by_policy.get(policy, ()), *self.general):
-            if (only_changed and not each.sort.is_changed) or not each.may_call(policy):
+            if only_changed and not each.sort.is_changed(spending=spending):
                 continue
+            if not each.may_call(policy):
+                continue
+            key = each.sort.key(spending=spending)
             for path in each.members if named else each.members[:1]:
-                part = (each.sort, frozenset(above for above in chain(path) if above in named))
+                part = (key, frozenset(above for above in chain(path) if above in named))
                 if part not in seen:
                     seen.add(part)
                     yield path
@@ -170,4 +178,4 @@ def _amounts(plan: Plan, path: str) -> Hashable:
     tenants = [plan.tenants[above] for above in chain(path) if above in plan.tenants]
     held = [budget for tenant in tenants for budget in tenant.budgets]
     held += [budget for tenant in tenants for each in tenant.each for budget in each.budgets]
-    return tuple((budget.owner, budget.unit, budget.window, budget.amount) for budget in held)
+    return tuple((each.owner.partition(":")[0], each.unit, each.window, each.amount) for each in held)

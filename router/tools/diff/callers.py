@@ -28,7 +28,7 @@ def policy_changes(old: Side, new: Side) -> Iterator[Change]:
             yield _presence("policies", f"policy {name}", "gone", policy.place, None, (name, None))
     for name, policy in come.items():
         if name not in renamed.values():
-            text = f"new: {_list(policy)}; {_who(new, name)}"
+            text = f"new; {_list(policy)}; {_who(new, name)}"
             yield _presence("policies", f"policy {name}", text, None, policy.place, (None, name))
 
 
@@ -49,10 +49,10 @@ def caller_changes(old: Side, new: Side) -> Iterator[Change]:
         )
     for path in sorted({*before, *after}):
         if path not in after:
-            text = f"gone: {_instead(new.plan, path)}"
+            text = f"gone; {_instead(new.plan, path)}"
             yield _presence("callers", f"tenant {path}", text, before[path].place, None, (path, None))
         elif path not in before:
-            text = f"new: {_described(new.plan, after[path])}"
+            text = f"new; {_described(new.plan, after[path])}"
             yield _presence("callers", f"tenant {path}", text, None, after[path].place, (None, path))
         else:
             yield from _grants(path, old, new)

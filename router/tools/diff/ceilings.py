@@ -7,19 +7,17 @@ from router.plan import Ceiling
 from router.policy.scalars import count_text, duration_text, money_text
 from router.tools.diff.amounts import Figure, bounds_changed, told
 from router.tools.diff.change import Change, combined
-from router.tools.diff.side import Scope, Side, place_of, scopes
+from router.tools.diff.side import Moved, Scope, Side, place_of, scopes
 
 AUSD_PER_MILLION = 1_000
 """Atto-USD per token in a nano-USD per million tokens."""
 
 
-def ceiling_changes(old: Side, new: Side) -> Iterator[Change]:
-    """Of scopes that are on both sides."""
-    before, after = {each.subject: each for each in scopes(old)}, {each.subject: each for each in scopes(new)}
+def ceiling_changes(old: Side, new: Side, among: Moved) -> Iterator[Change]:
     in_both = frozenset(old.plan.targets) & frozenset(new.plan.targets)
-    for subject in (each for each in before if each in after):
-        was, now = before[subject], after[subject]
-        yield from bounds_changed("ceilings", subject, _figures(was), _figures(now))
+    sides = (scopes(side, among.policies, among.tenants) for side in (old, new))
+    for was, now in zip(*sides, strict=True):
+        yield from bounds_changed("ceilings", now.subject, _figures(was), _figures(now))
         yield from _allowed(was, now, in_both)
         for name in ("require", "needs", "content"):
             yield from _asked(name, was, now)

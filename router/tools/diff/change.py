@@ -107,15 +107,8 @@ class Difference:
 
     @property
     def same(self) -> bool:
-        """Nothing means anything else."""
-        parts: Sequence[Sequence[object]] = (
-            self.routes,
-            self.changes,
-            self.bounds,
-            self.new_findings,
-            self.gone_findings,
-        )
-        return not any(parts)
+        """Nothing means anything else. `check` may still find more or less to say, as of a description."""
+        return not (self.routes or self.changes or self.bounds)
 
     @property
     def effects(self) -> tuple[Effect, ...]:

@@ -14,31 +14,26 @@ from router.tools.diff.change import Area, Change, Compared, Difference, gathere
 from router.tools.diff.findings import finding_changes
 from router.tools.diff.routes import route_changes
 from router.tools.diff.settings import setting_changes
-from router.tools.diff.side import Side, meaning
+from router.tools.diff.side import Moved, Side, meaning, moved
 
 
 def compare(old: Side, new: Side) -> Difference:
-    changes: list[Change] = []
-    for part in (
-        policy_changes,
-        caller_changes,
-        ceiling_changes,
-        budget_changes,
-        setting_changes,
-        catalog_changes,
-    ):
-        changes += part(old, new)
+    among = moved(old, new)
+    changes = [*policy_changes(old, new), *caller_changes(old, new)]
+    for part in (ceiling_changes, budget_changes, setting_changes):
+        changes += part(old, new, among)
+    changes += catalog_changes(old, new)
     routed = route_changes(old, new, frozenset(each.what for each in changes))
     told = {subject for each in changes for subject in each.subjects}
     told |= {f"policy {each.policy}" for change in routed.changes for each in (change.asked, *change.also)}
-    changes += _the_rest(old, new, told)
+    changes += _the_rest(old, new, among, told)
     new_findings, gone_findings = finding_changes(old.loaded, new.loaded)
     return Difference(
         old=_compared(old),
         new=_compared(new),
         routes=routed.changes,
         changes=gathered(changes),
-        bounds=bound_changes(old, new, _to_bound(old.plan, new.plan)),
+        bounds=bound_changes(old, new, _to_bound(old.plan, new.plan, frozenset(among.policies))),
         new_findings=new_findings,
         gone_findings=gone_findings,
         unfinished=routed.unfinished,
@@ -52,10 +47,10 @@ def _compared(side: Side) -> Compared:
 # --- What no other part has told --------------------------------------------------------------------------------------
 
 
-def _the_rest(old: Side, new: Side, told: set[str]) -> Iterator[Change]:
+def _the_rest(old: Side, new: Side, among: Moved, told: set[str]) -> Iterator[Change]:
     """Entries that mean something else to the digest, and of which nothing has been told: a rule with another name,
     one that holds for no request, a list that says what all of its targets do anyway."""
-    for subject, area, before, after in _pairs(old.plan, new.plan):
+    for subject, area, before, after in _pairs(old.plan, new.plan, among):
         if subject not in told and _without_targets(before, old, new) != _without_targets(after, old, new):
             yield Change(
                 area=area,
@@ -70,13 +65,13 @@ def _the_rest(old: Side, new: Side, told: set[str]) -> Iterator[Change]:
 
 
 def _pairs(
-    old: Plan, new: Plan
+    old: Plan, new: Plan, among: Moved
 ) -> Iterator[tuple[str, Area, Policy | Tenant | Provider, Policy | Tenant | Provider]]:
-    for name in (each for each in old.policies if each in new.policies):
+    for name in among.policies:
         yield f"policy {name}", "policies", old.policies[name], new.policies[name]
-    for path in (each for each in old.tenants if each in new.tenants):
+    for path in among.tenants:
         yield f"tenant {path}", "callers", old.tenants[path], new.tenants[path]
-    for name in (each for each in old.providers if each in new.providers):
+    for name in among.providers:
         yield f"provider {name}", "catalog", old.providers[name], new.providers[name]
 
 
@@ -101,15 +96,12 @@ def _narrowed(demand: Demand | None, targets: frozenset[str]) -> Demand | None:
 # --- Where bounds may be otherwise ------------------------------------------------------------------------------------
 
 
-def _to_bound(old: Plan, new: Plan) -> Iterator[str]:
+def _to_bound(old: Plan, new: Plan, among: frozenset[str]) -> Iterator[str]:
     """Policies on both sides that are otherwise, or lead to something that is."""
-    policies = {
-        name for name in old.policies if meaning(old.policies[name]) != meaning(new.policies.get(name))
-    }
     targets = {name for name in old.targets if _facts(old.targets[name]) != _facts(new.targets.get(name))}
     for name in (each for each in old.policies if each in new.policies):
         whole = reachable(old, old.policies[name])
-        if any(each.name in policies or targets & _targets(each) for each in whole):
+        if any(each.name in among or targets & _targets(each) for each in whole):
             yield name
 
 

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
 
 from router.errors import Problem
 from router.policy.document import Document, Path
@@ -11,11 +10,13 @@ from router.policy.load import Loaded
 from router.values import Place
 
 _PLACE = re.compile(r"\S+:\d+:\d+")
+_QUOTED = re.compile(r"`[^`]*[:{\[][^`]*`")
+_FIGURE = re.compile(r"\$?\d[\d.]*[a-zA-Z%]*|(`[^`]*`)")
 _NAMED_BY = ("name", "model", "policy")
 """What an item of a list is known by, wherever it stands in the list."""
 
 Sense = tuple[str, str, str, tuple[str, ...]]
-"""(code, severity, message without places, the path to the value)."""
+"""(code, severity, message without places and figures, the path to the value)."""
 
 
 def finding_changes(old: Loaded, new: Loaded) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
@@ -35,12 +36,17 @@ def _beyond(found: list[tuple[Sense, Problem]], known: list[tuple[Sense, Problem
 
 
 def _senses(loaded: Loaded) -> Iterator[tuple[Sense, Problem]]:
-    places = {document.file: cache(_Index(document)) for document in loaded.documents}
+    places = {document.file: _Index(document) for document in loaded.documents}
     for problem in loaded.problems:
-        locate = places.get(problem.place.file)
-        where = locate(problem.place) if locate else ()
-        message = _PLACE.sub("...", problem.message)
-        yield (problem.code, problem.severity, message, where), problem
+        index = places.get(problem.place.file)
+        where = index.path(problem.place) if index else (problem.place.file,)
+        yield (problem.code, problem.severity, _gist(problem.message), where), problem
+
+
+def _gist(message: str) -> str:
+    """What it says, whatever the figures are: names stay, and lines and values are left out."""
+    message = _QUOTED.sub("...", _PLACE.sub("...", message))
+    return _FIGURE.sub(lambda found: found[1] or "...", message)
 
 
 class _Index:
@@ -53,7 +59,7 @@ class _Index:
             **{place: path for path, place in document.keys.items()},
         }
 
-    def __call__(self, place: Place) -> tuple[str, ...]:
+    def path(self, place: Place) -> tuple[str, ...]:
         return tuple(self._steps(self._paths.get((place.line, place.column), ())))
 
     def _steps(self, path: Path) -> Iterator[str]:

@@ -64,7 +64,8 @@ def _cells(
     """Where the policy itself is as it was, only those callers for whom something else holds."""
     conditions = [each for plan in (old, new) for each in conditions_within(plan, plan.policies[policy])]
     named = frozenset(path for each in conditions if each.field == "tenant" for path in each.any_of)
-    tenants = list(askers.of(policy, named, only_changed=unchanged))
+    spending = any(each.budget is not None for each in conditions)
+    tenants = list(askers.of(policy, named, spending=spending, only_changed=unchanged))
     if tenants:
         whole = (each for plan in (old, new) for each in reachable(plan, plan.policies[policy]))
         targets = {name for each in whole for name in _targets(each)}

@@ -10,14 +10,14 @@ from router.policy.scalars import duration_text
 from router.policy.traps import written
 from router.tools.diff.amounts import told
 from router.tools.diff.change import Change, Effect
-from router.tools.diff.side import Side, place_of
+from router.tools.diff.side import Moved, Side, place_of
 
 PARTITIONS = ("user", "tenant", "shared")
 """Scopes of a cache, each wider than the one before."""
 
 
-def setting_changes(old: Side, new: Side) -> Iterator[Change]:
-    for name in (each for each in old.plan.policies if each in new.plan.policies):
+def setting_changes(old: Side, new: Side, among: Moved) -> Iterator[Change]:
+    for name in among.policies:
         was, now = old.plan.policies[name], new.plan.policies[name]
         before = {**lexical_texts(was.lexical), **_cache_texts(was.cache)}
         after = {**lexical_texts(now.lexical), **_cache_texts(now.cache)}

@@ -1,7 +1,7 @@
 """One of the two sets of policies that are compared: its plan, and where everything in it was written."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,27 @@ def meaning(value: Any) -> str:
     return json.dumps(canonical(value), sort_keys=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Names on both sides whose entries mean something else: nothing else is looked at closely."""
+
+    policies: tuple[str, ...]
+    tenants: tuple[str, ...]
+    providers: tuple[str, ...]
+
+
+def moved(old: Side, new: Side) -> Moved:
+    return Moved(
+        policies=_otherwise(old.plan.policies, new.plan.policies),
+        tenants=_otherwise(old.plan.tenants, new.plan.tenants),
+        providers=_otherwise(old.plan.providers, new.plan.providers),
+    )
+
+
+def _otherwise(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in before if name in after and meaning(before[name]) != meaning(after[name]))
+
+
 def place_of(spot: Spot | None, name: str) -> Place | None:
     """Where the value of a dotted name was written; for a block that is `off`, where that stands. None: nowhere."""
     for key in name.split("."):
@@ -71,8 +92,10 @@ def place_of(spot: Spot | None, name: str) -> Place | None:
     return spot.key_place if spot else None
 
 
-def scopes(side: Side) -> Iterator[Scope]:
-    for name, policy in side.plan.policies.items():
+def scopes(side: Side, policies: Iterable[str], tenants: Iterable[str]) -> Iterator[Scope]:
+    """Of these policies and tenants, and each of a tenant whether it is written or not."""
+    for name in policies:
+        policy = side.plan.policies[name]
         yield Scope(
             subject=f"policy {name}",
             spot=side.written.policies[name],
@@ -80,7 +103,8 @@ def scopes(side: Side) -> Iterator[Scope]:
             demand=policy.demand,
             total_s=policy.total_s,
         )
-    for path, tenant in side.plan.tenants.items():
+    for path in tenants:
+        tenant = side.plan.tenants[path]
         spot = side.written.tenants[path]
         yield Scope(
             subject=f"tenant {path}",
@@ -89,10 +113,10 @@ def scopes(side: Side) -> Iterator[Scope]:
             demand=tenant.demand,
             never=tenant.never,
         )
-        for each in eaches(tenant.each):
-            ceiling, demand = (each[1].ceiling, each[1].demand) if each[1] else (Ceiling(), None)
-            subject = f"each {each[0]} of {path}"
-            yield Scope(subject=subject, spot=spot.at("each", each[0]), ceiling=ceiling, demand=demand)
+        for of, each in eaches(tenant.each):
+            ceiling, demand = (each.ceiling, each.demand) if each else (Ceiling(), None)
+            subject = f"each {of} of {path}"
+            yield Scope(subject=subject, spot=spot.at("each", of), ceiling=ceiling, demand=demand)
 
 
 def eaches(written: tuple[Each, ...]) -> Iterator[tuple[str, Each | None]]:

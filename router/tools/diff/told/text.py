@@ -35,9 +35,8 @@ def as_text(found: Difference, paint: Paint = unpainted) -> str:
 
 def summary(found: Difference) -> str:
     """One line: how much is different, and how much of it permits more."""
-    if found.same:
-        return NOTHING
     parts = [
+        NOTHING if found.same else "",
         count(len(found.routes), "changed route") if found.routes else "",
         count(len(found.changes), "changed value") if found.changes else "",
         f"bounds of {count(sum(len(each.policies) for each in found.bounds), 'policy', 'policies')}"
@@ -97,8 +96,11 @@ def route_lines(change: RouteChange, paint: Paint = unpainted) -> Iterator[str]:
     place = where(change.before.place, change.after.place)
     yield _line(change.effect, route_title(change), place, paint)
     indent = " " * (WIDTH + 6)
-    yield f"{indent}before  {way_text(change.before)}"
-    yield f"{indent}after   {way_text(change.after)}"
+    if way_text(change.before) == way_text(change.after):
+        yield f"{indent}list    {way_text(change.after)}"
+    else:
+        yield f"{indent}before  {way_text(change.before)}"
+        yield f"{indent}after   {way_text(change.after)}"
     for text in change.settings:
         yield f"{indent}        {text}"
     for target, why in left_out(change):
@@ -114,7 +116,7 @@ def route_title(change: RouteChange) -> str:
 def way_text(way: Way) -> str:
     by = f" (rule {way.rule})" if way.rule else ""
     if way.reject is not None:
-        return f"refused: {way.reject}{by}"
+        return f"refused: {' '.join(way.reject.split())}{by}"
     return f"{' -> '.join(way.targets) or 'refused: no target is left'}{by}"
 
 
