@@ -39,24 +39,20 @@ class _Blob:
     path: str
 
 
-def top_of(folder: Path) -> Path:
-    """The top of the working tree that `folder` is in. Raises RequestError where it is in none."""
-    found = _git(folder, "rev-parse", "--show-toplevel")
-    if found.returncode:
-        raise RequestError(
-            f"`{folder}` is in no git repository, so it has no revisions: {_complaint(found)}",
-            help="give two folders, or run this inside the repository",
-        )
-    return Path(os.fsdecode(found.stdout.removesuffix(b"\n")))
-
-
 def revision(folder: Path, name: str) -> Revision:
     """The commit that `name` stands for in the repository around `folder`. Raises RequestError for one not there."""
     if not name or name.startswith("-") or not name.isprintable() or ":" in name:
         raise RequestError(
             f"`{name!a}` is no revision", help="write one as git names it: `HEAD~1`, `main`, `v2.1`"
         )
-    top = top_of(folder)
+    asked = _git(folder, "rev-parse", "--show-toplevel")
+    if asked.returncode:
+        raise RequestError(
+            f"there is no file or folder `{name}`, and no git repository at `{folder}` that could have such a "
+            f"revision: {_complaint(asked)}",
+            help="give two folders, or run this inside the repository",
+        )
+    top = Path(os.fsdecode(asked.stdout.removesuffix(b"\n")))
     found = _git(top, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     commit = found.stdout.decode("ascii").strip()
     if found.returncode or not COMMIT.fullmatch(commit):  # `^main` names what is not wanted

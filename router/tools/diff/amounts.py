@@ -65,14 +65,14 @@ def bounds_changed(
                 what=name,
                 before=old.text if old else None,
                 after=new.text if new else None,
-                text=told(name, old.text if old else None, new.text if new else None),
+                text=related(name, old.text if old else None, new.text if new else None),
                 effect=combined(loosens=now > was, tightens=now < was),
                 old_place=old.place if old else None,
                 new_place=new.place if new else None,
             )
 
 
-def told(name: str, before: str | None, after: str | None) -> str:
+def related(name: str, before: str | None, after: str | None) -> str:
     """`ceiling.output_tokens 400 -> none`."""
     return f"{name} {'none' if before is None else before} -> {'none' if after is None else after}"
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from router.decide.callers import TINY
-from router.plan import Budget, Each, Plan, Tenant
+from router.plan import Each, Plan, Tenant
 from router.policy.tenants import chain, granted
 from router.tools.diff.side import meaning
 
@@ -18,18 +18,19 @@ Grant = frozenset[str] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sort:
-    """What routes may depend on, as a number for each side; `moved` holds the budgets where their amounts changed,
-    which only matters to rules that look at budgets."""
+    """What routes may depend on, as a number for each side; what rules that look at budgets may see beyond that: the
+    sorts of budgets, and their amounts where those are `moved`."""
 
     before: int
     after: int
-    moved: Hashable
+    budgets: Hashable
+    moved: bool
 
     def is_changed(self, *, spending: bool) -> bool:
-        return self.before != self.after or (spending and bool(self.moved))
+        return self.before != self.after or (spending and self.moved)
 
     def key(self, *, spending: bool) -> Hashable:
-        return (self.before, self.after, self.moved if spending else ())
+        return (self.before, self.after, self.budgets if spending else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +86,13 @@ def askers_of(old: Plan, new: Plan, named: Iterable[str]) -> Askers:
     members: dict[tuple[tuple[Grant, Grant], Sort], list[str]] = {}
     for path in _paths((old, new), named):
         if before.admits(path) and after.admits(path):
-            spent = _amounts(old, path), _amounts(new, path)
-            moved = spent if spent[0] != spent[1] else ()
-            sort = Sort(before=before.sort(path), after=after.sort(path), moved=moved)
+            was, now = _amounts(old, path), _amounts(new, path)
+            sort = Sort(
+                before=before.sort(path),
+                after=after.sort(path),
+                budgets=_kinds(was) if was == now else (was, now),
+                moved=was != now,
+            )
             grants = granted(old.tenants, path), granted(new.tenants, path)
             members.setdefault((grants, sort), []).append(path)
     classes = tuple(
@@ -157,24 +162,27 @@ class _Chains:
 
 def _own(tenant: Tenant) -> Hashable:
     below = tuple((each.of, _bucket(each)) for each in tenant.each)
-    return (_demanded(tenant), _kinds(tenant.budgets), below)
+    return (_demanded(tenant), below)
 
 
 def _bucket(each: Each) -> Hashable:
-    return (_demanded(each), _kinds(each.budgets))
+    return _demanded(each)
 
 
 def _demanded(scope: Tenant | Each) -> Hashable:
     return (scope.demand and meaning(scope.demand), scope.ceiling.input_tokens)
 
 
-def _kinds(budgets: Iterable[Budget]) -> Hashable:
-    return tuple(
-        sorted((each.unit, each.window, each.amount if each.amount < TINY else -1) for each in budgets)
-    )
+Amount = tuple[str, str, str, int]
+"""(whose, unit, window, amount), whose as "tenant" or "user"."""
 
 
-def _amounts(plan: Plan, path: str) -> Hashable:
+def _kinds(amounts: Iterable[Amount]) -> Hashable:
+    """Without figures, which shares are the same of, but for those of which a share may be no whole number."""
+    return tuple((whose, unit, window, each if each < TINY else -1) for whose, unit, window, each in amounts)
+
+
+def _amounts(plan: Plan, path: str) -> tuple[Amount, ...]:
     tenants = [plan.tenants[above] for above in chain(path) if above in plan.tenants]
     held = [budget for tenant in tenants for budget in tenant.budgets]
     held += [budget for tenant in tenants for each in tenant.each for budget in each.budgets]

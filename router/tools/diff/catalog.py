@@ -8,7 +8,7 @@ from router.policy.document import Spot
 from router.policy.scalars import count_text, money_text
 from router.policy.targets import OwnFacts, own_facts
 from router.policy.traps import written
-from router.tools.diff.amounts import told
+from router.tools.diff.amounts import related
 from router.tools.diff.ceilings import AUSD_PER_MILLION
 from router.tools.diff.change import Change, Effect, combined
 from router.tools.diff.side import Side, meaning, place_of
@@ -64,7 +64,7 @@ def _change(subject: str, fact: _Fact, was: Spot | None, now: Spot | None) -> Ch
         what=fact.what,
         before=fact.before,
         after=fact.after,
-        text=told(fact.what, fact.before, fact.after),
+        text=related(fact.what, fact.before, fact.after),
         effect=fact.effect,
         old_place=place_of(was, fact.what),
         new_place=place_of(now, fact.what),

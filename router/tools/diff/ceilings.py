@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from router.plan import Ceiling
 from router.policy.scalars import count_text, duration_text, money_text
-from router.tools.diff.amounts import Figure, bounds_changed, told
+from router.tools.diff.amounts import Figure, bounds_changed, related
 from router.tools.diff.change import Change, combined
 from router.tools.diff.side import Moved, Scope, Side, place_of, scopes
 
@@ -86,7 +86,7 @@ def _asked(name: str, was: Scope, now: Scope) -> Iterator[Change]:
             what=name,
             before=texts[0],
             after=texts[1],
-            text=told(name, *texts),
+            text=related(name, *texts),
             effect=combined(loosens=bool(before - after), tightens=bool(after - before)),
             old_place=place_of(was.spot, name),
             new_place=place_of(now.spot, name),

@@ -17,7 +17,7 @@ def grouped(changes: Sequence[RouteChange]) -> tuple[RouteChange, ...]:
         first = min(same, key=lambda each: (len(each.asked.witness.matters), len(each.after.targets)))
         rest = tuple(each.asked for each in same if each is not first)
         found.append(replace(first, also=rest))
-    return tuple(sorted(found, key=lambda each: each.effect != "loosens"))
+    return tuple(sorted(found, key=lambda each: each.effect not in ("loosens", "both")))
 
 
 def route_effect(before: Way, after: Way) -> Effect:

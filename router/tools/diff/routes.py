@@ -13,8 +13,10 @@ from router.decide.cells import Cell, cells, outcome
 from router.decide.match import Matched, conditions_within, reachable
 from router.errors import NoRoute
 from router.plan import Candidate, Plan, Policy, TargetEntry
+from router.policy.scalars import count_text, duration_text, money_text
+from router.tools.diff.amounts import Figure, bounds_changed, related
 from router.tools.diff.askers import Askers, askers_of
-from router.tools.diff.change import Asked, RouteChange, Way
+from router.tools.diff.change import Asked, Effect, RouteChange, Way, combined
 from router.tools.diff.route_words import grouped, route_effect
 from router.tools.diff.settings import lexical_texts, texts_changed
 from router.tools.diff.side import Side, meaning
@@ -77,14 +79,15 @@ def _compared(old: Plan, new: Plan, cell: Cell, told: frozenset[str]) -> RouteCh
     was, now = _outcome(old, cell), _outcome(new, cell)
     before, after = _way(old, cell, was), _way(new, cell, now)
     settings = tuple(_settings(old, new, was, now, told))
+    effects = {route_effect(before, after), *(effect for _, effect in settings)}
     if (before.targets, before.reject) == (after.targets, after.reject) and not settings:
         return None
     return RouteChange(
         asked=Asked(policy=cell.policy, text=str(cell.witness), witness=cell.witness),
         before=before,
         after=after,
-        settings=settings,
-        effect=route_effect(before, after),
+        settings=tuple(text for text, _ in settings),
+        effect=combined(loosens="loosens" in effects, tightens="tightens" in effects),
         also=(),
     )
 
@@ -111,7 +114,11 @@ def _way(plan: Plan, cell: Cell, found: Matched) -> Way:
 # --- What is otherwise for a target that stays ------------------------------------------------------------------------
 
 
-def _settings(old: Plan, new: Plan, was: Matched, now: Matched, told: frozenset[str]) -> Iterator[str]:
+Otherwise = tuple[str, Effect]
+"""What is otherwise, in words, and what that does."""
+
+
+def _settings(old: Plan, new: Plan, was: Matched, now: Matched, told: frozenset[str]) -> Iterator[Otherwise]:
     before = {each.target.name: each for each in was.route.candidates}
     for after in now.route.candidates:
         if after.target.name in before:
@@ -120,7 +127,7 @@ def _settings(old: Plan, new: Plan, was: Matched, now: Matched, told: frozenset[
 
 def _settings_of(
     old: Plan, new: Plan, before: Candidate, after: Candidate, told: frozenset[str]
-) -> Iterator[str]:
+) -> Iterator[Otherwise]:
     """Without what the policy says of all of its targets, which is told there."""
     explained: set[tuple[str, str | None, str | None]] = set()
     if before.policy == after.policy:
@@ -129,20 +136,50 @@ def _settings_of(
     texts = (lexical_texts(each.lexical, _sent(each)) for each in (before, after))
     for what, one, other in texts_changed(*texts):
         if (what, one, other) not in explained:
-            yield f"{after.target.name}: {what} {one or 'none'} -> {other or 'none'}"
-    for what, names in FIGURES.items():
-        one, other = getattr(before, what), getattr(after, what)
-        if one != other and not told & names:
-            yield f"{after.target.name}: {what} {one} -> {other}"
+            yield f"{after.target.name}: {related(what, one, other)}", "neither"
+    was, now = _figures(before, told), _figures(after, told)
+    for change in bounds_changed("ceilings", after.target.name, was, now):
+        yield f"{after.target.name}: {change.text}", change.effect
+    spent, spends = _spent_from(before, new), _spent_from(after, old)
+    yield from (
+        (f"{after.target.name}: spends from {each} too", "tightens") for each in sorted(spends - spent)
+    )
+    yield from (
+        (f"{after.target.name}: spends from {each} no longer", "loosens") for each in sorted(spent - spends)
+    )
 
 
-FIGURES: Mapping[str, frozenset[str]] = {
-    "total_s": frozenset({"timeout.total"}),
-    "input_ceiling": frozenset({"ceiling.input_tokens"}),
-    "output_tokens": frozenset({"ceiling.output_tokens", "params.max_tokens", "max_output"}),
-    "attempts_ceiling": frozenset({"ceiling.attempts"}),
-}
-"""What accumulates on the way to a target, and what else may explain that it is otherwise."""
+def _spent_from(candidate: Candidate, other: Plan) -> frozenset[str]:
+    """The policies on the way to it whose budgets it spends from, and that have budgets on the other side as well."""
+    owners = {each.owner.partition(":") for each in (*candidate.budgets, *candidate.per_request)}
+    names = {name for kind, _, name in owners if kind == "policy"}
+    return frozenset(f"policy {name}" for name in names if _has_own_budgets(other.policies.get(name)))
+
+
+def _has_own_budgets(policy: Policy | None) -> bool:
+    return policy is not None and any(each.owner == f"policy:{policy.name}" for each in policy.budgets)
+
+
+def _figures(candidate: Candidate, told: frozenset[str]) -> dict[str, Figure]:
+    """What accumulates on the way to a target, but for what is told already."""
+    known: dict[str, tuple[float | None, set[str]]] = {
+        "timeout.total": (candidate.total_s, set()),
+        "ceiling.input_tokens": (candidate.input_ceiling, set()),
+        "ceiling.output_tokens": (candidate.output_tokens, {"params.max_tokens", "max_output"}),
+        "ceiling.attempts": (candidate.attempts_ceiling, set()),
+        "ceiling.added_cost": (candidate.added_cost_nusd, set()),
+    }
+    return {
+        name: Figure(amount=amount, text=_text(name, amount), place=None)
+        for name, (amount, others) in known.items()
+        if amount is not None and not told & {name, *others}
+    }
+
+
+def _text(name: str, amount: float) -> str:
+    if name == "timeout.total":
+        return duration_text(round(amount * 1000))
+    return money_text(int(amount)) if name == "ceiling.added_cost" else count_text(int(amount))
 
 
 def _sent(candidate: Candidate) -> Mapping[str, Any]:

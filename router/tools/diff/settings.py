@@ -8,7 +8,7 @@ from router.plan import CacheRule, Lexical, Settings
 from router.policy.effective import kinds_text
 from router.policy.scalars import duration_text
 from router.policy.traps import written
-from router.tools.diff.amounts import told
+from router.tools.diff.amounts import related
 from router.tools.diff.change import Change, Effect
 from router.tools.diff.side import Moved, Side, place_of
 
@@ -28,7 +28,7 @@ def setting_changes(old: Side, new: Side, among: Moved) -> Iterator[Change]:
                 what=what,
                 before=one,
                 after=other,
-                text=told(what, one, other),
+                text=related(what, one, other),
                 effect=_effect(what, was.cache, now.cache),
                 old_place=place_of(old.written.policies[name], what),
                 new_place=place_of(new.written.policies[name], what),
@@ -109,7 +109,7 @@ def _of_folder(old: Side, new: Side) -> Iterator[Change]:
                 what=each.name,
                 before=before,
                 after=after,
-                text=told(each.name, before, after),
+                text=related(each.name, before, after),
                 old_place=place_of(old.written.settings, each.name),
                 new_place=place_of(new.written.settings, each.name),
             )

@@ -23,9 +23,7 @@ def test_there_is_a_pair_for_every_kind_of_change() -> None:
         found = compare(*pair(name))
         seen |= {each.area for each in found.changes} | {each.effect for each in found.changes}
         seen |= {
-            part
-            for part in ("routes", "bounds", "new_findings", "gone_findings")
-            if getattr(found, part)
+            part for part in ("routes", "bounds", "new_findings", "gone_findings") if getattr(found, part)
         }
     assert seen == {
         *("policies", "callers", "ceilings", "budgets", "settings", "catalog"),

@@ -19,6 +19,7 @@ AREAS = {
 }
 EFFECTS: dict[Effect, str] = {"loosens": "LOOSENS", "both": "LOOSENS", "tightens": "tightens", "neither": ""}
 COLORS: dict[Effect, str | None] = {"loosens": "red", "both": "red", "tightens": "green", "neither": None}
+PLURALS = {"policy": "policies", "tenant": "tenants", "provider": "providers", "model": "models"}
 NOTHING = "no change in meaning"
 WIDTH = max(map(len, EFFECTS.values()))
 
@@ -75,7 +76,16 @@ def _line(effect: Effect, text: str, place: str, paint: Paint) -> str:
 
 
 def change_text(change: Change) -> str:
-    return f"{shortly(change.subjects)}: {change.text}"
+    return f"{named(change.subjects)}: {change.text}"
+
+
+def named(subjects: Sequence[str]) -> str:
+    """`policy a`, `tenants acme, zoo and 4 more`."""
+    kinds = {subject.partition(" ")[0] for subject in subjects}
+    many = PLURALS.get(next(iter(kinds))) if len(kinds) == 1 and len(subjects) > 1 else None
+    if many is None:
+        return shortly(subjects)
+    return f"{many} {shortly([subject.partition(' ')[2] for subject in subjects])}"
 
 
 def where(old: Place | None, new: Place | None) -> str:
@@ -147,7 +157,7 @@ def _more(texts: Sequence[str]) -> str:
 
 
 def bound_text(change: BoundChange) -> str:
-    names = shortly([f"policy {name}" for name in change.policies])
+    names = named([f"policy {name}" for name in change.policies])
     return f"{names}: {', '.join(_bounds(change.before, change.after))}"
 
 
