@@ -77,9 +77,7 @@ def _read(blob: _Blob, file: str, content: bytes | None) -> Read:
     if blob.mode in REGULAR:
         return too_large(file)
     what = "a submodule" if blob.mode == SUBMODULE else "a link"
-    return unread(
-        file, "unreadable", f"{what}, which is not followed in a revision", "diff two folders instead"
-    )
+    return unread(file, f"{what}, which is not followed in a revision", "diff two folders instead")
 
 
 def _holds_policies(blob: _Blob, path: str) -> bool:

@@ -52,11 +52,11 @@ def sources(
 def _read(
     side: Named, here: Path | None, default: Callable[[], Path], prices: Catalog, today: date | None
 ) -> Source:
-    from router.policy.load import load, load_reads
+    from router.policy.load import load_reads, load_unlocked
 
     if side.revision is None:
         assert side.path is not None  # noqa: S101 - only a revision may go without
-        return Source(name=str(side.path), loaded=load(side.path, prices, today=today))
+        return Source(name=str(side.path), loaded=load_unlocked(side.path, prices, today=today))
     from router.adapters.git_tree import read_revision, revision
 
     if isinstance(side.path, str):
