@@ -31,11 +31,12 @@ def numbered(language: str) -> list[object]:
 
 @pytest.fixture
 def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with README's policy and the cases for it, where answers are made up."""
+    """A folder with README's policy, the cases for it, and a config to import, where answers are made up."""
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "cheap-fast.yaml").write_text(blocks(ROOT / "README.md", "yaml")[0])
     cases = blocks(ROOT / "docs" / "testing.md", "yaml cases")[0]
     (tmp_path / "policies" / "cheap-fast.cases.yaml").write_text(cases)
+    (tmp_path / "config.yaml").write_text(blocks(ROOT / "docs" / "import.md", "yaml config")[0])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
     return tmp_path

@@ -53,12 +53,9 @@ def test_the_report_begins_with_counts_and_with_what_is_dangerous(run, config):
         "  money is not bounded as it reads",
         "    litellm_settings.max_budget: config.yaml:14",
         "        needs a database in litellm: spend is added up in litellm's database, and the config names none",
-        "        help: `tenants: {everyone: {policies: all, budget: {per_month: $100}}}` keeps it",
+        "        help: `budgets: {everyone: {per_month: $100}}`, and `budget: {pool: everyone}` in each policy",
         "    litellm_settings.budget_duration: config.yaml:15",
-        (
-            "        needs a database in litellm: teams, keys, users and spend are rows of litellm's database: without "
-            "one, nobody is held to it"
-        ),
+        "        needs a database in litellm: the window of that budget",
     ]
     assert "    rate_limiting (enabled): config.yaml:17" in lines
     assert "  GPT 4 -> gpt-4" in lines

@@ -54,7 +54,7 @@ def make_groups(
     names: dict[str, str] = {}
     groups: dict[str, Group] = {}
     for model_name, members in found.items():
-        ordered = tuple(sorted(members, key=_place))
+        ordered = tuple(sorted(_called(members, account), key=_place))
         name = _unique(policy_name(model_name), names)
         names[name] = model_name
         written = members[0].entry.get("model_name") or members[0].entry
@@ -65,10 +65,24 @@ def make_groups(
     return {**groups, **_aliases(groups, names, config, account)}
 
 
-def _place(deployment: Deployment) -> tuple[bool, float, float]:
-    """By `order` where there is one, then the heavier first; else as written."""
-    order = deployment.order
-    return order is None, order or 0.0, -(deployment.weight or 0.0)
+def _called(members: list[Deployment], account: Account) -> list[Deployment]:
+    """Those that litellm ever calls: where some have an `order`, only they."""
+    if all(each.order is None for each in members):
+        return members
+    for each in members:
+        if each.order is None:
+            account.withdraw(
+                each.entry,
+                Outcome.NO_EFFECT,
+                "litellm never calls this deployment: others of its group have an `order`, and it has none",
+                help="give it an `order`, and import again",
+            )
+    return [each for each in members if each.order is not None]
+
+
+def _place(deployment: Deployment) -> tuple[float, float]:
+    """By `order`, then the heavier first; else as written."""
+    return deployment.order or 0.0, -(deployment.weight or 0.0)
 
 
 def _unique(name: str, names: Mapping[str, str]) -> str:

@@ -255,11 +255,12 @@ def proxy_budget(config: Config, account: Account) -> tuple[Written, str, Decima
     if amount is None:
         account.no_effect(key, "0 or no amount: litellm takes it as no budget", danger=Danger.MONEY)
         return None
-    advice = (
-        f"`tenants: {{everyone: {{policies: all, budget: {{{window or 'per_month'}: ${amount}}}}}}}` keeps it"
-    )
+    amounts = f"{window or 'per_month'}: ${amount}"
+    advice = f"`budgets: {{everyone: {{{amounts}}}}}`, and `budget: {{pool: everyone}}` in each policy"
     if _written(config, "general_settings", "database_url") is None:
         account.say(key, *_without_database(), help=advice)
+        if duration is not None:
+            account.say(duration, Outcome.NEEDS_DATABASE, "the window of that budget")
         return None
     if window is None:
         account.refused(

@@ -336,14 +336,23 @@ class TestTargets:
                 deployment("a", "openai/gpt-4o", "order: 2"),
                 deployment("a", "openai/gpt-4o-mini", "weight: 1, order: 1"),
                 deployment("a", "anthropic/claude-haiku-4-5", "weight: 9, order: 1"),
-                deployment("a", "openai/gpt-4.1"),
             ),
             tmp_path,
         )
-        assert made.targets("a") == [
-            "anthropic/claude-haiku-4-5", "openai/gpt-4o-mini", "openai/gpt-4o", "openai/gpt-4.1",
-        ]  # fmt: skip
+        assert made.targets("a") == ["anthropic/claude-haiku-4-5", "openai/gpt-4o-mini", "openai/gpt-4o"]
         assert all(outcome is CHANGED for outcome, _ in made.told("model_list[].model_name"))
+
+    def test_a_deployment_without_an_order_among_others_is_never_called(self, tmp_path: Path) -> None:
+        made = make(
+            config(
+                deployment("a", "openai/gpt-4o"), deployment("a", "anthropic/claude-haiku-4-5", "order: 1")
+            ),
+            tmp_path,
+        )
+        assert made.targets("a") == ["anthropic/claude-haiku-4-5"]
+        outcome, message = made.one("model_list[]")
+        assert outcome is NO_EFFECT
+        assert "never calls this deployment" in message
 
     def test_the_same_target_twice_stands_once(self, tmp_path: Path) -> None:
         made = make(
@@ -631,7 +640,7 @@ class TestMoney:
         made = make(config(GPT, rest="litellm_settings: {max_budget: 100, budget_duration: 24h}\n"), tmp_path)
         (found,) = findings_on(made.imported, "litellm_settings.max_budget")
         assert (found.outcome, found.verdict.danger) == (DATABASE, Danger.MONEY)
-        assert "budget: {per_day: $100}" in found.verdict.help
+        assert "`budgets: {everyone: {per_day: $100}}`" in found.verdict.help
         assert made.plan.policies["gpt"].budgets == ()
 
     def test_a_budget_that_can_t_be_kept(self, tmp_path: Path) -> None:

@@ -69,6 +69,10 @@ def plan(request: pytest.FixtureRequest, tmp_path: Path) -> Plan:
     return found
 
 
+UNSPOKEN = {"azure_ai", "bedrock", "cloudflare", "moonshot", "ollama", "vertex_ai"}
+"""Kinds of all targets of a few configs, which the fake provider does not speak."""
+
+
 def opened(plan: Plan, transport: Transport, clock: Clock | None = None) -> Router:
     ports = build_ports(
         plan,
@@ -122,10 +126,9 @@ def test_a_call_over_real_http(plan: Plan, wire: LitellmTransport, provider: Fak
         for target in flat(plan, name)
         if plan.targets[target].kind in KINDS
     ]
-    if not spoken:
-        pytest.skip(
-            "every target is of a kind that the fake provider does not speak: a script answers for those"
-        )
+    if not spoken:  # a script answers for those
+        assert {each.kind for each in plan.targets.values()} <= UNSPOKEN
+        return
     policy, target = spoken[0]
     provider.reset()
     with opened(pointed_at(plan, provider), Kept(wire)) as router:
