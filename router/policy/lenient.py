@@ -90,16 +90,16 @@ def read_lenient(text: str, file: str) -> LenientRead:
         loader: Any = yaml.SafeLoader(text.removeprefix("\ufeff"))
         node = loader.get_single_node()
         if node is None:
-            return _refused(file, 1, 1, "the file is empty")
+            return _not_yaml(file, 1, 1, "the file is empty")
         return LenientRead(root=_Builder(loader, file).root(node))
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         message = f"a character that YAML does not allow (U+{int(error.character):04X})"
-        return _refused(file, before.count("\n") + 1, error.position - before.rfind("\n"), message)
+        return _not_yaml(file, before.count("\n") + 1, error.position - before.rfind("\n"), message)
     except yaml.YAMLError as error:
         return _unreadable(error, file)
     except _Unfit as unfit:
-        return _refused(file, *_position(unfit.node), unfit.message)
+        return _not_yaml(file, *_position(unfit.node), unfit.message)
 
 
 class _Unfit(Exception):
@@ -189,10 +189,10 @@ def _unreadable(error: "YAMLError", file: str) -> LenientRead:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     told = [getattr(error, "context", None), getattr(error, "problem", None)]
     message = ", ".join(str(part).replace("\n", " ") for part in told if part) or "unreadable"
-    return _refused(file, line, column, message)
+    return _not_yaml(file, line, column, message)
 
 
-def _refused(file: str, line: int, column: int, message: str) -> LenientRead:
+def _not_yaml(file: str, line: int, column: int, message: str) -> LenientRead:
     place = Place(file=file, line=line, column=column)
     advice = "no loader of YAML takes this file; it is read as far as this place"
     return LenientRead(
