@@ -112,6 +112,11 @@ class MemoryLedger:
         with self._store.step():
             return {counter: self._balance(counter) for counter in counters}
 
+    async def all_balances(self) -> Mapping[Counter, Balance]:
+        with self._store.step():
+            counters = [accounts.counter_of(key) for key in self._counts]
+            return {counter: self._balance(counter) for counter in counters}
+
     async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
         with self._store.step():
             entries = [*self._open.values(), *self._ended.values()]

@@ -113,6 +113,14 @@ class RedisLedger:
             for at, counter in enumerate(counters)
         }
 
+    async def all_balances(self) -> Mapping[Counter, Balance]:
+        _, settled, reserved = await self._store.run("ledger", "all_balances", lambda again: [])
+        sums = [dict(zip(flat[::2], flat[1::2], strict=True)) for flat in (settled, reserved)]
+        return {
+            counter_of(key): Balance(settled=int(sums[0].get(key, 0)), reserved=int(sums[1].get(key, 0)))
+            for key in {**sums[0], **sums[1]}
+        }
+
     async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
         rows: list[Row] = []
         last, count = 0, ROWS_A_STEP
@@ -124,6 +132,9 @@ class RedisLedger:
             last = read[-1].seq if read else last
             rows += [row for row in read if row.reserved_at_s >= since_s]
         return rows[:limit]
+
+    async def accept_loss(self, *, who: str, why: str) -> None:
+        await self._store.accept_loss(who=who, why=why)
 
     async def aclose(self) -> None:
         await self._store.aclose()

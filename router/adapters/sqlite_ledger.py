@@ -100,6 +100,16 @@ class SqliteLedger:
         found = await self._file.step("ledger", partial(_balances, keys=keys), begin="")
         return {counter: found.get(key, Balance()) for counter, key in zip(counters, keys, strict=True)}
 
+    async def all_balances(self) -> Mapping[Counter, Balance]:
+        def work(cursor: sqlite3.Cursor) -> Mapping[Counter, Balance]:
+            found = cursor.execute("SELECT key, settled, reserved FROM spend").fetchall()
+            return {
+                accounts.counter_of(key): Balance(settled=settled, reserved=reserved)
+                for key, settled, reserved in found
+            }
+
+        return await self._file.step("ledger", work, begin="")
+
     async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
         rows: list[Row] = []
         last = 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from router.plan import Budget, Limit, Unit, Window
 from router.values import Kind, Usage
@@ -170,8 +170,21 @@ class Ledger(Protocol):
         """One consistent read; a counter never written has Balance()."""
         ...
 
+    async def all_balances(self) -> Mapping[Counter, Balance]:
+        """Every counter that was ever written and is still kept; one consistent read. For audits."""
+        ...
+
     async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
         """Rows reserved at or after `since_s`, oldest first."""
         ...
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class MayLose(Protocol):
+    """A ledger whose store may come back with fewer rows than it had, and then stays closed."""
+
+    async def accept_loss(self, *, who: str, why: str) -> None:
+        """Go on with what is left; who decided so, and why, is kept in the store. Raises StoreError."""
+        ...

@@ -1,0 +1,83 @@
+"""`router audit`: whether the ledger adds up."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from router.cli.failures import PROBLEMS
+from router.cli.options import json_option, policies_at, policies_option
+from router.cli.out import Column, Out
+from router.errors import RequestError
+from router.tools.figures import count
+from router.tools.plain import plain
+
+if TYPE_CHECKING:
+    from router.client import Router
+    from router.tools.audit import Audit
+
+
+@click.command("audit")
+@click.option(
+    "--accept-loss", is_flag=True, help="Go on with a server that lost rows; needs --who and --why."
+)
+@click.option("--who", metavar="NAME", help="Who accepts the loss.")
+@click.option("--why", metavar="REASON", help="Why it is accepted.")
+@policies_option
+@json_option
+@click.pass_obj
+def command(out: Out, accept_loss: bool, who: str | None, why: str | None, policies: Path | None) -> int:
+    """Recompute every balance from the rows and check the laws of the ledger. Reservations whose process has died are
+    ended first, as any later call would.
+
+    Exit code 1: something does not add up. A provider that billed above its bound is told, and is no fault of the
+    ledger's.
+    """
+    from router.client.assembly import public, state_place
+    from router.client.routers import run_inline
+    from router.tools.audit import audit
+    from router.tools.reading import loaded_policies, reading_router
+
+    with reading_router(loaded_policies(policies_at(policies))) as router:
+        place = public(state_place(router.plan, None))
+        if accept_loss:
+            _accept(router, who, why)
+        found = run_inline(audit(router.ports))
+    if out.json:
+        out.document({"place": place, "sound": found.sound, **plain(found)})
+    else:
+        _show(out, found)
+        out.remark(f"ledger: {place} (ROUTER_STATE or `settings.state` name another)", dim=True)
+    return 0 if found.sound else PROBLEMS
+
+
+def _accept(router: "Router", who: str | None, why: str | None) -> None:
+    from router.client.routers import run_inline
+    from router.ports import MayLose
+
+    ledger = router.ports.ledger
+    if not isinstance(ledger, MayLose):
+        raise RequestError(
+            "only the state of a server can be accepted as lost",
+            help="a file that lost rows says so itself; this state is no server",
+        )
+    if not who or not why:
+        raise click.UsageError("--accept-loss is put on record: say --who and --why")
+    run_inline(ledger.accept_loss(who=who, why=why))
+
+
+def _show(out: Out, found: "Audit") -> None:
+    if found.resolved:
+        out.line(f"ended {count(found.resolved, 'reservation')} of processes that had died", dim=True)
+    if found.findings:
+        columns = (
+            Column(title="law", style="bold"),
+            Column(title="of"),
+            Column(title="what", fixed=False),
+        )
+        out.table(columns, [(each.law, each.subject, each.detail) for each in found.findings])
+    for name in found.under_way:
+        out.line(f"  not judged, as calls kept changing it: {name}", dim=True)
+    looked = f"{count(found.rows, 'row')} and {count(found.counters, 'counter')}"
+    verdict = "add up" if found.sound else "do not add up"
+    out.line(f"{looked} {verdict}", bold=True, fg="green" if found.sound else "red")

@@ -1,0 +1,138 @@
+"""An audit finds what does not add up, and nothing where all does."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from router.adapters.clocks import ManualClock
+from router.ports import Balance
+from router.tools.audit import Audit, audit, sums_of
+from tests.adapters.states import (
+    NOW_S,
+    STATES,
+    State,
+    budget,
+    charge,
+    counter,
+    do,
+    granted,
+    hold,
+    nothing,
+    opened,
+    settlement,
+)
+from tests.world import World
+
+TEAM = budget("tenant:acme", 10_000)
+USER = budget("user:acme:ann", 500, unit="tokens")
+
+
+@pytest.fixture(params=sorted(STATES))
+def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[State]:
+    with opened(request.param, tmp_path) as state:
+        yield state
+
+
+def audited(state: State, *, now_s: float = NOW_S + 5, ledger: Any = None) -> Audit:
+    world = World(cast(Any, None), clock=ManualClock(now_s=now_s))
+    return do(audit(replace(world.ports, ledger=ledger or state.ledger)))
+
+
+def lived_in(state: State) -> None:
+    """Every way a reservation can go."""
+    for name in ("answered", "refused", "never", "dead", "sent", "held"):
+        assert granted(state, hold(name, charge(TEAM, 100), charge(USER, 30), lease_s=30))
+    for name in ("answered", "refused", "sent"):
+        do(state.ledger.mark_sent(name, now_s=NOW_S))
+    do(state.ledger.settle("answered", settlement(70)))
+    do(state.ledger.settle("refused", nothing()))
+    do(state.ledger.release("never", now_s=NOW_S))
+
+
+def test_a_ledger_that_was_lived_in_adds_up(state: State) -> None:
+    lived_in(state)
+    found = audited(state)
+    assert (found.sound, found.findings, found.rows, found.counters, found.resolved) == (True, (), 6, 2, 0)
+
+
+def test_what_dead_processes_held_is_ended_first(state: State) -> None:
+    lived_in(state)
+    found = audited(state, now_s=NOW_S + 31)
+    assert (found.sound, found.resolved) == (True, 3)
+    assert do(state.ledger.balances([counter(TEAM)]))[counter(TEAM)] == Balance(settled=170, reserved=0)
+
+
+def test_a_bill_above_its_bound_is_told_and_no_fault(state: State) -> None:
+    assert granted(state, hold("a", charge(TEAM, 100)))
+    do(state.ledger.settle("a", settlement(150)))
+    found = audited(state)
+    assert found.sound
+    assert [(each.law, each.subject) for each in found.findings] == [("overrun", "a")]
+
+
+def test_a_balance_that_somebody_changed_is_found(tmp_path: Path) -> None:
+    with opened("sqlite", tmp_path) as state:
+        lived_in(state)
+        with closing(sqlite3.connect(tmp_path / "state" / "state.db")) as connection, connection:
+            connection.execute("UPDATE counters SET settled = settled - 1 WHERE settled > 50")
+        found = audited(state)
+        assert not found.sound
+        assert [(each.law, each.subject) for each in found.findings] == [
+            ("balance", "tenant:acme nusd day 2026-09-21")
+        ]
+        assert found.findings[0].detail == (
+            "kept 69 settled and 300 reserved, and its rows add up to 70 and 300"
+        )
+
+
+class Odd:
+    """A ledger that answers as it is told to."""
+
+    def __init__(self, state: State, *, twice: bool = False, busy: bool = False) -> None:
+        self._ledger = state.ledger
+        self._twice, self._busy, self._asked = twice, busy, 0
+
+    async def reconcile(self, *, now_s: float) -> int:
+        return 0
+
+    async def all_balances(self) -> Any:
+        return await self._ledger.all_balances()
+
+    async def rows(self) -> Any:
+        self._asked += 1
+        if self._busy:
+            assert granted(cast(State, self), hold(f"busy{self._asked}", charge(TEAM, 1)))
+        rows = list(await self._ledger.rows())
+        return [*rows, replace(rows[0], id="copy", counters=())] if self._twice else rows
+
+    @property
+    def ledger(self) -> Any:
+        return self._ledger
+
+
+def test_a_number_that_stands_twice_and_a_lease_that_nobody_ended_are_found(state: State) -> None:
+    lived_in(state)
+    found = audited(state, now_s=NOW_S + 100, ledger=Odd(state, twice=True))
+    assert [(each.law, each.subject) for each in found.findings] == [
+        ("orphan", "dead"),
+        ("orphan", "sent"),
+        ("orphan", "held"),
+        ("sequence", "copy"),
+    ]
+
+
+def test_what_calls_keep_changing_is_not_judged(state: State) -> None:
+    lived_in(state)
+    found = audited(state, ledger=Odd(state, busy=True))
+    assert found.sound
+    assert found.under_way == ("tenant:acme nusd day 2026-09-21",)
+
+
+def test_rows_alone_tell_every_balance(state: State) -> None:
+    lived_in(state)
+    assert dict(sums_of(do(state.ledger.rows()))) == dict(do(state.ledger.all_balances()))
