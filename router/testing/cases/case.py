@@ -34,6 +34,15 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenFault:
+    """What a target does, where it is written, and the steps (from 1) in which that holds."""
+
+    place: Place
+    target: str
+    steps: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     name: str
     place: Place
@@ -41,3 +50,4 @@ class Case:
     calls: tuple[Call, ...]
     spent: tuple[Spent, ...] = ()
     unset: frozenset[str] = frozenset()
+    faults: tuple[WrittenFault, ...] = ()

@@ -230,6 +230,23 @@ class Without:
         return listed(list(dict.fromkeys(found))) if found else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A target for which a fault is written must be asked, or its case tests something else than it says. Met where
+    one call of those that the fault is for sends to it."""
+
+    place: Place
+    target: str
+    name: str = "faults"
+
+    @property
+    def wanted(self) -> str:
+        return f"{self.target} is asked, and does this"
+
+    def missed(self, seen: Seen) -> str | None:
+        return None if self.target in seen.asked else "it is never asked"
+
+
 def listed(parts: Sequence[str]) -> str:
     return ", ".join(parts) if parts else NOTHING
 

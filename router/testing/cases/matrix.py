@@ -87,7 +87,7 @@ def _cell(plan: Plan, tokens: Tokens, request: Request, fault: str, does: Does) 
         fault=fault,
         outcome=seen.outcome,
         how=FAILED if seen.reply is None else str(soft_kind(seen.reply.finish_reason) or ANSWERED),
-        sends=seen.sends,
+        sends=len(seen.asked),
         waits_s=round(sum(seen.waits_s), 3),
         took_s=round(seen.took_s, 3),
         cost_nusd=seen.cost_nusd,

@@ -13,7 +13,7 @@ from router.policy.document import Document, Spot
 from router.policy.phrases import suggestion
 from router.policy.traps import Fault, shown
 from router.testing.cases import outcomes
-from router.testing.cases.case import Call, Case, Faults, Spent
+from router.testing.cases.case import Call, Case, Faults, Spent, WrittenFault
 from router.testing.cases.expect import Expectation
 from router.testing.cases.instants import USUAL, instant_s
 from router.testing.cases.prompts import prompt_of
@@ -92,6 +92,7 @@ class Reading:
             calls=tuple(call for call in calls if call is not None),
             spent=tuple(self._spent(spot.get("spent"))),
             unset=frozenset(str(item.value) for item in _items(spot.get("unset"))),
+            faults=tuple(_written_faults(spot)),
         )
 
     def _begins_s(self, clock: Spot | None) -> float:
@@ -221,3 +222,15 @@ class Reading:
 def _items(spot: Spot | None) -> Iterator[Spot]:
     if spot is not None:
         yield from spot.items()
+
+
+def _written_faults(case: Spot) -> Iterator[WrittenFault]:
+    """Those of the case hold in every step that has none of its own for the same target."""
+    own = [step.get("faults") for step in _items(case.get("steps"))] or [None]
+    whole = case.get("faults")
+    for target, listed in whole.fields() if whole else ():
+        steps = [number for number, block in enumerate(own, start=1) if not (block and block.get(target))]
+        yield WrittenFault(place=listed.key_place, target=target, steps=frozenset(steps))
+    for number, block in enumerate(own, start=1):
+        for target, listed in block.fields() if block else ():
+            yield WrittenFault(place=listed.key_place, target=target, steps=frozenset({number}))

@@ -1,6 +1,6 @@
 """All cases of a folder, played: which met what they expect, and how the others differ."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,13 @@ from router.errors import Problem, RequestError
 from router.plan import Plan
 from router.policy.load import CASES
 from router.ports import Tokens
-from router.testing.cases.case import Case
+from router.testing.cases.case import Case, WrittenFault
 from router.testing.cases.coverage import Coverage, Key, coverage, exercised
-from router.testing.cases.expect import Expectation
+from router.testing.cases.expect import Asked, Expectation
 from router.testing.cases.files import case_files, read_cases
 from router.testing.cases.play import Played, play
+
+NOWHERE = "every step has one of its own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +43,30 @@ def play_case(
     plan: Plan, case: Case, tokens: Tokens, *, watch: Callable[[Played], None] | None = None
 ) -> Result:
     """Play `case` to its end. `watch` sees every call. Of a step that is repeated only the first miss is kept."""
-    misses: list[Miss] = []
-    calls = 0
-    missed: set[tuple[int, int]] = set()
+    misses: dict[tuple[int, int], Miss] = {}
+    calls, idle = 0, list(case.faults)
+    last: dict[int, Played] = {}
     for played in play(plan, case, tokens):
         calls += 1
+        last[played.step] = played
         if watch is not None:
             watch(played)
         for miss in _misses(played):
-            key = (played.step, id(miss.expectation))
-            if key not in missed:
-                missed.add(key)
-                misses.append(miss)
-    return Result(case=case, misses=tuple(misses), calls=calls)
+            misses.setdefault((played.step, id(miss.expectation)), miss)
+        idle = [fault for fault in idle if not _happened(fault, played)]
+    never = [_never(fault, last) for fault in idle]
+    return Result(case=case, misses=(*misses.values(), *never), calls=calls)
+
+
+def _happened(fault: WrittenFault, played: Played) -> bool:
+    return played.step in fault.steps and fault.target in played.seen.asked
+
+
+def _never(fault: WrittenFault, last: Mapping[int, Played]) -> Miss:
+    """Told by the last call that it is for; by the last of all where every step has faults of its own."""
+    step = max(fault.steps, default=max(last))
+    asked = Asked(place=fault.place, target=fault.target)
+    return Miss(expectation=asked, got=asked.missed(last[step].seen) or NOWHERE, played=last[step])
 
 
 def _misses(played: Played) -> Iterator[Miss]:

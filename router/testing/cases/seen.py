@@ -46,8 +46,9 @@ class Seen:
         return tuple(fact.delay_s for fact in self.facts(ev.RetryScheduled))
 
     @property
-    def sends(self) -> int:
-        return sum(1 for _ in self.facts(ev.AttemptSent))
+    def asked(self) -> tuple[str, ...]:
+        """The target of every send, in order."""
+        return tuple(fact.target for fact in self.facts(ev.AttemptSent))
 
     @property
     def dropped(self) -> tuple[tuple[str, str], ...]:

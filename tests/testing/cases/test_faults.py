@@ -9,7 +9,7 @@ from router.testing.cases.outcomes import STATUSES, doing
 from router.testing.cases.play import Played, play
 from router.testing.cases.words import ANSWERS, SENT_KINDS, SPECIAL
 from router.values import Kind
-from tests.testing.cases.parts import case, misses, the_plan
+from tests.testing.cases.parts import case, misses, result, the_plan
 
 COMES_AS_AN_ANSWER = {"truncated", "content_filter"}
 KIND_OF = {
@@ -91,8 +91,7 @@ def test_an_attempt_that_outlasts_its_time_is_a_timeout() -> None:
 
 
 def test_time_runs_out() -> None:
-    down = "faults: {openai/small: [never_answers], anthropic/haiku: [never_answers]}"
-    given = f"request: {{timeout: 10s}}\n{down}"
+    given = "request: {timeout: 10s}\nfaults: {openai/small: [never_answers]}"
     assert misses(f"{given}\nexpect: {{error: DeadlineExceeded, time: 10s}}") == []
 
 
@@ -121,3 +120,49 @@ def test_variables_that_are_not_set() -> None:
         misses(f"{both}\nexpect: {{served_by: openai/small, dropped: {{anthropic/haiku: missing_key}}}}")
         == []
     )
+
+
+IDLE = "it is never asked"
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("faults: {gemini/flash: [timeout]}\nexpect: {rule: none}", [IDLE]),
+        ("faults: {openai/small: [not_found], gemini/flash: [timeout]}\nexpect: {rule: none}", [IDLE]),
+        ("request: {only: [gemini/flash]}\nfaults: {gemini/flash: [truncated]}\nexpect: {rule: none}", []),
+        (
+            (
+                "faults: {openai/small: [answers]}\n"
+                "steps: [{expect: {cached: false}}, {faults: {openai/small: [timeout]}, expect: {cached: true}}]"
+            ),
+            [IDLE],
+        ),
+        (
+            (
+                "faults: {openai/small: [timeout]}\n"
+                "steps: [{faults: {openai/small: [answers]}, expect: {cached: false}}]"
+            ),
+            ["every step has one of its own"],
+        ),
+        (
+            (
+                "faults: {gemini/flash: [truncated]}\n"
+                "steps: [{expect: {cached: false}}, {request: {only: [gemini/flash]}, expect: {rule: none}}]"
+            ),
+            [],
+        ),
+    ],
+)
+def test_a_fault_that_never_happens_fails_its_case(text: str, got: list[str]) -> None:
+    """Its case tests something else than it says."""
+    found = misses(text)
+    assert [each for _, each in found] == got
+    assert all(wanted.startswith("faults: ") for wanted, _ in found)
+
+
+def test_such_a_fault_is_named_by_its_line() -> None:
+    (miss,) = result(
+        "expect: {rule: none}\nfaults:\n  openai/small: [answers]\n  gemini/flash: [timeout]\n"
+    ).misses
+    assert str(miss.expectation.place) == "a.cases.yaml:8:7"
