@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.reference.book import BOOK
 from tests.reference.documents import KINDS, TAGS, USERS, WINDOWS, Maker, owners_of, targets_of
+from tests.reference.interpreter.policies import Refused, caller_of
 from tests.reference.interpreter.world import Call, Spent, Step, Used, World
 
 
@@ -15,25 +16,47 @@ class WorldMaker(Maker):
     """Draws the calls, the script and the past of a document too."""
 
     def call(self, document: Mapping[str, Any]) -> Call:
-        tenants = list(document.get("tenants", ()))
-        known = [*tenants, *tenants, *tenants, "acme/new", "gone"]
         targets = targets_of(document)
+        policy, tenant = self.maybe(0.9, lambda: self.granted(document)) or self.stray(document)
         return Call(
-            policy=self.one([*self.called(document), self.one([*document["policies"], "gone"])]),
+            policy=policy,
             size=self.one((0, 3, 40, 400, 1_500, 4_000, 12_000)),
             gap_s=self.one((0.0, 0.125, 2.0, 90.0, 4_000.0, 90_000.0)),
-            tenant=self.maybe(0.97 if tenants else 0.2, lambda: self.one(known)),
-            user=self.maybe(0.93, lambda: self.one(USERS)),
-            session=self.maybe(0.9, lambda: self.one(("s1", "s2"))),
+            tenant=tenant,
+            user=self.maybe(0.95, lambda: self.one(USERS)),
+            session=self.maybe(0.95, lambda: self.one(("s1", "s2"))),
             tags=tuple(self.maybe(0.3, lambda: self.some(TAGS, 1, 2), [])),
             prefer=tuple(self.maybe(0.2, lambda: self.some(targets), [])),
-            only=tuple(self.maybe(0.1, lambda: self.some(targets), [])),
+            only=tuple(self.maybe(0.05, lambda: self.some(targets), [])),
             timeout_s=self.maybe(0.2, lambda: self.one((0.5, 2.0, 5.0, 90.0))),
             params=self.asked(),
         )
 
+    def granted(self, document: Mapping[str, Any]) -> tuple[str, str | None] | None:
+        """A policy, and a tenant that may call it; perhaps one of no file."""
+        tenants = [*document.get("tenants", ()), "acme/new"] if self.paths else [None, "acme"]
+        pairs = [
+            (policy, tenant)
+            for tenant in tenants
+            for policy in dict.fromkeys(self.called(document))
+            if self.may_call(document, policy, tenant)
+        ]
+        return self.one(pairs) if pairs else None
+
+    def may_call(self, document: Mapping[str, Any], policy: str, tenant: str | None) -> bool:
+        try:
+            caller = caller_of(document, Call(policy=policy, tenant=tenant, user="ann", session="s1"))
+        except Refused:
+            return False
+        return caller.policies is None or policy in caller.policies
+
+    def stray(self, document: Mapping[str, Any]) -> tuple[str, str | None]:
+        """Anything: a policy that is not there, a tenant that may not."""
+        policies = [*self.called(document), *document["policies"], "gone"]
+        return self.one(policies), self.one([*document.get("tenants", ()), "acme/new", "gone", None])
+
     def called(self, document: Mapping[str, Any]) -> list[str]:
-        return [name for name, block in document["policies"].items() if not block.get("abstract")] * 10
+        return [name for name, block in document["policies"].items() if not block.get("abstract")]
 
     def asked(self) -> dict[str, Any]:
         tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
@@ -41,9 +64,9 @@ class WorldMaker(Maker):
             "max_tokens": lambda: self.one((1, 30, 300, 3_000)),
             "tools": lambda: [tool],
             "response_format": lambda: {"type": self.one(("text", "json_object"))},
-            "n": lambda: self.one((1, 1, 2)),
         }
-        return self.block(0.15, parts)
+        choices = self.maybe(0.05, lambda: {"n": self.one((1, 2))}, {})
+        return {**self.block(0.15, parts), **choices}
 
     def step(self) -> Step:
         says = self.one((*["answer"] * 7, "never", *KINDS))
