@@ -3,13 +3,15 @@
 Documents are taken without tenants, so that nothing but the policy itself is in the way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from random import Random
 
 from router.adapters.scripted_transport import Fails, NeverAnswers
 from router.adapters.scripted_transport import Step as Scripted
-from router.plan import Plan
+from router.decide.classify import TRANSIENT
+from router.plan import Plan, TargetEntry
 from router.ports import WireCall
 from router.values import Kind
 from tests.reference.bound_runs import BoundSide, Run
@@ -17,36 +19,51 @@ from tests.reference.interpreter.world import Call, World
 from tests.reference.router_side import plan_of
 from tests.reference.worlds import WorldMaker, world_of
 
-FAULTS: tuple[Scripted, ...] = (
-    NeverAnswers(),  # all the time of every attempt, and its worst case
-    Fails(Kind.CONNECTION, retry_after_s=1.0),  # its worst case at once
-    Fails(Kind.SERVER_ERROR, status=200),  # the same, where a policy goes on after that alone
-    Fails(Kind.OVERLOADED, retry_after_s=0.0),  # as many sends as there may be
-    Fails(Kind.RATE_LIMITED, retry_after_s=0.0),
-)
+WORST: Mapping[Kind, Scripted] = {
+    Kind.TIMEOUT: NeverAnswers(),  # all the time of the attempt, and its worst case
+    Kind.CONNECTION: Fails(Kind.CONNECTION),  # its worst case at once
+    Kind.SERVER_ERROR: Fails(Kind.SERVER_ERROR, status=200),
+}
+QUICK: Mapping[Kind, Scripted] = {
+    kind: Fails(kind, sent=kind is not Kind.CONNECTION) for kind in (*TRANSIENT, *Kind)
+}
+PLANS = (WORST, {**WORST, Kind.TIMEOUT: Fails(Kind.TIMEOUT)}, QUICK)
+"""By kind of failure, the first that a policy goes on after: slow and dear ones, dear ones, mere failures."""
 
 
 class Adversary(BoundSide):
-    """A router to which only one thing ever happens."""
+    """A router at whose targets everything fails, each time in a way after which its policy tries once more."""
 
-    def __init__(self, world: World, plan: Plan, fault: Scripted) -> None:
+    def __init__(self, world: World, plan: Plan, faults: Mapping[Kind, Scripted]) -> None:
         super().__init__(world, plan)
-        self._fault = fault
+        self._faults = faults
+        self._lexicals = {
+            entry.target: policy.lexical
+            for policy in reversed(plan.policies.values())
+            for entries in (policy.entries, *(rule.entries for rule in policy.rules))
+            for entry in entries
+            if isinstance(entry, TargetEntry)
+        }
 
     def _step(self, call: WireCall) -> Scripted:
-        return self._fault
+        lexical = self._lexicals[call.target]
+        self.asked[call.target] = self.asked.get(call.target, 0) + 1
+        again = self.asked[call.target] < lexical.retry.attempts
+        wanted = lexical.retry.on if again else lexical.fall_back_on
+        faults = {**self._faults, **{kind: QUICK[kind] for kind in QUICK if kind not in self._faults}}
+        return next((fault for kind, fault in faults.items() if kind in wanted), NeverAnswers())
 
 
 def attacks(seed: int) -> Iterator[Run]:
     """Runs of the first policy of the document of a seed. Raises NotAccepted."""
     maker = WorldMaker(seed)
     maker.paths = ()
-    world = world_of(maker, maker.document())
+    world = replace(world_of(maker, maker.document()), env=None, spent=(), draws=(15 / 16,))
     plan = plan_of(world)
     calls = [plain(world), *variants(world, maker.random)]
-    for fault, size, call in product(FAULTS, sizes(plan, calls[0].policy), calls):
-        side = Adversary(world, plan, fault)
-        attack = Call(**{**vars(call), "size": size})
+    for faults, size, call in product(PLANS, sizes(plan, calls[0].policy), calls):
+        side = Adversary(world, plan, faults)
+        attack = replace(call, size=size)
         result = side.call("r0", attack)
         yield Run(call=attack, result=result, policy=side.policy_bound(call.policy), this_call=None)
 
@@ -60,7 +77,7 @@ def variants(world: World, random: Random) -> Iterator[Call]:
     tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
     for tags, params in ((("batch", "vip"), {}), ((), {"max_tokens": 3_000}), (("vip",), {"tools": [tool]})):
         gap_s = 900.0 * random.randint(0, 7 * 96)
-        yield Call(**{**vars(plain(world)), "tags": tags, "params": params, "gap_s": gap_s})
+        yield replace(plain(world), tags=tags, params=params, gap_s=gap_s)
 
 
 def sizes(plan: Plan, policy: str) -> list[int]:

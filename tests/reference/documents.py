@@ -135,8 +135,17 @@ class Maker:
         }
         return self.block(0.5, parts, least=1)
 
+    def cache(self) -> Any:
+        if self.random.random() < 0.1:
+            return "off"
+        parts = {
+            "scope": lambda: self.one(("tenant", "user", "shared", "shared")),
+            "sampled": lambda: self.random.random() < 0.7,
+        }
+        return {"ttl": self.one(("50s", "2h")), **self.block(0.6, parts)}
+
     def timeout(self) -> dict[str, Any]:
-        parts = {"total": lambda: self.time(24, 64, 160, 240), "attempt": lambda: self.time(2, 4, 8, 20)}
+        parts = {"total": lambda: self.time(24, 64, 160, 240, 960), "attempt": lambda: self.time(2, 4, 8, 20)}
         return self.block(0.6, parts, least=1)
 
     def ceiling(self, least: int = 0) -> dict[str, Any]:
@@ -148,7 +157,7 @@ class Maker:
         return self.block(0.3, parts, least=least)
 
     def params(self) -> dict[str, Any]:
-        parts = {"temperature": lambda: self.one((0, 0.5, 1)), "n": lambda: self.random.randint(1, 3)}
+        parts = {"temperature": lambda: self.one((0, 0, 0.5)), "n": lambda: self.random.randint(1, 3)}
         return self.block(0.4, parts)
 
     # -- demands: lenient ones, so that most of what a document names can be reached
@@ -324,6 +333,8 @@ class Maker:
             "params": self.params,
             "budget": self.budget,
             "ceiling": lambda: self.ceiling(1),
+            "cache": self.cache,
+            "description": lambda: self.one(("short answers", "for all")),
         }
         return {
             **self.block(chance, parts),
@@ -351,9 +362,12 @@ class Maker:
                 **(granted if "/" not in path or self.random.random() < 0.5 else {}),
                 **self.block(0.4, parts),
                 **self.block(0.06, {**self.demands(), "ceiling": lambda: self.ceiling(1)}),
-                **self.maybe(0.1, lambda: {"content": {"cache": "never"}}, {}),
+                **self.maybe(0.1, lambda: {"content": self.content()}, {}),
             }
         return tenants
+
+    def content(self) -> dict[str, Any]:
+        return self.block(0.5, {"cache": lambda: "never", "log": lambda: "never"}, least=1)
 
     def each(self) -> dict[str, Any]:
         parts = {"budget": self.budget, "limits": self.limits, "ceiling": lambda: self.ceiling(1)}

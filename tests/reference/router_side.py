@@ -1,7 +1,6 @@
 """The router's side of a world: the real reader, compiler, engine and memory state, on a clock that stands still."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -290,6 +289,8 @@ def result_of(
         match event:
             case ev.RuleMatched() if event.policy == call.policy and result.rule is None:
                 result.rule = event.rule
+            case ev.CacheHit():
+                result.cached = True
             case ev.Routed():
                 result.listed = list(event.targets)
             case ev.CandidateDropped():
@@ -309,17 +310,20 @@ def result_of(
     return result
 
 
-def local(now_s: float, zone: ZoneInfo) -> datetime:
-    return datetime.fromtimestamp(now_s, UTC).astimezone(zone)
-
-
 def disagreements(mine: Result, its: Result) -> Iterator[str]:
     """What the interpreter and the router do not agree on; nothing where they do."""
-    for name in ("served", "error", "rule", "listed", "attempts", "refused", "reserved", "costs"):
+    for name in ("served", "cached", "error", "rule", "attempts", "refused", "reserved", "costs"):
         if getattr(mine, name) != getattr(its, name):
             yield f"{name}: the interpreter has {getattr(mine, name)}, the router {getattr(its, name)}"
     if abs(mine.seconds - its.seconds) > 1e-6 or _differ(mine.waits, its.waits):
         yield f"time: {mine.waits} in {mine.seconds} s, the router {its.waits} in {its.seconds} s"
+    if not its.cached:  # else the input was not even counted
+        yield from _lists_differ(mine, its)
+
+
+def _lists_differ(mine: Result, its: Result) -> Iterator[str]:
+    if mine.listed != its.listed:
+        yield f"listed: the interpreter has {mine.listed}, the router {its.listed}"
     known = [(target, policy) for target, policy, _ in its.dropped if target.count("/")]
     if sorted(each[:2] for each in mine.dropped) != sorted(known):
         yield f"dropped: {mine.dropped}, the router {its.dropped}"

@@ -47,9 +47,9 @@ def test_what_is_printed_is_attained_for_a_share_of_the_policies() -> None:
     met = [found for seed in range(POLICIES) if (found := _attacked(seed))]
     assert [line for runs in met for run in runs for line in run.violations()][:5] == []
     bounded = [runs for runs in met if runs[0].policy and runs[0].policy.nusd is not None]
-    assert _share(bounded, lambda run, bound: run.peak_nusd == bound.nusd) > 0.25
-    assert _share(met, lambda run, bound: run.result.seconds >= bound.seconds - GRACE_S - TICK_S) > 0.5
-    assert _share(met, lambda run, bound: run.sends == bound.sends) > 0.5
+    assert _share(bounded, lambda run, bound: run.peak_nusd == bound.nusd) > 0.2
+    assert _share(met, lambda run, bound: run.result.seconds >= bound.seconds - GRACE_S - TICK_S) > 0.4
+    assert _share(met, lambda run, bound: run.sends == bound.sends) > 0.4
 
 
 def _attacked(seed: int) -> list[Run]:

@@ -4,6 +4,7 @@ Draws are whole multiples of 1/16 and times of 1/8 s, which floats hold exactly.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tests.reference.book import BOOK
@@ -14,6 +15,19 @@ from tests.reference.interpreter.world import Call, Spent, Step, Used, World
 
 class WorldMaker(Maker):
     """Draws the calls, the script and the past of a document too."""
+
+    def calls(self, document: Mapping[str, Any]) -> list[Call]:
+        """A few; now and then the same one again, perhaps of somebody else."""
+        found = [self.call(document)]
+        for _ in range(self.random.randint(0, 3)):
+            again = self.random.random() < 0.3
+            found.append(self.again(document, self.one(found)) if again else self.call(document))
+        return found
+
+    def again(self, document: Mapping[str, Any], call: Call) -> Call:
+        same = replace(call, gap_s=self.one((0.0, 40.0, 60.0)))
+        others = [path for path in self.paths if self.may_call(document, call.policy, path)]
+        return replace(same, tenant=self.one(others)) if others and self.random.random() < 0.4 else same
 
     def call(self, document: Mapping[str, Any]) -> Call:
         targets = targets_of(document)
@@ -63,6 +77,7 @@ class WorldMaker(Maker):
         parts = {
             "max_tokens": lambda: self.one((1, 30, 300, 3_000)),
             "tools": lambda: [tool],
+            "temperature": lambda: self.one((0, 0.5)),
             "response_format": lambda: {"type": self.one(("text", "json_object"))},
         }
         choices = self.maybe(0.05, lambda: {"n": self.one((1, 2))}, {})
@@ -119,7 +134,7 @@ def world_of(maker: WorldMaker, document: Mapping[str, Any]) -> World:
     return World(
         document=document,
         book=BOOK,
-        calls=[maker.call(document) for _ in range(random.randint(1, 4))],
+        calls=maker.calls(document),
         script={name: [maker.step() for _ in range(random.randint(1, 4))] for name in targets_of(document)},
         draws=[random.randint(0, 15) / 16 for _ in range(5)],
         start_s=1_767_225_600.0 + random.randint(0, 365 * 24 * 4) * 900,

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from tests.reference.interpreter.conditions import Snapshot
 from tests.reference.interpreter.policies import (
-    TOTAL_S,
     Budget,
     Caller,
     Refused,
@@ -18,7 +17,7 @@ from tests.reference.interpreter.policies import (
     caller_of,
     written_out,
 )
-from tests.reference.interpreter.routing import Place, estimate, flatten, keys_here, needs_of
+from tests.reference.interpreter.routing import Flat, Place, estimate, flatten, keys_here, needs_of, total_of
 from tests.reference.interpreter.state import Counter, State
 from tests.reference.interpreter.units import seconds
 from tests.reference.interpreter.world import Call, Result, Step, World
@@ -62,6 +61,7 @@ class Run:
     keys: dict[str, list[str]] = field(default_factory=dict)  # the healthy ones of each provider
     key: str | None = None  # the one in use
     bad_keys: set[tuple[str, str]] = field(default_factory=set)
+    whole: bool = False  # the answer is neither cut nor filtered
     cut: Place | None = None  # a cut answer, kept for when no other target answers
     short: list[str] = field(default_factory=list)  # what did not fit: "budget" or "limit"
 
@@ -72,8 +72,7 @@ class Run:
     @property
     def total_s(self) -> float:
         """Of the whole request: the called policy's, or the caller's where that is less."""
-        written = self.policies[self.call.policy].get("timeout", {}).get("total")
-        total_s = TOTAL_S if written is None else seconds(written)
+        total_s = total_of(self.policies[self.call.policy])
         return total_s if self.call.timeout_s is None else min(total_s, self.call.timeout_s)
 
     @property
@@ -85,13 +84,16 @@ class Run:
             if self.policies.get(self.call.policy, {"abstract": True}).get("abstract"):
                 raise Refused("RequestError")
             caller = caller_of(self.world.document, self.call)
-            listed = self.route(caller)
-            self.admit(caller)
-            self.attempt_all(listed)
+            flat = self.route(caller)
+            key = self.cache_key(caller, flat.possible)
+            if not self.answered_before(key):
+                self.admit(caller)
+                self.attempt_all(flat.listed)
+                self.keep(key)
         except Refused as refused:
             self.result.error = refused.error
 
-    def route(self, caller: Caller) -> list[Place]:
+    def route(self, caller: Caller) -> Flat:
         call, result = self.call, self.result
         if caller.policies is not None and call.policy not in caller.policies:
             raise Refused("NoRoute")
@@ -109,7 +111,36 @@ class Run:
         result.listed = [place.model.name for place in flat.listed]
         if not flat.listed:
             raise Refused("NoRoute")
-        return flat.listed
+        return flat
+
+    # -- the cache
+
+    def cache_key(self, caller: Caller, possible: list[Place]) -> Any:
+        """An answer is for those who ask the same, within the same ceilings. None: neither served nor kept."""
+        rule, call = self.policies[self.call.policy].get("cache", "off"), self.call
+        never = any(scope.block.get("content", {}).get("cache") == "never" for scope in caller.scopes)
+        if rule == "off" or never or (rule.get("scope") == "user" and call.user is None):
+            return None
+        if not rule.get("sampled") and any(place.params.get("temperature") != 0 for place in possible):
+            return None
+        scope = rule.get("scope", "tenant")
+        whose = {"tenant": call.tenant, "user": (call.tenant, call.user), "shared": None}[scope]
+        asked = [(each.model.name, each.input_ceiling, each.output, dict(each.params)) for each in possible]
+        return repr((call.policy, call.size, sorted(call.params.items()), scope, whose, asked))
+
+    def answered_before(self, key: Any) -> bool:
+        if key is None or key not in self.state.answers:
+            return False
+        target, at_s = self.state.answers[key]
+        fresh = self.now_s - at_s < seconds(self.policies[self.call.policy]["cache"]["ttl"])
+        self.result.served, self.result.cached = (target, True) if fresh else (None, False)
+        return fresh
+
+    def keep(self, key: Any) -> None:
+        if key is not None and self.whole and self.result.served is not None:
+            self.state.answers[key] = self.result.served, self.now_s
+
+    # -- the rules and limits of the caller
 
     def used(self, caller: Caller, written: Mapping[str, Any], policy: str) -> Decimal | None:
         """The used share of the nearest budget of that owner and window; None where there is none."""
@@ -172,7 +203,7 @@ class Run:
             sends += 1
             kind = self.kind_of(place, step)
             if kind is None:
-                self.result.served = place.model.name
+                self.result.served, self.whole = place.model.name, step.finish == "stop"
                 return True
             if not self.goes_on(place, step, kind, sends):
                 return kind not in place.fall_back_on

@@ -18,6 +18,7 @@ from tests.reference.interpreter.policies import (
 from tests.reference.interpreter.units import count, dollars, seconds
 from tests.reference.interpreter.world import Call, World
 
+COUNTED = ("context", "input_ceiling")  # reasons that hang on the input
 LOCAL = ("hosted_vllm", "ollama")  # servers of one's own need no key
 
 
@@ -35,13 +36,18 @@ class Place:
     output: int | None  # tokens of one choice
     choices: int
     input_bound: int
+    input_ceiling: int | None
     sends: int | None  # ceiling.attempts
+    params: Mapping[str, Any]  # as they are sent
 
 
 @dataclass(frozen=True)
 class Flat:
+    """`possible`: what may be listed by all that is known before the input is counted."""
+
     rule: str | None
     listed: list[Place]
+    possible: list[Place]
     dropped: list[tuple[str, str, frozenset[str]]]
 
 
@@ -54,10 +60,11 @@ def needs_of(call: Call) -> frozenset[str]:
 def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Call, seen: Snapshot) -> Flat:
     """Raises Refused where the call asks for more choices than a policy that it meets allows."""
     listed: list[Place] = []
+    possible: list[Place] = []
     dropped: list[tuple[str, str, frozenset[str]]] = []
     rule = first_rule(policies[call.policy].get("rules", []), call.policy, seen)
     if rule is not None and "reject" in rule:
-        return Flat(rule["name"], [], [])
+        return Flat(rule["name"], [], [], [])
     for entry, policy, scopes in _entries(policies, call.policy, caller.scopes, seen):
         if call.params.get("n", 1) > {**policies[policy].get("params", {}), **entry.get("params", {})}.get(
             "n", 1
@@ -66,17 +73,25 @@ def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Cal
         model = model_of(world.document, world.book, entry["model"])
         place = _place(model, entry, policy, policies[policy], scopes, call, seen)
         reasons = _reasons(place, world, call, {each.model.name for each in listed})
+        if reasons <= {"duplicate", *COUNTED} and not any(_hides(before, place) for before in possible):
+            possible.append(place)
         if reasons:
             again = any(model.name == name for name, _, _ in dropped)
-            reasons |= (
-                {"duplicate"} if again else set()
-            )  # as true a reason; what counts is whether it is listed
+            reasons |= {"duplicate"} if again else set()  # as true a reason as the others
             dropped.append((model.name, policy, reasons))
         else:
             listed.append(place)
     order = {name: at for at, name in enumerate(call.prefer)}
-    listed.sort(key=lambda each: order.get(each.model.name, len(order)))
-    return Flat(rule["name"] if rule else None, listed, dropped)
+    for places in (listed, possible):
+        places.sort(key=lambda each: order.get(each.model.name, len(order)))
+    return Flat(rule["name"] if rule else None, listed, possible, dropped)
+
+
+def _hides(before: Place, later: Place) -> bool:
+    """Whether no request, however long, gets past `before` to `later`: the same target, no tighter, no more guarded."""
+    ceilings = [place.input_ceiling or 10**15 for place in (before, later)]
+    guarded = [any("budget" in scope.block for scope in place.scopes) for place in (before, later)]
+    return before.model.name == later.model.name and ceilings[0] >= ceilings[1] and guarded[0] <= guarded[1]
 
 
 def _entries(
@@ -112,8 +127,9 @@ def _place(
 ) -> Place:
     params = {**policy.get("params", {}), **entry.get("params", {}), **call.params}
     attempt = entry.get("timeout", {}).get("attempt", policy.get("timeout", {}).get("attempt"))
-    outputs = [_tightest(scopes, "output_tokens"), model.max_output, params.get("max_tokens")]
-    totals = [seconds(scope.block["timeout"]["total"]) for scope in scopes if "total" in _timeout(scope)]
+    asked = [_tightest(scopes, "output_tokens"), params.get("max_tokens")]
+    outputs = [*asked, model.max_output]
+    totals = [total_of(scope.block) for scope in scopes if scope.owner.startswith("policy:")]
     return Place(
         model=model,
         policy=name,
@@ -121,16 +137,20 @@ def _place(
         retry=retry_of(policy),
         attempt_s=None if attempt is None else seconds(attempt),
         fall_back_on=fall_back_of(policy),
-        total_s=min([*(totals or [TOTAL_S]), *([call.timeout_s] if call.timeout_s else [])]),
+        total_s=min([*totals, *([call.timeout_s] if call.timeout_s else [])]),
         output=min((each for each in outputs if each is not None), default=None),
         choices=params.get("n", 1),
+        input_ceiling=_tightest(scopes, "input_tokens"),
         input_bound=model.bound(seen.input_tokens),
         sends=_tightest(scopes, "attempts"),
+        params={**params, "max_tokens": min((each for each in asked if each is not None), default=None)},
     )
 
 
-def _timeout(scope: Scope) -> Mapping[str, Any]:
-    return scope.block.get("timeout", {})
+def total_of(policy: Mapping[str, Any]) -> float:
+    """A total always exists, and holds on every path through its policy."""
+    timeout = policy.get("timeout", {})
+    return seconds(timeout["total"]) if "total" in timeout else TOTAL_S
 
 
 def _tightest(scopes: list[Scope] | tuple[Scope, ...], key: str) -> int | None:
@@ -142,7 +162,6 @@ def _reasons(place: Place, world: World, call: Call, listed: set[str]) -> frozen
     """Every reason for which this target may not serve this call; which one is told first is not for the language."""
     model = place.model
     tokens = estimate(call)
-    ceiling = _tightest(place.scopes, "input_tokens")
     found = {
         "duplicate": model.name in listed,
         "not_in_only": bool(call.only) and model.name not in call.only,
@@ -153,7 +172,7 @@ def _reasons(place: Place, world: World, call: Call, listed: set[str]) -> frozen
         "label": not all(set(scope.block.get("require", ())) <= model.labels for scope in place.scopes),
         "max_price": any(_too_dear(scope, place) for scope in place.scopes),
         "context": model.context is not None and tokens > model.context,
-        "input_ceiling": ceiling is not None and place.input_bound > ceiling,
+        "input_ceiling": place.input_ceiling is not None and place.input_bound > place.input_ceiling,
     }
     return frozenset(reason for reason, holds in found.items() if holds)
 
@@ -199,9 +218,7 @@ def _too_dear(scope: Scope, place: Place) -> bool:
     price = place.model.price
     if price is None:
         return True
-    reach = min(
-        each for each in (_tightest(place.scopes, "input_tokens"), place.model.context, 10**15) if each
-    )
+    reach = min(each for each in (place.input_ceiling, place.model.context, 10**15) if each)
     tiers = [tier for tier in price.tiers if tier.above < reach]
     most = {
         "input_per_million": max(t.input for t in tiers),

@@ -39,6 +39,9 @@ class State:
         default_factory=dict
     )  # [time, amount] by limit
     resting: dict[tuple[str, str], float] = field(default_factory=dict)  # until when, by provider and key
+    answers: dict[str, tuple[str, float]] = field(
+        default_factory=dict
+    )  # target and moment, by key of the cache
     asked: dict[str, int] = field(default_factory=dict)  # sends so far by target
 
     def counter(self, budget: Budget, now_s: float) -> Counter:

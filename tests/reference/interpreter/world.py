@@ -77,6 +77,7 @@ class Result:
     """What one call came to. Money in nano-USD, time in seconds."""
 
     served: str | None = None
+    cached: bool = False
     error: str | None = None  # the class of the error
     rule: str | None = None  # of the called policy, where one held
     listed: list[str] = field(default_factory=list)  # the flat list
