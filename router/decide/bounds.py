@@ -1,27 +1,31 @@
 """What a policy may cost and how long it may take at most, from the plan alone. No run reserves more, or lasts longer.
 
-A branch is one way its rules, and those of the policies nested in it, can come out. For a branch with the flat list L
-the worst cost is the sum of the A largest worst attempts, A the ceiling on attempts; `per_request` budgets cap it.
+A branch is one way its rules can come out; those of policies nested in it make several flat lists of it, and the branch
+is bounded by the worst of them. For a flat list L the worst cost is the sum of the A largest worst attempts, A the
+ceiling on attempts; `per_request` budgets cap it.
 
 A target may stand in L on several paths, where what the first one asks keeps some requests out: it is tried on one of
-them, and counts at the worst of all. Callers are not looked at: their ceilings only tighten.
+them, and counts at the worst of all. Bounds are those of any caller, or of one: a caller's ceilings only tighten. The
+input is bounded by ceilings and context, not by what a rule says of it: rules look at one likely count for all models,
+and what is reserved is each model's own bound, which may be larger.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, product
 
 from router.decide.backoff import worst_wait_s
-from router.decide.fit import as_open, is_free, worst_of
-from router.decide.match import ROOT, PathTo, candidate_of, unfit
-from router.plan import Candidate, Entry, Plan, Policy, TargetEntry
-from router.values import Request
+from router.decide.branches import flat_lists, lists_of, ways
+from router.decide.fit import is_free, worst_of
+from router.decide.match import PathTo, path_of
+from router.decide.scopes import NOBODY, Caller
+from router.decide.together import UNBOUNDED, Adder, Most, Place
+from router.plan import Budget, Candidate, Entry, Plan, Policy
 
 GRACE_S = 0.05
 """How much later than its deadline a call may end: the time to notice, close the socket and return."""
 
-MAX_BRANCHES = 4096
-MORE = f"any of more than {MAX_BRANCHES} branches"
+MOST_LISTS = 256
+"""Flat lists of one branch that are looked at one by one; more are bounded together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,27 +38,90 @@ class WorstAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchBound:
-    """`cost_nusd` None: unbounded or of unknown price. `attempts` attain it where no `per_request` caps it."""
+    """`cost_nusd` None: unbounded or of unknown price. `attempts`, in the order of the list, attain it where no
+    `per_request` caps it, unless the branch makes more than MOST_LISTS lists. Answers are whole, so `seconds` bounds
+    first content and end alike."""
 
     branch: str
     cost_nusd: int | None
     seconds: float
+    sends: int
     attempts: tuple[WorstAttempt, ...]
     capped_by: str | None
 
 
-def policy_bounds(plan: Plan, policy: Policy) -> tuple[BranchBound, ...]:
-    """One bound per branch, the dearest first; an unbounded branch comes before all others."""
-    request = Request(id="", policy=policy.name, messages=())
-    path = ROOT.into(policy)
-    branches = _branches(plan, policy, path, request)
-    flat = list(islice(branches, MAX_BRANCHES))
-    if next(branches, None) is not None:
-        flat = [(MORE, tuple(_everything(plan, policy, path, request)))]
-    found = [
-        bound_of(name, tuple(each.candidate for each in seats), policy, worst_attempt) for name, seats in flat
+def policy_bounds(plan: Plan, policy: Policy, caller: Caller = NOBODY) -> tuple[BranchBound, ...]:
+    """One bound per branch, the dearest first; an unbounded branch comes before all others. With a caller, under what
+    holds for it."""
+    path, known = path_of(caller).into(policy), dict[str, int]()
+    found = []
+    for name, entries in ways(policy):
+        bound = _of_all(plan, policy, path, name, entries)
+        if lists_of(plan, entries, known) <= MOST_LISTS:
+            bound = _both(_of_each(plan, policy, path, name, entries), bound, path.per_request)
+        found.append(bound)
+    return tuple(sorted(found, key=_dearest_first))
+
+
+def _both(each: BranchBound, together: BranchBound, caps: Sequence[Budget]) -> BranchBound:
+    """Both hold; list by list is closer where targets repeat, together where caps lie within caps."""
+    cost = _least(each.cost_nusd, together.cost_nusd)
+    return replace(
+        each,
+        cost_nusd=cost,
+        seconds=min(each.seconds, together.seconds),
+        sends=min(each.sends, together.sends),
+        capped_by=_capping(caps, cost, _sum([attempt.nusd for attempt in each.attempts])),
+    )
+
+
+def _dearest_first(bound: BranchBound) -> tuple[bool, int]:
+    return (bound.cost_nusd is not None, -(bound.cost_nusd or 0))
+
+
+def _of_each(plan: Plan, policy: Policy, path: PathTo, name: str, entries: Iterable[Entry]) -> BranchBound:
+    """The worst of its lists; each figure may be of another one."""
+    bounds = [
+        bound_of(name, tuple(each.candidate for each in seats), policy, worst_attempt, caps=path.per_request)
+        for seats in flat_lists(plan, policy, path, entries)
     ]
-    return tuple(sorted(found, key=lambda each: (each.cost_nusd is not None, -(each.cost_nusd or 0))))
+    return replace(
+        min(bounds, key=_dearest_first),
+        seconds=max(each.seconds for each in bounds),
+        sends=max(each.sends for each in bounds),
+    )
+
+
+def _of_all(plan: Plan, policy: Policy, path: PathTo, name: str, entries: Iterable[Entry]) -> BranchBound:
+    most = Adder(plan, policy, path, lambda each: _place(each, policy.total_s)).of(policy, path, entries)
+    cost = None if most.nusd >= UNBOUNDED else most.nusd
+    once_s = sum(each.longest_s for each in most.places.values())
+    attempts = _dearest(_sends(most), path.ceiling.attempts)
+    return BranchBound(
+        branch=name,
+        cost_nusd=cost,
+        seconds=min(policy.total_s, most.longest_s, once_s) + GRACE_S,
+        sends=min(most.sends, len(attempts)),
+        attempts=attempts,
+        capped_by=_capping(path.per_request, cost, _sum([each.nusd for each in attempts])),
+    )
+
+
+def _place(candidate: Candidate, total_s: float) -> Place:
+    worst = worst_attempt(candidate)
+    return Place(
+        UNBOUNDED if worst is None else worst,
+        candidate.lexical.retry.attempts,
+        _longest_s(candidate, total_s),
+    )
+
+
+def _sends(most: Most) -> list[WorstAttempt]:
+    return [
+        WorstAttempt(target=name, nusd=None if place.nusd >= UNBOUNDED else place.nusd)
+        for name, place in most.places.items()
+        for _ in range(place.sends)
+    ]
 
 
 def worst_seconds(candidates: tuple[Candidate, ...], total_s: float) -> float:
@@ -78,104 +145,50 @@ def _by_target(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
     return list(places.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seat:
-    """A place in a list. `sure`: its path refuses the target nobody, but for the length of an input."""
-
-    candidate: Candidate
-    sure: bool
-
-
-def _branches(
-    plan: Plan, policy: Policy, path: PathTo, request: Request
-) -> Iterator[tuple[str, tuple[_Seat, ...]]]:
-    for name, entries in _ways(policy):
-        parts = [list(_entry_lists(plan, policy, path, entry, request)) for entry in entries]
-        for choice in product(*parts):
-            yield name, _reached(each for part in choice for each in part)
-
-
-def _ways(policy: Policy) -> list[tuple[str, tuple[Entry, ...]]]:
-    """What its rules, or none of them, lead to."""
-    rules = [(f"rule {rule.name}", rule.entries) for rule in policy.rules if rule.reject is None]
-    return [("targets", policy.entries), *rules]
-
-
-def _reached(flat: Iterable[_Seat]) -> tuple[_Seat, ...]:
-    """Without the seats of a target that an earlier one keeps every request from."""
-    kept: list[_Seat] = []
-    for each in flat:
-        if not any(_hides(before, each.candidate) for before in kept):
-            kept.append(each)
-    return tuple(kept)
-
-
-def _hides(before: _Seat, later: Candidate) -> bool:
-    same = before.candidate.target.name == later.target.name
-    return same and before.sure and as_open(before.candidate, later)
-
-
-def _everything(plan: Plan, policy: Policy, path: PathTo, request: Request) -> Iterator[_Seat]:
-    """What any branch may hold: a bound of them all, where they are too many to be looked at one by one."""
-    for _, entries in _ways(policy):
-        for entry in entries:
-            if isinstance(entry, TargetEntry):
-                yield from _seats(plan, policy, path, entry, request)
-            else:
-                nested = plan.policies[entry.policy]
-                yield from _everything(plan, nested, path.into(nested), request)
-
-
-def _entry_lists(
-    plan: Plan, policy: Policy, path: PathTo, entry: Entry, request: Request
-) -> Iterator[tuple[_Seat, ...]]:
-    if isinstance(entry, TargetEntry):
-        yield _seats(plan, policy, path, entry, request)
-        return
-    nested = plan.policies[entry.policy]
-    for _, seats in _branches(plan, nested, path.into(nested), request):
-        yield seats
-    if any(rule.reject is not None for rule in nested.rules):
-        yield ()
-
-
-def _seats(
-    plan: Plan, policy: Policy, path: PathTo, entry: TargetEntry, request: Request
-) -> tuple[_Seat, ...]:
-    """One, or none where its path keeps every request from it: also the shortest, which meets the cheapest prices."""
-    target = plan.targets[entry.target]
-    shortest = replace(path, ceiling=replace(path.ceiling, input_tokens=0))
-    if unfit(target, shortest):
-        return ()
-    return (
-        _Seat(candidate=candidate_of(entry, policy, path, target, request), sure=unfit(target, path) is None),
-    )
-
-
 def bound_of(
-    name: str, candidates: tuple[Candidate, ...], policy: Policy, worst: Callable[[Candidate], int | None]
+    name: str,
+    candidates: tuple[Candidate, ...],
+    policy: Policy,
+    worst: Callable[[Candidate], int | None],
+    *,
+    caps: Sequence[Budget],
 ) -> BranchBound:
-    """The bound of one flat list; `worst` says what one attempt at a candidate may cost (None: unbounded)."""
+    """The bound of one flat list; `worst` says what one attempt at a candidate may cost (None: unbounded), `caps` are
+    the `per_request` budgets that hold over all of it."""
     attempts = [each for places in _by_target(candidates) for each in _worst_attempts(places, worst)]
     ceilings = [each.attempts_ceiling for each in candidates]
     # a candidate may start only below its own ceiling, so the loosest one bounds the request
-    allowed = len(attempts) if None in ceilings else max((each for each in ceilings if each), default=0)
-    dearest = sorted(attempts, key=lambda each: (each.nusd is None, each.nusd or 0), reverse=True)[:allowed]
+    allowed = None if None in ceilings else max((each for each in ceilings if each), default=0)
+    dearest = _dearest(attempts, allowed)
     total = _sum([each.nusd for each in dearest])
-    cap = min(
-        (each for each in policy.budgets if each.window == "request" and each.unit == "nusd"),
-        key=lambda b: b.amount,
-        default=None,
-    )
     grouped = _sum([_group_cost(group, worst) for group in _groups(candidates)])
-    cost = _least(_least(total, grouped), cap.amount if cap else None)
+    cap = min((each.amount for each in caps if each.unit == "nusd"), default=None)
+    cost = _least(_least(total, grouped), cap)
     return BranchBound(
         branch=name,
         cost_nusd=cost,
         seconds=worst_seconds(candidates, policy.total_s),
-        attempts=tuple(dearest),
-        capped_by=cap.text if cap and cost == cap.amount and (total is None or total > cap.amount) else None,
+        sends=len(dearest),
+        attempts=dearest,
+        capped_by=_capping(caps, cost, total),
     )
+
+
+def _dearest(attempts: Sequence[WorstAttempt], allowed: int | None) -> tuple[WorstAttempt, ...]:
+    """The dearest of them, as many as are allowed, in the order given."""
+    ranked = sorted(range(len(attempts)), key=lambda at: _worst_first(attempts[at]))[:allowed]
+    return tuple(attempts[at] for at in sorted(ranked))
+
+
+def _worst_first(attempt: WorstAttempt) -> tuple[bool, int]:
+    return (attempt.nusd is not None, -(attempt.nusd or 0))
+
+
+def _capping(caps: Sequence[Budget], cost: int | None, sends: int | None) -> str | None:
+    """The budget that keeps the cost below that of its sends, as its author wrote it."""
+    if cost is None or (sends is not None and sends <= cost):
+        return None
+    return next((each.text for each in caps if each.unit == "nusd" and each.amount == cost), None)
 
 
 def _worst_attempts(places: list[Candidate], worst: Callable[[Candidate], int | None]) -> list[WorstAttempt]:

@@ -13,6 +13,7 @@ from router import events as ev
 from router.decide.bounds import BranchBound, bound_of, policy_bounds, worst_attempt, worst_seconds
 from router.decide.estimate import cost_nusd
 from router.decide.fit import Worst, worst_of
+from router.decide.match import path_of
 from router.decide.outcome import budget_exceeded, token_limit_exceeded
 from router.decide.reserve import needs_of_budgets, request_shortfall, token_takes
 from router.decide.scopes import NOBODY, Caller, called_policy, caller
@@ -134,7 +135,7 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
         ),
         dropped=tuple(run.dropped),
         this_call=_bound_of_call(run, policy, route),
-        branches=policy_bounds(plan, policy),
+        branches=policy_bounds(plan, policy, run.caller),
         budgets=tuple(budgets.values()),
         limits=tuple(limits.values()),
         advice=advice(plan, shorts, limits.values(), now_s=ports.clock.now_s()),
@@ -262,7 +263,8 @@ def _bound_of_call(run: Run, policy: Policy, route: Route | None) -> BranchBound
         return None
     costs = {each.target.name: _worst_nusd(each, _worst(run, each)) for each in route.candidates}
     name = f"rule {route.rule}" if route.rule else "targets"
-    bound = bound_of(name, route.candidates, policy, lambda each: costs[each.target.name])
+    caps = path_of(run.caller).into(policy).per_request
+    bound = bound_of(name, route.candidates, policy, lambda each: costs[each.target.name], caps=caps)
     return replace(bound, seconds=worst_seconds(route.candidates, route.total_s))
 
 

@@ -2,18 +2,22 @@
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.decide.bounds import GRACE_S, policy_bounds
+from router.decide.bounds import GRACE_S, BranchBound, policy_bounds, worst_attempt
+from router.decide.bounds import bound_of as bound_of_list
+from router.decide.branches import flat_lists, ways
 from router.decide.classify import TRANSIENT
 from router.decide.fit import worst_of
 from router.decide.match import ROOT, candidate_of
+from router.decide.scopes import caller
 from router.plan import Ceiling, Condition, Demand, MaxPrice, Policy, PriceTable, RetryRule, Rule, TargetEntry
 from router.values import Request
-from tests.build import PLACE, budget, entry, lexical, plan, policy, price, target
+from tests.build import PLACE, budget, entry, lexical, plan, policy, price, target, tenant
 
 CHEAP = target("openai/a", context_tokens=1_000)
 DEAR = target("groq/b", context_tokens=1_000, prices=price(10**12, 4 * 10**12))
@@ -182,5 +186,167 @@ def test_more_branches_than_are_looked_at_are_bounded_together() -> None:
     ]
     outer = policy("main", *(fork.name for fork in forks), ceiling=Ceiling(output_tokens=100))
     found = policy_bounds(plan(outer, *forks, targets=(CHEAP, DEAR)), outer)
-    assert [each.branch for each in found] == ["any of more than 4096 branches"]
+    assert [each.branch for each in found] == ["targets"]
     assert found[0].cost_nusd == 2 * (1_000 * 50 + 100 * 400) + 2 * (1_000 * 1_000 + 100 * 4_000)
+
+
+def fork(name: str, *entries: str, other: str, **fields: Any) -> Policy:
+    """Its targets, or on a tag those of its rule."""
+    tagged = Rule(
+        name="tagged", when=(Condition(field="tag", any_of=("x",)),), entries=(entry(other),), place=PLACE
+    )
+    return policy(name, *entries, rules=(tagged,), **fields)
+
+
+def test_one_branch_is_one_row_however_the_policies_nested_in_it_come_out() -> None:
+    below = fork("below", "openai/a", other="groq/b", ceiling=Ceiling(output_tokens=100))
+    main = fork("main", "below", other="openai/a", ceiling=Ceiling(output_tokens=100))
+    found = policy_bounds(plan(main, below, targets=(CHEAP, DEAR)), main)
+    assert [(each.branch, each.sends) for each in found] == [("targets", 2), ("rule tagged", 2)]
+    assert {each.target for each in found[0].attempts} == {"groq/b"}
+
+
+def test_forks_in_forks_are_bounded_without_listing_what_they_make() -> None:
+    depth = 30
+    forks = [
+        fork(f"p{at}", f"p{at + 1}", f"p{at + 1}", other=f"p{at + 1}", ceiling=Ceiling(output_tokens=100))
+        for at in range(depth)
+    ]
+    last = fork(f"p{depth}", "openai/a", other="groq/b")
+    whole = plan(*forks, last, targets=(CHEAP, DEAR))
+    found = policy_bounds(whole, forks[0])
+    one = 1_000 * 50 + 100 * 400
+    other = 1_000 * 1_000 + 100 * 4_000
+    assert [each.cost_nusd for each in found] == [2 * one + 2 * other] * 2
+    assert [each.sends for each in found] == [4, 4]
+
+
+NAMES = [f"openai/t{at}" for at in range(4)] + [f"groq/u{at}" for at in range(4)]
+
+
+@st.composite
+def nests(draw: st.DrawFn, *, distinct: bool) -> tuple[Any, Policy]:
+    """Policies nested three levels deep, each with a rule or two; targets all distinct, or any."""
+    names = iter([f"openai/t{at}" for at in range(99)])
+    prices: dict[str, Any] = {}
+
+    def one() -> str:
+        name = next(names) if distinct else draw(st.sampled_from(NAMES))
+        dear = draw(st.integers(1, 9))
+        prices.setdefault(name, target(name, context_tokens=1_000, prices=price(dear * 10**11, 10**11)))
+        return name
+
+    made: list[Policy] = []
+
+    def build(level: int) -> str:
+        name = f"p{len(made)}-{level}"
+        made.append(policy(name))  # keeps the number
+        at = len(made) - 1
+        lists = [
+            [
+                build(level + 1) if level < 2 and draw(st.booleans()) else one()
+                for _ in range(draw(st.integers(1, 2)))
+            ]
+            for _ in range(draw(st.integers(1, 2)))
+        ]
+        rules = tuple(
+            Rule(
+                name=f"r{number}",
+                when=(Condition(field="tag", any_of=(f"x{number}",)),),
+                entries=tuple(map(entry, own)),
+                place=PLACE,
+            )
+            for number, own in enumerate(lists[1:])
+        )
+        attempts = None if distinct and level else draw(st.none() | st.integers(1, 6))
+        made[at] = policy(
+            name,
+            *lists[0],
+            rules=rules,
+            ceiling=Ceiling(output_tokens=10, attempts=attempts),
+            lexical=retries(draw(st.integers(1, 3))),
+        )
+        return name
+
+    build(0)
+    return plan(*made, targets=tuple(prices.values())), made[0]
+
+
+def listed(whole: Any, root: Policy, found: BranchBound) -> tuple[int, float, int]:
+    """The same figures, by looking at every list of this branch."""
+    path = ROOT.into(root)
+    entries = dict(ways(root))[found.branch]
+    every = [
+        bound_of_list("", tuple(each.candidate for each in seats), root, worst_attempt, caps=())
+        for seats in flat_lists(whole, root, path, entries)
+    ]
+    return (
+        max(each.cost_nusd or 0 for each in every),
+        max(each.seconds for each in every),
+        max(each.sends for each in every),
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(nests(distinct=True))
+def test_together_is_as_close_as_list_by_list_where_no_target_repeats(nest: tuple[Any, Policy]) -> None:
+    whole, root = nest
+    for found in together(whole, root):
+        assert (found.cost_nusd, found.sends) == listed(whole, root, found)[::2]
+        assert found.seconds == pytest.approx(listed(whole, root, found)[1])
+
+
+@settings(max_examples=150, deadline=None)
+@given(nests(distinct=False))
+def test_together_is_never_below_any_list(nest: tuple[Any, Policy]) -> None:
+    whole, root = nest
+    looser = [each.ceiling.attempts for each in whole.policies.values()]
+    for found in together(whole, root):
+        cost, seconds, sends = listed(whole, root, found)
+        assert found.seconds >= seconds - 1e-9
+        if not any(
+            looser
+        ):  # list by list, the loosest ceiling of a list stands for all; together, each holds
+            assert (found.cost_nusd or 0) >= cost
+            assert found.sends >= sends
+
+
+def together(whole: Any, root: Policy) -> list[BranchBound]:
+    """As if there were too many lists to look at."""
+    with patch("router.decide.bounds.MOST_LISTS", 0):
+        return list(policy_bounds(whole, root))
+
+
+def test_what_a_caller_may_do_bounds_what_it_may_cost() -> None:
+    main = policy("main", "openai/a", "groq/b", lexical=retries(2), ceiling=Ceiling(output_tokens=100))
+    tight = tenant(
+        "acme",
+        "main",
+        ceiling=Ceiling(output_tokens=10, attempts=1),
+        demand=Demand(owner="tenant:acme", allow=frozenset({"openai/a"}), place=PLACE),
+    )
+    whole = plan(main, tenants=(tight,), targets=(CHEAP, DEAR))
+    asked = Request(id="", policy="main", messages=(), tenant="acme")
+    (of_tenant,) = policy_bounds(whole, main, caller(whole, asked))
+    assert (of_tenant.cost_nusd, of_tenant.sends) == (1_000 * 50 + 10 * 400, 1)
+    (of_any,) = policy_bounds(whole, main)
+    assert of_any.sends == 4
+
+
+def test_a_tenants_cap_for_one_request_is_named() -> None:
+    main = policy("main", "groq/b", lexical=retries(2), ceiling=Ceiling(output_tokens=100))
+    thrifty = tenant("acme", "main", budgets=(budget("tenant:acme", 500, "request"),))
+    whole = plan(main, tenants=(thrifty,), targets=(CHEAP, DEAR))
+    asked = Request(id="", policy="main", messages=(), tenant="acme")
+    (found,) = policy_bounds(whole, main, caller(whole, asked))
+    assert (found.cost_nusd, found.capped_by) == (500, "per_request: 500")
+
+
+def test_a_cap_within_a_cap_holds_for_all_below_it() -> None:
+    """What two policies below spend together is at most what the one above them may."""
+    deep = policy("deep", "groq/b", budgets=(budget("policy:deep", 900, "request"),), lexical=retries(1))
+    middle = policy(
+        "middle", "openai/a", "deep", budgets=(budget("policy:middle", 1_000, "request"),), lexical=retries(1)
+    )
+    main = policy("main", "middle", lexical=retries(1))
+    assert bound_of(main, middle, deep).cost_nusd == 1_000
