@@ -72,6 +72,9 @@ def inside() -> Mapping[str, set[str]]:
     return found
 
 
+REFERENCES = ("address", "state", "cachePlace")
+"""Text, or where the text is: `{env: NAME}`, `{file: PATH}`."""
+
 HEADING, *STANDING = rows("places")
 
 
@@ -84,7 +87,8 @@ def test_the_table_of_places_is_the_one_of_the_language(place: str) -> None:
 
 def test_a_budget_is_the_windows_of_a_pool_and_a_pool() -> None:
     assert set(BLOCKS["budget"].keys) == {*BLOCKS["pool"].keys, "pool"}
-    assert set(BLOCKS["address"].keys) == {"env", "file"}
+    for ref in REFERENCES:
+        assert set(BLOCKS[ref].keys) == {"env", "file"}
 
 
 @pytest.mark.parametrize("name", INSIDES)
@@ -96,7 +100,7 @@ def test_the_insides_of_a_block_are_those_of_the_language(name: str) -> None:
 def test_every_block_is_on_the_page() -> None:
     places = {PLACES.get(place, place) for place in HEADING[1:]}
     insides = {ref for refs in INSIDES.values() for ref in refs}
-    assert places | insides | {"budget", "address"} == BLOCKS.keys()
+    assert places | insides | {"budget", *REFERENCES} == BLOCKS.keys()
     assert inside().keys() == INSIDES.keys()
 
 
