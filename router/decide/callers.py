@@ -4,7 +4,7 @@ Work is linear in the number of tenants, and done once a plan; what depends on t
 """
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from router.plan import Budget, Demand, Each, Plan, Tenant
@@ -20,8 +20,23 @@ class CallerClass:
     granted: frozenset[str] | None
     members: tuple[str, ...]
 
-    def may_call(self, policy: str) -> bool:
-        return self.granted is None or policy in self.granted
+    @property
+    def grants(self) -> Iterable[str | None]:
+        return (None,) if self.granted is None else self.granted
+
+
+@dataclass(slots=True)
+class _Apart:
+    """Which tenants some named paths tell from others: found out once for all policies that name the same ones.
+
+    `inside` are those at or below a named path; `outside` gives the first of a class that is not, `parts` the first of
+    each part of a class that is, in order.
+    """
+
+    ready: bool = False
+    inside: Mapping[str, int] = field(default_factory=dict)
+    outside: dict[int, str | None] = field(default_factory=dict)
+    parts: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,27 +48,37 @@ class Callers:
     of: Mapping[str, int]
     strangers: Mapping[str, str]  # the child that no file names, by its parent
     paths: tuple[str, ...] = field(repr=False)  # sorted
+    _granting: Mapping[str | None, Sequence[int]] = field(
+        repr=False
+    )  # positions by policy; under None, of all policies
+    _apart: dict[frozenset[str], "_Apart"] = field(default_factory=dict, repr=False, compare=False)
 
-    def of_policy(self, policy: str) -> tuple[CallerClass, ...]:
-        """The classes that may call it."""
-        return tuple(each for each in self.classes if each.may_call(policy))
+    def standing_for(self, policy: str, named: frozenset[str]) -> Iterator[str]:
+        """One tenant for each class that may call the policy, and one more for each of its parts that `named` paths
+        tell apart."""
+        positions = sorted((*self._granting.get(None, ()), *self._granting.get(policy, ())))
+        apart = self._apart.setdefault(named, _Apart())
+        if not apart.ready:
+            self._tell_apart(named, apart)
+        for position in positions:
+            if position not in apart.outside:
+                members = self.classes[position].members
+                apart.outside[position] = next((path for path in members if path not in apart.inside), None)
+            outside = apart.outside[position]
+            if outside is not None:
+                yield outside
+        parts = sorted(part for position in positions for part in apart.parts.get(position, ()))
+        yield from (path for _, path in parts)
 
-    def standing_for(self, classes: Iterable[CallerClass], named: frozenset[str]) -> Iterator[str]:
-        """One tenant for each of these classes, and one more for each of its parts that `named` paths tell apart."""
-        chosen = {id(each) for each in classes}
-        inside = self._below(named)
-        for each in self.classes:
-            if id(each) in chosen:
-                outside = next((path for path in each.members if path not in inside), None)
-                if outside is not None:
-                    yield outside
+    def _tell_apart(self, named: frozenset[str], apart: "_Apart") -> None:
+        apart.inside = self._below(named)
         seen: set[Hashable] = set()
-        for path, position in inside.items():
-            found = self.classes[position]
+        for path, position in apart.inside.items():
             part = (position, frozenset(above for above in chain(path) if above in named))
-            if id(found) in chosen and part not in seen:
+            if part not in seen:
+                apart.parts.setdefault(position, []).append((len(seen), path))
                 seen.add(part)
-                yield path
+        apart.ready = True
 
     def _below(self, named: frozenset[str]) -> dict[str, int]:
         """Each tenant at or below a named path, with the position of its class."""
@@ -95,7 +120,11 @@ def callers_of(plan: Plan) -> Callers:
         CallerClass(granted=granted, members=tuple(sorted(paths))) for (granted, _), paths in members.items()
     )
     of = {path: position for position, each in enumerate(classes) for path in each.members}
-    return Callers(classes=classes, of=of, strangers=strangers, paths=tuple(sorted(of)))
+    granting: dict[str | None, list[int]] = {}
+    for position, each in enumerate(classes):
+        for policy in each.grants:
+            granting.setdefault(policy, []).append(position)
+    return Callers(classes=classes, of=of, strangers=strangers, paths=tuple(sorted(of)), _granting=granting)
 
 
 def chain(path: str) -> tuple[str, ...]:

@@ -249,7 +249,7 @@ def _standing_for(
         yield None
         return
     known = callers or callers_of(plan)
-    yield from known.standing_for(known.of_policy(policy), named_tenants(conditions))
+    yield from known.standing_for(policy, named_tenants(conditions))
 
 
 def rule_spaces(plan: Plan, policy: str, callers: Callers) -> Iterator[Space]:

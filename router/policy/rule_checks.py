@@ -1,9 +1,9 @@
 """Checks of rules: each can have its turn, and what two of them share is told. Decided by cells, not by guessing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 
 from router.decide.callers import callers_of
 from router.decide.cells import (
@@ -31,12 +31,29 @@ MOST_CELLS = 4_096
 OF_THE_CALLER = frozenset({"user", "session", "tag", "needs"})
 
 
+class _Once:
+    """What an iterator gives, as often as it is asked for, and worked out no sooner: most rules are alive in the first
+    space that is looked at."""
+
+    def __init__(self, source: Iterator[Space]) -> None:
+        self._source, self._kept = source, list[Space]()
+
+    def __iter__(self) -> Iterator[Space]:
+        for at in count():
+            if at == len(self._kept):
+                found = next(self._source, None)
+                if found is None:
+                    return
+                self._kept.append(found)
+            yield self._kept[at]
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A policy's rules, and the spaces of the requests that can come to them."""
 
     policy: Policy
-    spaces: tuple[Space, ...]
+    spaces: Iterable[Space]
 
     @property
     def complete(self) -> bool:
@@ -146,16 +163,16 @@ class _Ground:
         self._callers = callers_of(plan)
         self.called = callable_policies(plan)
         self._led_by = _led_by(plan, self.called)
-        self._spaces: dict[str, tuple[Space, ...]] = {}
+        self._spaces: dict[str, _Once] = {}
         self._chosen: dict[str, frozenset[Choice] | None] = {}
 
     def outer(self, name: str) -> tuple[str, ...]:
         """The other policies that may be called and that lead to this one."""
         return self._led_by.get(name, ())
 
-    def spaces(self, root: str) -> tuple[Space, ...]:
+    def spaces(self, root: str) -> Iterable[Space]:
         if root not in self._spaces:
-            self._spaces[root] = tuple(rule_spaces(self._plan, root, self._callers))
+            self._spaces[root] = _Once(rule_spaces(self._plan, root, self._callers))
         return self._spaces[root]
 
     def chosen(self, roots: Sequence[str], choice: Choice) -> bool:
@@ -181,7 +198,7 @@ def _led_by(plan: Plan, called: frozenset[str]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(above) for name, above in found.items()}
 
 
-def _chosen(plan: Plan, root: str, spaces: Sequence[Space]) -> frozenset[Choice] | None:
+def _chosen(plan: Plan, root: str, spaces: Iterable[Space]) -> frozenset[Choice] | None:
     found: set[Choice] = set()
     seen = 0
     for space in spaces:
