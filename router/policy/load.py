@@ -11,6 +11,7 @@ from typing import Any
 from router.errors import Problem
 from router.plan import Plan
 from router.policy.catalog import Catalog
+from router.policy.collecting import no_collecting
 from router.policy.compile import compile_draft
 from router.policy.document import Document
 from router.policy.drift import lock_problems, no_lock
@@ -68,6 +69,7 @@ def load(source: Source, prices: Catalog, *, today: date | None = None, frozen: 
     return loaded.with_problems(found) if found else loaded
 
 
+@no_collecting()
 def load_unlocked(source: Source, prices: Catalog, *, today: date | None = None) -> Loaded:
     """As `load`, whatever a lock file says."""
     if isinstance(source, Mapping):
@@ -85,6 +87,7 @@ def load_unlocked(source: Source, prices: Catalog, *, today: date | None = None)
     return _compiled((read_file(path),), prices, folder=str(path.parent), today=today)
 
 
+@no_collecting()
 def load_text(text: str, prices: Catalog, *, file: str = "<text>", today: date | None = None) -> Loaded:
     """One document from memory, with lines and columns."""
     return _compiled((read_text(text, file),), prices, folder="", today=today)
