@@ -1,6 +1,7 @@
 """`router explain`: what a policy does, what it may cost, and why."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from router.tools.figures import count, money, seconds, tokens
 from router.tools.plain import plain
 
 if TYPE_CHECKING:
+    from router.decide.bounds import BranchBound
     from router.plan import TokenClass
     from router.policy.effective import Effective
     from router.tools.explain import Explanation, Offer
@@ -185,20 +187,31 @@ def _dropped(out: Out, told: "Explanation") -> None:
 
 
 def _bounds(out: Out, told: "Explanation") -> None:
+    """Answers come whole in this version, so one figure bounds the time to first content and to the end."""
     rows = list(_bound_rows(told))
     if rows:
         out.heading("never more than")
         columns = [
             Column(title="", style="bold"),
             Column(title="cost", right=True),
-            Column(title="time", right=True),
+            Column(title="first content and end", right=True),
         ]
         out.table([*columns, Column(title="", style="dim", fixed=False)], rows)
 
 
 def _bound_rows(told: "Explanation") -> Iterator[Sequence[str]]:
+    """This call, then every branch; below each of them and below the dearest branch the sends that come to that."""
     named = [("this call", told.this_call)] if told.this_call else []
-    for name, bound in (*named, *((f"any call, {each.branch}", each) for each in told.branches)):
-        cap = f"capped by `{bound.capped_by}`" if bound.capped_by else ""
-        sends = f"in {count(len(bound.attempts), 'send')}"
-        yield name, money(bound.cost_nusd, UNBOUNDED), seconds(bound.seconds), cap or sends
+    branches = [(f"any call, {each.branch}", each) for each in told.branches]
+    for number, (name, bound) in enumerate((*named, *branches)):
+        cap = f", capped by `{bound.capped_by}`" if bound.capped_by else ""
+        cost = money(bound.cost_nusd, UNBOUNDED)
+        yield name, cost, seconds(bound.seconds), f"in {count(bound.sends, 'send')}{cap}"
+        if number <= len(named):
+            yield from _sends(bound)
+
+
+def _sends(bound: "BranchBound") -> Iterator[Sequence[str]]:
+    for target, each in groupby(bound.attempts, key=lambda attempt: attempt.target):
+        sends = list(each)
+        yield f"{INDENT}{target}", f"{len(sends)} x {money(sends[0].nusd, UNBOUNDED)}", "", ""

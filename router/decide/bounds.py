@@ -132,6 +132,40 @@ def worst_seconds(candidates: tuple[Candidate, ...], total_s: float) -> float:
     return min(total_s, longest_s) + GRACE_S
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starved:
+    """A candidate that those before it can leave nothing for, when each is sent to as often as its retries allow:
+    `after_s` seconds of `total_s`, or `after_sends` of `attempts`. None: of that there is always some left."""
+
+    target: str
+    after_s: float | None
+    total_s: float
+    after_sends: int | None
+    attempts: int | None
+
+
+def starved(candidates: Sequence[Candidate]) -> tuple[Starved, ...]:
+    """Of a flat list, in its order."""
+    found: list[Starved] = []
+    spent_s, sends = 0.0, 0
+    for each in candidates:
+        attempts = each.attempts_ceiling
+        late, spent = spent_s >= each.total_s, attempts is not None and sends >= attempts
+        if late or spent:
+            found.append(
+                Starved(
+                    target=each.target.name,
+                    after_s=spent_s if late else None,
+                    total_s=each.total_s,
+                    after_sends=sends if spent else None,
+                    attempts=attempts,
+                )
+            )
+        spent_s += _longest_s(each, each.total_s)
+        sends += each.lexical.retry.attempts
+    return tuple(found)
+
+
 def _longest_s(candidate: Candidate, total_s: float) -> float:
     retry, attempt_s = candidate.lexical.retry, candidate.lexical.attempt_s
     return retry.attempts * min(attempt_s or total_s, total_s) + worst_wait_s(retry)

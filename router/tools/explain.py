@@ -10,7 +10,15 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from router import events as ev
-from router.decide.bounds import BranchBound, bound_of, policy_bounds, worst_attempt, worst_seconds
+from router.decide.bounds import (
+    BranchBound,
+    Starved,
+    bound_of,
+    policy_bounds,
+    starved,
+    worst_attempt,
+    worst_seconds,
+)
 from router.decide.estimate import cost_nusd
 from router.decide.fit import Worst, worst_of
 from router.decide.match import path_of
@@ -22,6 +30,7 @@ from router.engine.run import Run
 from router.errors import Dropped, Rejected, RequestError
 from router.plan import Budget, Candidate, Limit, Plan, Policy, Route, TokenClass
 from router.tools.balance import BudgetNow, LimitNow, budgets_now, limits_now
+from router.tools.figures import seconds
 from router.tools.remedy import Short, advice, is_full
 from router.values import Place, Request, SecretRef, Usage
 
@@ -139,7 +148,7 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
         budgets=tuple(budgets.values()),
         limits=tuple(limits.values()),
         advice=advice(plan, shorts, limits.values(), now_s=ports.clock.now_s()),
-        notes=tuple(_notes(plan, request)),
+        notes=(*_notes(plan, request), *map(_starving, starved(candidates))),
         missing_keys=tuple(_missing_keys(plan, ports, candidates)) if assumed else (),
     )
 
@@ -179,6 +188,13 @@ def _notes(plan: Plan, request: Request) -> Iterator[str]:
         yield f"a call must name its tenant; these may call it: {', '.join(callers) or 'none'}"
     if not request.messages:
         yield "no prompt: figures are those of the policy's ceilings, and rules see an empty input"
+
+
+def _starving(found: Starved) -> str:
+    name = f"`{found.target}` is not tried when those before it use up their sends"
+    if found.after_s is None:
+        return f"{name}: those are {found.after_sends}, and `ceiling: {{attempts: {found.attempts}}}` holds"
+    return f"{name} and each takes its time: that is {seconds(found.after_s)}, and it has {seconds(found.total_s)}"
 
 
 def _missing_keys(plan: Plan, ports: Ports, candidates: Sequence[Candidate]) -> Iterator[SecretRef]:

@@ -35,6 +35,25 @@ def test_without_a_prompt_it_tells_of_the_policy_wherever_it_runs(run):
     assert section(told, "never more than")[1].split()[:4] == ["any", "call,", "targets", "$0.03032"]
 
 
+def test_the_worst_case_names_the_sends_that_come_to_it(run):
+    bounds = section(run("explain", "fast").stdout, "never more than")
+    assert bounds[0].split() == ["cost", "first", "content", "and", "end"]
+    assert bounds[1].endswith("30.05s  in 4 sends")
+    assert [line.split() for line in bounds[2:4]] == [
+        ["openai/gpt-5-nano", "2", "x", "$0.00066"],
+        ["anthropic/claude-haiku-4-5", "2", "x", "$0.0145"],
+    ]
+
+
+def test_targets_that_retries_starve_are_noted(run, folder):
+    file = folder / "policies" / "main.yaml"
+    file.write_text(file.read_text().replace("total: 30s", "total: 18s"))
+    assert section(run("explain", "fast").stdout, "for any caller")[2] == (
+        "`anthropic/claude-haiku-4-5` is not tried when those before it use up their sends and each takes its time: "
+        "that is 18s, and it has 18s"
+    )
+
+
 def test_with_a_prompt_it_tells_of_that_call(run, with_keys):
     told = run("explain", "fast", *SEARCH, *HELLO).stdout
     assert "for tenant acme/search, user ann" in told

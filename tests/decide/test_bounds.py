@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.decide.bounds import GRACE_S, BranchBound, policy_bounds, worst_attempt
+from router.decide.bounds import GRACE_S, BranchBound, policy_bounds, starved, worst_attempt
 from router.decide.bounds import bound_of as bound_of_list
 from router.decide.branches import flat_lists, ways
 from router.decide.classify import TRANSIENT
@@ -17,7 +17,7 @@ from router.decide.match import ROOT, candidate_of
 from router.decide.scopes import caller
 from router.plan import Ceiling, Condition, Demand, MaxPrice, Policy, PriceTable, RetryRule, Rule, TargetEntry
 from router.values import Request
-from tests.build import PLACE, budget, entry, lexical, plan, policy, price, target, tenant
+from tests.build import PLACE, budget, candidate, entry, lexical, plan, policy, price, target, tenant
 
 CHEAP = target("openai/a", context_tokens=1_000)
 DEAR = target("groq/b", context_tokens=1_000, prices=price(10**12, 4 * 10**12))
@@ -315,6 +315,15 @@ def together(whole: Any, root: Policy) -> list[BranchBound]:
     """As if there were too many lists to look at."""
     with patch("router.decide.bounds.MOST_LISTS", 0):
         return list(policy_bounds(whole, root))
+
+
+def test_what_retries_leave_no_time_or_send_for_is_starved() -> None:
+    one = candidate("openai/a", lexical=retries(2, 5.0), total_s=12.0, attempts_ceiling=3)
+    two = candidate("groq/b", lexical=retries(2, 5.0), total_s=12.0, attempts_ceiling=3)
+    three = candidate("groq/c", lexical=retries(1, 5.0), total_s=30.0, attempts_ceiling=3)
+    found = [(each.target, each.after_s, each.after_sends) for each in starved((one, two, three))]
+    assert found == [("groq/b", 12.0, None), ("groq/c", None, 4)]
+    assert starved((replace(one, total_s=12.1), replace(two, total_s=12.1))) == ()
 
 
 def test_what_a_caller_may_do_bounds_what_it_may_cost() -> None:
