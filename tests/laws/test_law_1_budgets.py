@@ -1,0 +1,198 @@
+"""Law 1: a hard budget is never exceeded, in tasks, threads and processes; and what fits is admitted.
+
+Every admission and every refusal carries a number that was taken inside the store's atomic step. A checker with plain
+integers goes through them in that order and says of each whether it was right.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router import events as ev
+from router.adapters.clocks import AsyncClock, ManualClock, SystemClock
+from router.adapters.redis_state import RedisState
+from router.adapters.scripted_transport import Fails, Says
+from router.adapters.sqlite_state import SqliteState
+from router.client.routers import run_inline
+from router.engine import execute
+from router.errors import BudgetExceeded, RouterError
+from router.ports import Granted, Refused
+from router.values import Kind, Usage
+from tests.adapters.states import valkey
+from tests.build import budget, lexical, plan, policy, price, target
+from tests.laws.stores import SHARED, T0_S, asked, ended, in_child, needs_fork, opened, ports_of
+
+TEXT = "x" * 99  # bounded at 100 tokens
+WORST = 100 * 1 + 400 * 2
+"""Nano-USD of one attempt: 100 tokens in, 400 out."""
+
+FITS = 137
+CAP = budget("policy:main", FITS * WORST + WORST - 1)
+PLAN = plan(
+    policy("main", "openai/a", budgets=(CAP,), lexical=lexical(params={"max_tokens": 400})),
+    targets=(target("openai/a", prices=price(10**9, 2 * 10**9)),),
+)
+FULL = Says("x", usage=Usage(input_tokens=100, output_tokens=400))
+"""An answer that costs all that was reserved, so that the order of settlements makes no difference."""
+
+Verdict = tuple[int, int]
+"""(number, 1 for an admission and 0 for a refusal)."""
+
+
+def check(verdicts: Sequence[Verdict], fits: int = FITS) -> None:
+    """Justify each one from nothing but those before it."""
+    numbers = [number for number, _ in verdicts]
+    assert len(set(numbers)) == len(numbers)
+    left = CAP.amount
+    for number, admitted in sorted(verdicts):
+        assert (left >= WORST) == bool(admitted), f"number {number} with {left} left"
+        left -= WORST * admitted
+    assert sum(admitted for _, admitted in verdicts) == fits
+
+
+def verdicts_of(events: Sequence[ev.Event]) -> list[Verdict]:
+    return [
+        (event.seq, int(isinstance(event, ev.Reserved)))
+        for event in events
+        if isinstance(event, ev.Reserved | ev.ReserveRefused)
+    ]
+
+
+def burst(store: str, place: Path, numbers: Sequence[int]) -> list[Verdict]:
+    """Calls one after the other; what was decided about each."""
+    seen: list[ev.Event] = []
+    clock = ManualClock(T0_S)
+    with opened(store, place, clock) as state:
+        ports = ports_of(PLAN, state, clock, FULL, seen.append)
+        for number in numbers:
+            with suppress(BudgetExceeded):
+                run_inline(execute(PLAN, ports, asked(number, TEXT)))
+    return verdicts_of(seen)
+
+
+def spent(store: str, place: Path) -> tuple[int, int]:
+    """(settled, reserved) of every counter together, which the rows must agree with."""
+    with opened(store, place, ManualClock(T0_S)) as state:
+        balances = run_inline(state.ledger.all_balances())
+        rows = run_inline(state.ledger.rows())
+    assert sum(row.cost_nusd for row in rows) == sum(
+        each.settled + each.reserved for each in balances.values()
+    )
+    assert {row.state for row in rows} == {"settled"}
+    return sum(each.settled for each in balances.values()), sum(each.reserved for each in balances.values())
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_one_after_the_other(store: str, tmp_path: Path) -> None:
+    check(burst(store, tmp_path, range(FITS + 30)))
+    assert spent(store, tmp_path) == (FITS * WORST, 0)
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_a_thousand_tasks_of_one_loop(store: str, tmp_path: Path) -> None:
+    seen: list[ev.Event] = []
+    clock = AsyncClock()
+
+    async def all_at_once() -> None:
+        state: Any = (
+            SqliteState(tmp_path / "state.db", clock)
+            if store == "sqlite"
+            else RedisState(valkey().url, clock, name=f"laws-{tmp_path.name}", server_time=False)
+        )
+        ports = ports_of(PLAN, state, clock, FULL, seen.append)
+        calls = (execute(PLAN, ports, asked(number, TEXT)) for number in range(1000))
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(each).__name__ for each in results} == {"Reply", "BudgetExceeded"}
+        await state.aclose()
+
+    asyncio.run(all_at_once())
+    check(verdicts_of(seen))
+    assert spent(store, tmp_path) == (FITS * WORST, 0)
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_sixty_four_threads_of_one_router(store: str, tmp_path: Path) -> None:
+    seen: list[ev.Event] = []
+    clock = SystemClock()
+    with opened(store, tmp_path, clock) as state, ThreadPoolExecutor(64) as pool:
+        ports = ports_of(PLAN, state, clock, FULL, seen.append)
+
+        def call(number: int) -> str:
+            try:
+                run_inline(execute(PLAN, ports, asked(number, TEXT)))
+            except RouterError as error:
+                return type(error).__name__
+            return "Reply"
+
+        assert set(pool.map(call, range(320))) == {"Reply", "BudgetExceeded"}
+    check(verdicts_of(seen))
+    assert spent(store, tmp_path) == (FITS * WORST, 0)
+
+
+@needs_fork
+@pytest.mark.parametrize("store", SHARED)
+def test_eight_processes(store: str, tmp_path: Path) -> None:
+    valkey()  # before the forks: they share it
+
+    def work(process: int) -> None:
+        found = burst(store, tmp_path, range(process * 1000, process * 1000 + 40))
+        (tmp_path / f"{process}.json").write_text(json.dumps(found))
+
+    pids = [in_child(lambda process=process: work(process)) for process in range(8)]  # type: ignore[misc]
+    assert [ended(pid) for pid in pids] == [0] * 8
+    verdicts = [
+        tuple(each) for process in range(8) for each in json.loads((tmp_path / f"{process}.json").read_text())
+    ]
+    check(verdicts)  # type: ignore[arg-type]
+    assert spent(store, tmp_path) == (FITS * WORST, 0)
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_a_bill_above_its_bound_is_recorded_in_full_and_closes_the_budget(store: str, tmp_path: Path) -> None:
+    dear = Says("x", usage=Usage(input_tokens=100, output_tokens=CAP.amount))
+    seen: list[ev.Event] = []
+    clock = ManualClock(T0_S)
+    with opened(store, tmp_path, clock) as state:
+        ports = ports_of(PLAN, state, clock, dear, seen.append)
+        reply = run_inline(execute(PLAN, ports, asked(1, TEXT)))
+        assert reply.cost_nusd == 100 + 2 * CAP.amount
+        assert [each.bound_exceeded for each in seen if isinstance(each, ev.Settled)] == [True]
+        with pytest.raises(BudgetExceeded) as caught:
+            run_inline(execute(PLAN, ports, asked(2, TEXT)))
+        assert caught.value.available == 0
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_a_refusal_says_what_it_saw_and_all_or_nothing_is_reserved(store: str, tmp_path: Path) -> None:
+    """A budget with room is left as it was when another one has none."""
+    from tests.adapters.states import balance, charge, hold
+
+    wide, narrow = budget("tenant:acme", 1000), budget("user:acme:ann", 10)
+    with opened(store, tmp_path, ManualClock(T0_S)) as state:
+        result = run_inline(state.ledger.reserve(hold("a", charge(wide, 50), charge(narrow, 11))))
+        assert isinstance(result, Refused)
+        assert [(short.needed, short.available) for short in result.shortfalls] == [(11, 10)]
+        assert balance(state, wide) == balance(state, narrow) == (0, 0)
+        assert isinstance(
+            run_inline(state.ledger.reserve(hold("a", charge(wide, 50), charge(narrow, 10)))), Granted
+        )
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_failures_that_may_have_been_billed_stay_charged(store: str, tmp_path: Path) -> None:
+    """A provider that times out again and again can't be made to work for more than the budget."""
+    numbers = count()
+    clock = ManualClock(T0_S)
+    with opened(store, tmp_path, clock) as state:
+        ports = ports_of(PLAN, state, clock, Fails(Kind.TIMEOUT))
+        for _ in range(FITS):
+            with pytest.raises(RouterError):
+                run_inline(execute(PLAN, ports, asked(next(numbers), TEXT)))
+        assert len(ports.transport.calls) == FITS  # type: ignore[attr-defined]

@@ -1,0 +1,186 @@
+"""Law 2: every reservation ends once.
+
+A process is killed at every step that a call, a fallback and a retry take, and at moments of chance. Afterwards every
+row has ended, balances are the sum of the rows, and what was sent is charged.
+"""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router import events as ev
+from router.adapters.clocks import ManualClock, SystemClock
+from router.adapters.scripted_transport import Fails, Says, Script
+from router.client.routers import run_inline
+from router.engine import execute
+from router.errors import RouterError
+from router.plan import RetryRule
+from router.ports import Row
+from router.tools.audit import audit
+from router.values import Kind, Usage
+from tests.adapters.states import valkey
+from tests.build import budget, lexical, plan, policy, price, target
+from tests.laws.stores import SHARED, T0_S, asked, ended, in_child, needs_fork, opened, ports_of
+
+CAP = budget("policy:main", 10**9)
+TWICE = lexical(retry=RetryRule(attempts=2, base_s=0.0, max_s=0.0, on=frozenset({Kind.SERVER_ERROR})))
+PLAN = plan(
+    policy("main", "openai/a", "openai/b", budgets=(CAP,), lexical=TWICE),
+    targets=tuple(target(f"openai/{name}", prices=price(10**9, 2 * 10**9)) for name in "ab"),
+)
+ANSWER = Says("x", usage=Usage(input_tokens=10, output_tokens=40))
+COST = 10 + 80
+SCRIPTS: dict[str, Script] = {
+    "a call": ANSWER,
+    "a fallback": {"openai/a": Fails(Kind.NOT_FOUND, status=404), "openai/b": ANSWER},
+    "a retry": [Fails(Kind.SERVER_ERROR, status=500), ANSWER],
+}
+TIMES = 5
+AFTER_S = 61.0
+
+
+def call(store: str, place: Path, script: Script, *sinks: Any, number: object = 1) -> None:
+    clock = ManualClock(T0_S)
+    with opened(store, place, clock) as state:
+        run_inline(execute(PLAN, ports_of(PLAN, state, clock, script, *sinks), asked(number)))
+
+
+def dying_at(step: int) -> Callable[[ev.Event], None]:
+    """A sink that kills its process when it is told of the `step`-th event."""
+    seen = iter(range(1, 1000))
+
+    def sink(event: ev.Event) -> None:
+        if next(seen) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return sink
+
+
+def left_behind(store: str, place: Path) -> tuple[list[Row], list[Row]]:
+    """The rows as the dead left them, and after their leases; everything that must hold of both is asserted."""
+    with opened(store, place, ManualClock(T0_S)) as state:
+        before = list(run_inline(state.ledger.rows()))
+    clock = ManualClock(T0_S + AFTER_S)
+    with opened(store, place, clock) as state:
+        found = run_inline(audit(ports_of(PLAN, state, clock, ANSWER)))
+        after = list(run_inline(state.ledger.rows()))
+        balances = run_inline(state.ledger.all_balances())
+    assert found.findings == ()
+    assert found.resolved == sum(row.ended_at_s is None for row in before)
+    for old, new in zip(before, after, strict=True):
+        assert new.state == {"reserved": "released", "sent": "expired"}.get(old.state, old.state)
+        if new.state == "expired":
+            assert new.cost_nusd == new.worst_nusd > 0
+    assert sum(each.reserved for each in balances.values()) == 0
+    assert (
+        sum(each.settled for each in balances.values()) == sum(row.cost_nusd for row in after) <= CAP.amount
+    )
+    return before, after
+
+
+@needs_fork
+@pytest.mark.parametrize("store", SHARED)
+def test_killed_at_every_step_of_a_call_a_fallback_and_a_retry(store: str, tmp_path: Path) -> None:
+    valkey()
+    died: Counter[str] = Counter()
+    for place, name, script in places(tmp_path):
+        step, code = 0, -9
+        while code == -9:
+            step += 1
+            codes = set()
+            for turn in range(TIMES):
+                here = place / f"{step}-{turn}"
+                here.mkdir(parents=True)
+                doomed = dying_at(step)
+                codes.add(ended(in_child(lambda: call(store, here, script, doomed))))  # noqa: B023
+                before, _ = left_behind(store, here)
+                died[state_of(before) if code == -9 else "ended"] += 1
+            assert len(codes) == 1, f"{name} dies at step {step} now and then"
+            code = codes.pop()
+        assert (step, code) == (EVENTS[name] + 1, 0)
+    print(f"{store}: killed while {dict(died)}")  # noqa: T201 - told by `pytest -s`, as a failure would
+    assert {"nothing", "reserved", "sent", "settled"} <= died.keys()
+
+
+EVENTS = {"a call": 7, "a fallback": 12, "a retry": 12}
+"""How many events each tells: the steps there are to die at."""
+
+
+def places(folder: Path) -> Iterator[tuple[Path, str, Script]]:
+    for number, (name, script) in enumerate(SCRIPTS.items()):
+        yield folder / str(number), name, script
+
+
+def state_of(rows: list[Row]) -> str:
+    """What the last attempt had come to."""
+    return rows[-1].state if rows else "nothing"
+
+
+def live(store: str, place: Path, process: int) -> None:
+    """Calls without end, on real time: whoever kills this one finds it anywhere."""
+    clock = SystemClock()
+    scripts = list(SCRIPTS.values())
+    with opened(store, place, clock) as state:
+        for number in range(10**9):
+            try:
+                ports = ports_of(PLAN, state, clock, scripts[number % len(scripts)])
+                run_inline(execute(PLAN, ports, asked(f"{process}-{number}")))
+            except RouterError:
+                continue
+
+
+@needs_fork
+@pytest.mark.parametrize("store", SHARED)
+def test_killed_a_hundred_times_by_chance(store: str, tmp_path: Path) -> None:
+    valkey()
+    chance = random.Random(7)
+    for process in range(0, 100, 2):
+        pids = [
+            in_child(lambda number=number: live(store, tmp_path, number)) for number in (process, process + 1)
+        ]  # type: ignore[misc]
+        time.sleep(chance.uniform(0.0, 0.05))
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            assert ended(pid) == -9
+    later = ManualClock(time.time() + AFTER_S)
+    with opened(store, tmp_path, later) as state:
+        found = run_inline(audit(ports_of(PLAN, state, later, ANSWER)))
+        rows = run_inline(state.ledger.rows())
+    assert found.findings == ()
+    assert all(row.ended_at_s is not None for row in rows)
+    assert sum(row.cost_nusd for row in rows) <= CAP.amount
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_the_truth_corrects_a_row_that_its_lease_had_ended(store: str, tmp_path: Path) -> None:
+    """A process that stood still for longer than its lease, and then got its answer."""
+    from tests.adapters.states import balance, charge, hold, row, settlement
+
+    with opened(store, tmp_path, ManualClock(T0_S)) as state:
+        run_inline(state.ledger.reserve(hold("slow", charge(CAP, 100))))
+        run_inline(state.ledger.mark_sent("slow", now_s=T0_S))
+        assert run_inline(state.ledger.reconcile(now_s=T0_S + AFTER_S)) == 1
+        assert (row(state, "slow").state, balance(state, CAP)) == ("expired", (100, 0))
+        run_inline(state.ledger.settle("slow", settlement(70)))
+        run_inline(state.ledger.settle("slow", settlement(5)))
+        run_inline(state.ledger.release("slow", now_s=T0_S))
+        assert (row(state, "slow").state, balance(state, CAP)) == ("settled", (70, 0))
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_a_settlement_lands_in_the_window_of_its_reservation(store: str, tmp_path: Path) -> None:
+    from tests.adapters.states import balance, charge, hold, settlement
+
+    with opened(store, tmp_path, ManualClock(T0_S)) as state:
+        run_inline(state.ledger.reserve(hold("late", charge(CAP, 100, start="2026-09-21"))))
+        run_inline(state.ledger.mark_sent("late", now_s=T0_S))
+        run_inline(state.ledger.settle("late", settlement(70, now_s=T0_S + 2 * 86_400)))
+        assert balance(state, CAP, "2026-09-21") == (70, 0)
+        assert balance(state, CAP, "2026-09-23") == (0, 0)
