@@ -1,7 +1,7 @@
 """What a value may look like: the few shapes that the table of keys is built from."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from router.policy.document import Path
@@ -51,7 +51,8 @@ class Block:
 
     `text` is its short form (`off`, `free`, an amount). Of `choice`, exactly one key is written; `alone` is the key
     of `choice` that stands alone; without it, the rest must be there too; `beside` is the one key that may stand beside
-    one of `choice`. Keys of `unless` stand in for what is `required`. `later` are keys of a version to come.
+    one of `choice`. Keys of `unless` stand in for what is `required`. `later` are keys of a version to come; `habits`
+    are words of elsewhere, each with how it is written here.
     """
 
     ref: str
@@ -66,6 +67,7 @@ class Block:
     at_least: int = 0
     text: Scalar | None = None
     later: tuple[str, ...] = ()
+    habits: Mapping[str, str] = field(default_factory=dict)
     examples: tuple[Any, ...] = ()
     help: str = ""
 
@@ -78,6 +80,7 @@ class MapOf:
     key: Scalar
     value: "Form"
     description: str = ""
+    help: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

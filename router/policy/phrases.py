@@ -174,7 +174,7 @@ def _help(form: Form, value: object) -> str:
         return form.help
     if isinstance(form, MapOf):
         named = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-        return f"write a map: `{{{named[0] if named else 'name'}: {{...}}}}`"
+        return form.help or f"write a map: `{{{named[0] if named else 'name'}: {{...}}}}`"
     return ""
 
 

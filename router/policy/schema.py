@@ -187,8 +187,9 @@ def _unknown(key: str, block: Block, root: Block) -> Fault:
         return Fault("unsupported", message, "take it out; a version that can't honour a word refuses it")
     message = f"unknown key {shown(key)} in {block.name}"
     here = habit(block.ref, key)
-    if here is not None:
-        return Fault("unknown-key", message, f"here that is {here.advice}")
+    advice = here.advice if here else block.habits.get(key)
+    if advice is not None:
+        return Fault("unknown-key", message, f"here that is {advice}")
     elsewhere = _homes(root).get(key, ())
     close = close_to(key, (*block.keys, *block.later))
     if elsewhere and close is None:

@@ -1,5 +1,6 @@
 """The table of keys of case files. Schema, messages and what is read all come from it; `ROOT` is a whole file."""
 
+from router.decide.params import CHAT_PARAMS
 from router.policy import words as policy_words
 from router.policy.forms import Block, Form, Key, ListOf, MapOf, Open, Scalar
 from router.testing.cases import words
@@ -43,6 +44,12 @@ REQUEST = Block(
         ),
     },
     at_least=1,
+    habits={
+        "team": "`tenant`",
+        "content": "`prompt`",
+        "tag": "`tags: [...]`",
+        **{name: f"`params: {{{name}: ...}}`" for name in CHAT_PARAMS},
+    },
     help="write `{policy: cheap-fast, tenant: acme/search, prompt: Hello}`",
     examples=({"policy": "cheap-fast", "tenant": "acme/search", "prompt": "Hello"},),
 )
@@ -80,6 +87,13 @@ FAULT = Block(
         "usage": Key(form=USAGE, description="What the provider reports."),
     },
     at_least=1,
+    habits={
+        **{word: f"`does: {word}`" for word in (*words.SPECIAL, *words.SENT_KINDS)},
+        **dict.fromkeys(("kind", "fault", "error", "type"), "`does`"),
+        **dict.fromkeys(("delay", "latency", "takes"), "`after`"),
+        **dict.fromkeys(("content", "answer", "says"), "`text`"),
+        "code": "`status`",
+    },
     help=words.DOES_TEXT.help,
     examples=(
         "rate_limited",
@@ -123,6 +137,10 @@ def _within(ref: str, amount: Scalar, what: str) -> Block:
             "at_most": Key(form=amount, description="Not more than this."),
         },
         at_least=1,
+        habits={
+            **dict.fromkeys(("max", "up_to", "under", "below", "lt", "less_than"), "`at_most`"),
+            **dict.fromkeys(("min", "over", "above", "gt", "more_than"), "`at_least`"),
+        },
         help=f"{amount.help}; or `{{at_most: {amount.examples[0]}}}`",
         examples=(amount.examples[0], {"at_most": amount.examples[0]}),
     )
@@ -142,7 +160,12 @@ EXPECT = Block(
         ),
         "attempts": Key(
             form=_list(
-                MapOf(name="a target and how it ended", key=words.TARGET, value=words.ENDED),
+                MapOf(
+                    name="a target and how it ended",
+                    key=words.TARGET,
+                    value=words.ENDED,
+                    help="write `{openai/gpt-5-nano: answered}`",
+                ),
                 "a list of `target: how it ended`",
                 at_least=0,
             ),
@@ -171,6 +194,12 @@ EXPECT = Block(
         ),
     },
     at_least=1,
+    habits={
+        **dict.fromkeys(("target", "model", "answered_by"), "`served_by`"),
+        **dict.fromkeys(("raises", "exception", "fails"), "`error`"),
+        **dict.fromkeys(("latency", "duration", "took"), "`time`"),
+        **dict.fromkeys(("says", "answer", "content"), "`text`"),
+    },
     help="say something that must be so: `{served_by: openai/gpt-5-nano}`",
     examples=({"served_by": "openai/gpt-5-nano", "cost": {"at_most": "$0.01"}},),
 )
@@ -188,6 +217,10 @@ STEP = Block(
         "expect": Key(form=EXPECT, description="What must be so."),
     },
     required=("expect",),
+    habits={
+        **dict.fromkeys(("wait", "sleep", "advance"), "`after`"),
+        **dict.fromkeys(("repeat", "count"), "`times`"),
+    },
     help="a map with at least `expect`",
     examples=({"after": "10m", "expect": {"cached": True}},),
 )
