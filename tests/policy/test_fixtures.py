@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from datetime import date
+from inspect import unwrap
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_a_code_has_the_severities_it_says(code: str) -> None:
 
 
 def test_only_listed_codes_are_used() -> None:
-    package = Path(load_text.__code__.co_filename).parent
+    package = Path(unwrap(load_text).__code__.co_filename).parent
     used = {code for path in package.rglob("*.py") for code in codes_in(ast.parse(path.read_text("utf-8")))}
     assert used == CODES.keys()
 
