@@ -25,7 +25,9 @@ def test_it_writes_once_and_then_holds(run, folder):
     assert run("lock").stdout == "wrote policies/router.lock: 2 targets\n"
     assert run("lock").stdout == "policies/router.lock holds: 2 targets\n"
     assert run("lock", "--check").stdout == "policies/router.lock holds: 2 targets\n"
-    assert run("check", "--frozen", "--strict").stdout.startswith("fine: 2 policies")
+    told = run("check", "--frozen").stdout
+    assert "fine: 2 policies" in told
+    assert "lock-drift" not in told
 
 
 def test_a_check_without_a_lock_fails_and_writes_nothing(run, folder):
@@ -40,8 +42,9 @@ def test_drift_is_a_warning_and_fails_what_is_strict_or_frozen(run, drifted):
     assert message in run("check", "--strict", code=1).stdout
     for arguments in (("check", "--frozen"), ("lock", "--check")):
         told = run(*arguments, code=1).stdout
-        assert f"error: {message} [lock-drift]" in told
-        assert told.startswith("policies/router.lock:")
+        assert re.search(
+            rf"^policies/router.lock:\d+:5: error: {re.escape(message)} \[lock-drift\]$", told, re.MULTILINE
+        )
 
 
 def test_a_new_lock_says_what_it_changes(run, drifted):
