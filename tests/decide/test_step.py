@@ -152,3 +152,13 @@ def test_any_run_ends_within_its_attempts_and_starts_nothing_after_its_deadline(
     assert sends <= min(sum(attempts), ceiling or sum(attempts))
     for position, count in enumerate(attempts):
         assert sum(failure.index == position for failure in progress.failures) <= count
+
+
+def test_a_key_that_failed_at_one_model_is_not_the_first_at_the_next_of_its_provider() -> None:
+    one = route(A, candidate("openai/c"))
+    failed = Failure(index=0, key="k1", kind=Kind.QUOTA)
+    gone = Failure(index=0, key="k2", kind=Kind.NOT_FOUND)
+    progress = Progress(started_s=0.0, failures=(failed, gone))
+    assert next_step(one, progress, KEYS, now_s=1.0, draw=0.0) == Try(index=1, key="k2", timeout_s=5.0)
+    both = Progress(started_s=0.0, failures=(failed, Failure(index=0, key="k2", kind=Kind.QUOTA)))
+    assert next_step(one, both, KEYS, now_s=1.0, draw=0.0) == Try(index=1, key="k1", timeout_s=5.0)

@@ -209,3 +209,12 @@ def test_a_pool_that_each_user_spends_from_is_one_pool() -> None:
     with pytest.raises(BudgetExceeded) as caught:
         world.call(tenant="acme", user="bob")
     assert caught.value.budget == "pool:canary"
+
+
+def test_an_input_that_fills_its_context_is_within_a_ceiling_above_that() -> None:
+    small = target("openai/a", context_tokens=20)
+    world = World(
+        plan(policy("main", "openai/a", ceiling=Ceiling(input_tokens=30)), targets=(small,)), Says("x")
+    )
+    world.call("x" * 60)  # 16 tokens, 61 at most: more than the model takes
+    assert world.facts(ev.Reserved)[0].input_tokens == 20

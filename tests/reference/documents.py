@@ -145,7 +145,10 @@ class Maker:
         return {"ttl": self.one(("50s", "2h")), **self.block(0.6, parts)}
 
     def timeout(self) -> dict[str, Any]:
-        parts = {"total": lambda: self.time(24, 64, 160, 240, 960), "attempt": lambda: self.time(2, 4, 8, 20)}
+        parts = {
+            "total": lambda: self.time(8, 16, 24, 64, 160, 240, 960),
+            "attempt": lambda: self.time(2, 4, 8, 20),
+        }
         return self.block(0.6, parts, least=1)
 
     def ceiling(self, least: int = 0) -> dict[str, Any]:
@@ -189,8 +192,10 @@ class Maker:
             "user": lambda: self.some((*USERS, "eve"), 1, 2),
             "session": lambda: self.some(("s1", "s2"), 1, 1),
             "tag": lambda: self.some(TAGS, 1, 1),
-            "input_tokens": lambda: self.between(lambda: self.count(50, 2_000)),
-            "output_tokens": lambda: self.between(lambda: self.count(50, 800)),
+            "input_tokens": lambda: self.between(
+                lambda: self.one((11, 101, 376, "1.001k", self.count(50, 2_000)))
+            ),
+            "output_tokens": lambda: self.between(lambda: self.one((30, 300, self.count(50, 800)))),
             "needs": lambda: self.some(CAPABILITIES, 1, 2),
             "stream": lambda: self.one((True, False)),
             "local_time": self.local_time,
@@ -260,7 +265,7 @@ class Maker:
             "budget": lambda: self.budget(3.0),
             "labels": lambda: self.some(LABELS, 1, 2),
             "tokens": lambda: self.one(("exact", "margin", "window")),
-            "keys": lambda: [{"env": f"{name.upper()}_{n}"} for n in range(self.random.randint(1, 3))],
+            "keys": lambda: [{"env": f"{name.upper()}_{n}"} for n in range(self.random.randint(2, 3))],
             "models": lambda: {model: self.model(known) for model in self.some([*known, "own"], 1, 2)},
         }
         off = self.maybe(0.03, lambda: {"enabled": False}, {})

@@ -12,6 +12,9 @@ from tests.reference.documents import KINDS, TAGS, USERS, WINDOWS, Maker, owners
 from tests.reference.interpreter.policies import Refused, caller_of
 from tests.reference.interpreter.world import Call, Spent, Step, Used, World
 
+GAPS_S = (0.0, 0.125, 1.0, 1.125, 2.0, 20.0, 29.0, 31.0, 60.0, 61.0, 90.0, 3_599.0, 4_000.0, 90_000.0)
+SIZES = (0, 3, 40, 400, 1_500, 4_000, 12_000)
+
 
 class WorldMaker(Maker):
     """Draws the calls, the script and the past of a document too."""
@@ -25,7 +28,7 @@ class WorldMaker(Maker):
         return found
 
     def again(self, document: Mapping[str, Any], call: Call) -> Call:
-        same = replace(call, gap_s=self.one((0.0, 40.0, 60.0)))
+        same = replace(call, gap_s=self.one((0.0, 40.0, 60.0, 61.0)))
         others = [path for path in self.paths if self.may_call(document, call.policy, path)]
         return replace(same, tenant=self.one(others)) if others and self.random.random() < 0.4 else same
 
@@ -34,8 +37,8 @@ class WorldMaker(Maker):
         policy, tenant = self.maybe(0.9, lambda: self.granted(document)) or self.stray(document)
         return Call(
             policy=policy,
-            size=self.one((0, 3, 40, 400, 1_500, 4_000, 12_000)),
-            gap_s=self.one((0.0, 0.125, 2.0, 90.0, 4_000.0, 90_000.0)),
+            size=self.one(SIZES),
+            gap_s=self.one(GAPS_S),
             tenant=tenant,
             user=self.maybe(0.95, lambda: self.one(USERS)),
             session=self.maybe(0.95, lambda: self.one(("s1", "s2"))),
