@@ -65,7 +65,7 @@ def attacks(seed: int) -> Iterator[Run]:
         side = Adversary(world, plan, faults)
         attack = replace(call, size=size)
         result = side.call("r0", attack)
-        yield Run(call=attack, result=result, policy=side.policy_bound(call.policy), this_call=None)
+        yield Run(call=attack, result=result, policy=side.policy_bound(call.policy))
 
 
 def plain(world: World) -> Call:

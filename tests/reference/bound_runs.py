@@ -1,4 +1,4 @@
-"""Runs held against what `explain` prints beforehand: of the policy, and of the call itself."""
+"""Runs held against what `explain` prints beforehand: of the policy for anybody, for its caller, and of the call."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Bound:
         return cls(
             nusd=None if None in costs else max(costs),
             seconds=max(branch.seconds for branch in branches),
-            sends=max(len(branch.attempts) for branch in branches),
+            sends=max(branch.sends for branch in branches),
         )
 
 
@@ -42,7 +42,8 @@ class Run:
     call: Call
     result: Result
     policy: Bound | None
-    this_call: Bound | None
+    caller: Bound | None = None
+    this_call: Bound | None = None
 
     @property
     def peak_nusd(self) -> int:
@@ -58,7 +59,8 @@ class Run:
         return len(self.result.attempts)
 
     def violations(self) -> Iterator[str]:
-        for name, bound in (("the policy", self.policy), ("this call", self.this_call)):
+        bounds = {"the policy": self.policy, "its caller": self.caller, "this call": self.this_call}
+        for name, bound in bounds.items():
             if bound is None:
                 continue
             if bound.nusd is not None and self.peak_nusd > bound.nusd:
@@ -84,6 +86,7 @@ class BoundSide(Side):
             call=call,
             result=result,
             policy=self.policy_bound(call.policy),
+            caller=Bound.of(printed.branches) if printed else None,
             this_call=Bound.of([printed.this_call]) if printed and printed.this_call else None,
         )
 
