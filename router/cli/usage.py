@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from time import time
 from typing import Any
 
 import click
 
 from router.cli.options import json_option, policies_at, policies_option
 from router.cli.out import Column, Out
+from router.cli.since import Since, since_of
+from router.cli.usage_more import advise, export, forecast
 from router.tools.figures import about, count, left, money, percent, spent, tokens
 from router.tools.plain import plain
 
@@ -16,28 +17,7 @@ BY = ("tenant", "user", "policy", "model", "provider", "window")
 OVERVIEW = (("tenant",), ("policy",), ("model",))
 
 
-class Since(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """`7d` ago or `2026-11-21`: (seconds ago, None) or (None, day)."""
-
-    name = "since"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float | None, str | None]:
-        from datetime import date
-
-        from router.policy.scalars import duration_ms
-
-        ago_ms = duration_ms(str(value))
-        if ago_ms is not None:
-            return ago_ms / 1_000, None
-        try:
-            return None, date.fromisoformat(str(value)).isoformat()
-        except ValueError:
-            self.fail(f"`{value}` is neither a duration like 7d or 12h nor a day like 2026-11-21", param, ctx)
-
-
-@click.command("usage")
+@click.group("usage", invoke_without_command=True)
 @click.option(
     "--since", type=Since(), default="7d", metavar="TIME", help="7d, 12h, or 2026-11-21 (default 7d)."
 )
@@ -53,9 +33,9 @@ class Since(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
 @click.option("--tenant", "--team", "tenant", metavar="PATH", help="Only this tenant and those below it.")
 @policies_option
 @json_option
-@click.pass_obj
+@click.pass_context
 def command(
-    out: Out,
+    context: click.Context,
     since: tuple[float | None, str | None],
     by: Sequence[str],
     window: Any,
@@ -66,18 +46,17 @@ def command(
 
     Answers from the cache and calls that were refused before sending cost nothing and leave no row.
     """
-    from zoneinfo import ZoneInfo
-
+    if context.invoked_subcommand is not None:
+        return
+    out: Out = context.obj
     from router.client.assembly import public, state_place
     from router.client.routers import run_inline
     from router.tools.reading import loaded_policies, reading_router
-    from router.tools.usage import start_of_day_s, usage
+    from router.tools.usage import usage
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
         place = public(state_place(router.plan, None))
-        ago_s, day = since
-        zone = ZoneInfo(router.plan.settings.time_zone)
-        since_s = start_of_day_s(day, zone) if day else time() - (ago_s or 0.0)
+        since_s = since_of(since, router.plan.settings.time_zone)
         tables = (tuple(dict.fromkeys(by)),) if by else OVERVIEW
         report = run_inline(
             usage(router.plan, router.ports, since_s=since_s, by=tables, window=window, tenant=tenant)
@@ -167,3 +146,7 @@ def limits(out: Out, found: Sequence[Any]) -> None:
         Column(title="left", right=True),
     )
     out.table(columns, [(each.owner, each.text, tokens(each.used), tokens(each.left)) for each in found])
+
+
+for more in (export, forecast, advise):
+    command.add_command(more)

@@ -1,5 +1,7 @@
 """`router usage`: what it prints. That its figures are the ledger's is tested in tests/tools/test_usage.py."""
 
+import json
+
 import pytest
 
 SEARCH = ("--tenant", "acme/search", "--user", "ann")
@@ -68,3 +70,31 @@ def test_the_document(document, used):
         "left",
         "resets_at_s",
     ]
+
+
+def test_rows_are_exported_without_content(run, folder, monkeypatch):
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+    run("complete", "fast", "A private question", "--tenant", "acme")
+    told = run("usage", "export").stdout.splitlines()
+    assert told[0].startswith("seq,id,request_id,attempt,reserved_at")
+    assert len(told) == 2
+    assert "private" not in told[1]
+    wrote = run("usage", "export", "--format", "jsonl", "--output", "rows.jsonl")
+    assert wrote.stderr.strip() == "wrote rows.jsonl: 1 row"
+    assert json.loads((folder / "rows.jsonl").read_text())["tenant"] == "acme"
+
+
+def test_a_forecast_names_each_budget_and_what_it_is_judged_by(run, document, monkeypatch):
+    assert run("usage", "forecast").stdout == "nothing was spent in a calendar window yet\n"
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+    run("complete", "fast", "Hello", "--tenant", "acme")
+    told = run("usage", "forecast").stdout
+    assert "policy:fast" in told
+    assert "the pace of this window" in told
+    assert document("usage", "forecast")["forecasts"][0]["past"] == 0
+
+
+def test_advice_is_given_where_it_saves_something(run, monkeypatch):
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+    run("complete", "fast", "Hello", "--tenant", "acme")
+    assert run("usage", "advise").stdout == "nothing that would have saved money\n"
