@@ -14,7 +14,7 @@ from router.tools.figures import money, seconds
 
 if TYPE_CHECKING:
     from router.testing.cases.matrix import Cell, Matrix
-    from router.testing.cases.report import Report
+    from router.testing.cases.report import CaseReport
 
 CHOICES = ("text", "json", "junit")
 
@@ -87,7 +87,7 @@ def command(
     return 0 if report.passed else PROBLEMS
 
 
-def _tell(out: Out, report: "Report", format: str, output: Path | None) -> None:
+def _tell(out: Out, report: "CaseReport", format: str, output: Path | None) -> None:
     from router.tools.case_reports import FORMATS
     from router.tools.case_reports.text import as_text, summary
 

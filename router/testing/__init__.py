@@ -8,7 +8,7 @@ from router.adapters.clocks import AsyncManualClock, ManualClock
 from router.adapters.draws import SeededDraw
 from router.adapters.scripted_transport import Fails, NeverAnswers, Says, ScriptedTransport
 from router.testing.cases.items import CaseFileError, PlayableCase, case_params
-from router.testing.cases.report import Report, run_cases
+from router.testing.cases.report import CaseReport, run_cases
 from router.testing.fake_provider import FakeProvider
 from router.testing.fake_provider_records import ReceivedRequest, fingerprint
 from router.testing.fake_provider_routes import FAKE_KEY, KINDS
@@ -43,6 +43,7 @@ __all__ = [
     "AsyncManualClock",
     "BadRequest",
     "CaseFileError",
+    "CaseReport",
     "ContentFilter",
     "ContextTooLong",
     "CutStream",
@@ -63,7 +64,6 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "ReceivedRequest",
-    "Report",
     "Says",
     "ScriptedTransport",
     "SeededDraw",

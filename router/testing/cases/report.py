@@ -77,7 +77,7 @@ def _misses(played: Played) -> Iterator[Miss]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class CaseReport:
     """`results` in the order of the files; empty where `problems` say what is wrong with them. `coverage` None: nobody
     asked; it must reach `fail_under` percent."""
 
@@ -107,7 +107,7 @@ def run_cases(
     wanted: Callable[[str], bool] = lambda _: True,
     cover: bool = False,
     fail_under: float = 0.0,
-) -> Report:
+) -> CaseReport:
     """Play the cases of a folder, or of one file, whose names are `wanted`, against the policies of the same folder or
     of `policies`. `fail_under` is in percent, and asks for coverage too.
 
@@ -120,7 +120,7 @@ def run_cases(
     def watch(played: Played) -> None:
         keys.update(exercised(loaded.plan, played.seen))
 
-    return Report(
+    return CaseReport(
         files=loaded.files,
         problems=loaded.problems,
         results=tuple(

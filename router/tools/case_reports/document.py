@@ -5,16 +5,16 @@ from typing import Any
 
 from router.testing.cases.coverage import KINDS, Coverage, Item
 from router.testing.cases.matrix import Matrix
-from router.testing.cases.report import Miss, Report, Result
+from router.testing.cases.report import CaseReport, Miss, Result
 from router.testing.cases.story import story
 from router.tools.plain import plain
 
 
-def as_json(report: Report) -> str:
+def as_json(report: CaseReport) -> str:
     return json.dumps(document(report), indent=2, ensure_ascii=False)
 
 
-def document(report: Report) -> dict[str, Any]:
+def document(report: CaseReport) -> dict[str, Any]:
     """Keys in the order in which they are read; `coverage` is null where nobody asked."""
     return {
         "ok": report.passed,

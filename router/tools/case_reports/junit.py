@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from router.testing.cases.report import Report, Result
+from router.testing.cases.report import CaseReport, Result
 from router.testing.cases.telling import case_lines
 from router.tools.case_reports.text import summary
 from router.tools.xml_text import xml_attribute, xml_text
@@ -11,7 +11,7 @@ Suite = tuple[str, int, int, list[str]]
 """(name, cases, failures, lines)."""
 
 
-def as_junit(report: Report) -> str:
+def as_junit(report: CaseReport) -> str:
     """Files that can't be read, and coverage below what is asked for, are failures too."""
     suites = [*_files(report), *_coverage(report)]
     tests, failures = sum(suite[1] for suite in suites), sum(suite[2] for suite in suites)
@@ -25,7 +25,7 @@ def as_junit(report: Report) -> str:
     )
 
 
-def _files(report: Report) -> Iterator[Suite]:
+def _files(report: CaseReport) -> Iterator[Suite]:
     for file in report.files:
         results = [result for result in report.results if result.case.place.file == file]
         problems = [problem for problem in report.problems if problem.place.file == file]
@@ -38,7 +38,7 @@ def _files(report: Report) -> Iterator[Suite]:
         yield file, len(results) + len(problems), failed, lines
 
 
-def _coverage(report: Report) -> Iterator[Suite]:
+def _coverage(report: CaseReport) -> Iterator[Suite]:
     if report.coverage is None or not report.fail_under:
         return
     missing = "\n".join(f"{item.place}: {item.key.kind} {item}" for item in report.coverage.missing)

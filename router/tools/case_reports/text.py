@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from router.testing.cases.coverage import KINDS, Coverage
-from router.testing.cases.report import Report
+from router.testing.cases.report import CaseReport
 from router.testing.cases.telling import Paint, case_lines, unpainted
 from router.tools.figures import count
 from router.tools.reports.text import problem_text
 
 
-def as_text(report: Report, paint: Paint = unpainted) -> str:
+def as_text(report: CaseReport, paint: Paint = unpainted) -> str:
     lines = [problem_text(problem, paint) for problem in report.problems]
     if report.problems:
         lines.append("")
@@ -21,7 +21,7 @@ def as_text(report: Report, paint: Paint = unpainted) -> str:
     return "\n".join(lines)
 
 
-def summary(report: Report) -> str:
+def summary(report: CaseReport) -> str:
     """One line: how many cases there were, and how many failed."""
     files = count(len(report.files), "file")
     if report.problems:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.testing import Report, run_cases
+from router.testing import CaseReport, run_cases
 from router.tools.case_reports import FORMATS
 from router.tools.case_reports.document import document
 from router.tools.case_reports.junit import as_junit
@@ -35,18 +35,18 @@ cases:
 """
 
 
-def ran(folder: Path, cases: str = CASES, **options: object) -> Report:
+def ran(folder: Path, cases: str = CASES, **options: object) -> CaseReport:
     (folder / "a.yaml").write_text(POLICIES, encoding="utf-8")
     (folder / "a.cases.yaml").write_text(cases, encoding="utf-8")
     return run_cases(folder, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def report(tmp_path: Path) -> Report:
+def report(tmp_path: Path) -> CaseReport:
     return ran(tmp_path, fail_under=90)
 
 
-def test_text_tells_the_expectations_and_the_call(report: Report) -> None:
+def test_text_tells_the_expectations_and_the_call(report: CaseReport) -> None:
     told = as_text(report)
     assert told.splitlines()[0].endswith('a.cases.yaml:5:5: <it> & "that"')
     assert told.splitlines()[1] == "  step 2"
@@ -64,7 +64,7 @@ def test_coverage_below_what_is_asked_for_is_told(tmp_path: Path) -> None:
     assert "edge fast: openai/gpt-5-nano -> anthropic/claude-haiku-4-5" in as_text(report)
 
 
-def test_json_holds_everything(report: Report) -> None:
+def test_json_holds_everything(report: CaseReport) -> None:
     found = json.loads(FORMATS["json"](report))
     assert found == document(report)
     assert (found["ok"], found["passed"], found["failed"], found["calls"]) == (False, 1, 1, 4)
@@ -90,7 +90,7 @@ def test_without_coverage_there_is_none(tmp_path: Path) -> None:
     assert "never exercised" not in as_text(ran(tmp_path))
 
 
-def test_junit_has_a_suite_for_each_file_and_one_for_coverage(report: Report) -> None:
+def test_junit_has_a_suite_for_each_file_and_one_for_coverage(report: CaseReport) -> None:
     root = ET.fromstring(as_junit(report))  # noqa: S314 - our own
     assert root.attrib == {
         "name": "router test",
@@ -124,12 +124,12 @@ def test_problems_of_a_file_are_failures_in_every_format(tmp_path: Path) -> None
 
 
 @pytest.fixture(scope="module")
-def failed(tmp_path_factory: pytest.TempPathFactory) -> Report:
+def failed(tmp_path_factory: pytest.TempPathFactory) -> CaseReport:
     return ran(tmp_path_factory.mktemp("cases"))
 
 
 @given(name=st.text(), file=st.text(min_size=1))
-def test_junit_is_well_formed_whatever_a_case_is_called(failed: Report, name: str, file: str) -> None:
+def test_junit_is_well_formed_whatever_a_case_is_called(failed: CaseReport, name: str, file: str) -> None:
     results = [
         replace(result, case=replace(result.case, name=name, place=replace(result.case.place, file=file)))
         for result in failed.results
