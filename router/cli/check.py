@@ -10,6 +10,7 @@ from router.cli.failures import PROBLEMS
 from router.cli.options import format_of, frozen_option, json_option, policies_at, report_options
 from router.cli.out import Out, written_to
 from router.cli.versions import installed_version
+from router.policy.collecting import no_collecting
 from router.tools.reports import FORMATS, Report, reporter
 
 
@@ -45,7 +46,8 @@ def command(
     Exit codes: 0 fine, 1 problems, 2 wrong usage.
     """
     chosen = format_of(out, format)
-    report = _checked(policies_at(path or policies), strict=strict, frozen=frozen)
+    version = installed_version() if chosen == "sarif" else ""  # the only format that says it
+    report = _checked(policies_at(path or policies), strict=strict, frozen=frozen, version=version)
     if output is not None:
         written_to(output, reporter(chosen)(report))
         out.line(_summary(report))
@@ -58,7 +60,8 @@ def command(
     return PROBLEMS if report.fails else 0
 
 
-def _checked(where: Path, *, strict: bool, frozen: bool) -> Report:
+@no_collecting()
+def _checked(where: Path, *, strict: bool, frozen: bool, version: str) -> Report:
     from router.adapters.price_file import PriceFile
     from router.policy.load import load
     from router.tools.reports.report import report_of
@@ -71,7 +74,7 @@ def _checked(where: Path, *, strict: bool, frozen: bool) -> Report:
         alone=where.is_file(),
         cwd=cwd.as_posix(),
         root=_root(cwd).as_posix(),
-        version=installed_version(),
+        version=version,
     )
 
 

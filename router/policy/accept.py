@@ -93,15 +93,15 @@ def _one_of(words: Collection[Any]) -> Accepts:
 
 
 def _text(pattern: str) -> Accepts:
-    """Texts that matched are remembered: in policies the same few stand in many places."""
-    whole = pattern.startswith("^") and pattern.endswith("$")
-    matches = re.compile(pattern).fullmatch if whole else re.compile(pattern).search
+    """Texts that matched are remembered: in policies the same few stand in many places. Most patterns of a schema meet
+    no text in a run, so each is compiled, by `re` and once, when it does."""
+    matches = re.fullmatch if pattern.startswith("^") and pattern.endswith("$") else re.search
     known: set[str] = set()
 
     def accepts(value: str) -> bool:
         if value in known:
             return True
-        if not matches(value):
+        if not matches(pattern, value):
             return False
         if len(known) < _MOST_REMEMBERED:
             known.add(value)

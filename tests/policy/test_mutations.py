@@ -11,20 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.adapters.price_file import PriceFile
-from router.errors import Problem
 from router.policy.catalog import Catalog
-from router.policy.document import Document
 from router.policy.document import Path as Way
-from router.policy.forms import Block, Form, form_at
-from router.policy.load import Loaded, load, load_text
+from router.policy.forms import Block, form_at
+from router.policy.load import load, load_text
 from router.policy.source import read_text
 from router.policy.table.root import ROOT
 from router.values import Place
 from tests.policy.books import Book
+from tests.policy.promises import check_load, check_places
 
 HERE = Path(__file__).parent
 TOP = HERE.parent.parent
-BREAK = re.compile(r"\r\n|\r|\n")
 
 
 def shown_in(page: Path) -> Iterator[str]:
@@ -120,53 +118,12 @@ def broken(draw: st.DrawFn) -> tuple[str, Catalog]:
 # --- What holds whatever was broken -----------------------------------------------------------------------------------
 
 
-def inside(place: Place, lines: list[str]) -> bool:
-    if not 1 <= place.line <= len(lines) + 1:
-        return False
-    line = lines[place.line - 1] if place.line <= len(lines) else ""
-    return 1 <= place.column <= len(line) + 1
-
-
-def check_places(problems: tuple[Problem, ...], text: str) -> None:
-    lines = BREAK.split(text.removeprefix("\ufeff"))
-    for found in problems:
-        for place in (found.place, found.also):
-            assert place is None or inside(place, lines), found
-
-
-def strangers(value: Any, form: Form | None, way: Way = ()) -> Iterator[Way]:
-    """Keys that the table of keys does not have where they stand."""
-    if isinstance(value, dict):
-        for key, below in value.items():
-            if isinstance(form, Block) and key not in form.keys:
-                yield (*way, key)
-            else:
-                yield from strangers(below, form_at(form, (key,)) if form else None, (*way, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from strangers(item, form_at(form, (index,)) if form else None, (*way, index))
-
-
-def check_strangers(loaded: Loaded, document: Document) -> None:
-    errors = {found.place for found in loaded.errors}
-    for way in strangers(document.value, ROOT):
-        assert document.key_place(way) in errors, way
-        assert loaded.plan is None
-
-
 @settings(max_examples=300)
 @given(broken())
 def test_whatever_is_broken_is_told_in_its_place(made: tuple[str, Catalog]) -> None:
     text, book = made
     loaded = load_text(text, book, file="a.yaml")
-    assert loaded.plan is not None or loaded.errors
-    assert len(set(loaded.problems)) == len(loaded.problems)
-    positions = [(found.place.line, found.place.column) for found in loaded.problems]
-    assert positions == sorted(positions)
-    check_places(loaded.problems, text)
-    document = read_text(text, "a.yaml").document
-    if document is not None:
-        check_strangers(loaded, document)
+    check_load(loaded, text, read_text(text, "a.yaml").document)
     assert load_text(text, book, file="a.yaml").problems == loaded.problems
 
 
