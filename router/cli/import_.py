@@ -13,6 +13,7 @@ from router.cli.out import Out
 if TYPE_CHECKING:
     from router.tools.litellm_import.report import Line
     from router.tools.litellm_import.run import Imported
+    from router.tools.litellm_import.written import Written
 
 
 @click.group("import", invoke_without_command=False)
@@ -83,7 +84,7 @@ def litellm(
     if report is not None:
         report.write_text(_text(imported, lines, json_form=out.json), encoding="utf-8")
     if out.json:
-        out.document(_document(imported, written.files if written else (), folder))
+        out.document(_document(imported, written, folder))
     else:
         for line in lines:
             out.line(line.text, bold=line.heading)
@@ -101,13 +102,13 @@ def _lines(imported: "Imported") -> "list[Line]":
     return list(text(imported))
 
 
-def _document(imported: "Imported", files: tuple[Path, ...], folder: Path) -> dict[str, Any]:
+def _document(imported: "Imported", written: "Written | None", folder: Path) -> dict[str, Any]:
     from router.tools.litellm_import.report import document
 
     return {
-        "ok": bool(files),
+        "ok": written is not None and written.plan is not None,
         "folder": str(folder),
-        "files": [str(file) for file in files],
+        "files": [str(file) for file in written.files] if written else [],
         **document(imported),
     }
 

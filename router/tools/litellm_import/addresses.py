@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from router.policy.kinds import KINDS
 from router.policy.lenient import Written
 from router.policy.phrases import literal_secret
-from router.policy.traps import shown
+from router.policy.traps import SECRET, shown
 from router.policy.words import ADDRESS, ENV
 from router.tools.litellm_import.facts import ADDRESSES, AMBIENT, PLACEHOLDERS
 from router.tools.litellm_import.origins import Origin
@@ -214,6 +214,9 @@ class _Reader:
 
     def _setting(self, word: str, key: Written, kind: str) -> str | None:
         if key.value in (None, ""):
+            return None
+        if not key.text.strip() or isinstance(key.value, bool) or SECRET.search(key.text):
+            self.account.refused(key, "no text")
             return None
         if word not in KINDS[kind].wire:
             self.account.no_effect(key, f"a call of `{kind}` does not take it")

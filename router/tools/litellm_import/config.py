@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from router.tools.litellm_import.outcomes import Account, Danger
 from router.values import Place
 
 MOST_FILES = 200
+_MOST = Decimal(10) ** 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,17 @@ def number(key: Written | None) -> float | None:
     except ValueError:
         return None
     return found if abs(found) < float("inf") else None
+
+
+def exact(key: Written | None) -> Decimal | None:
+    """A number above or at nothing as it is written, every digit of it."""
+    if number(key) is None or key is None:
+        return None
+    try:
+        found = Decimal(key.text.replace("_", ""))
+    except InvalidOperation:  # hexadecimal, sexagesimal: nobody writes money so
+        return None
+    return found if found.is_finite() and 0 <= found < _MOST else None
 
 
 def plain_value(key: Written) -> Any:

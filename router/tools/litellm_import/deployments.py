@@ -6,13 +6,14 @@ from typing import Any
 
 from router.decide.params import CHAT_PARAMS, param_fault
 from router.policy.lenient import Written
-from router.policy.traps import shown
+from router.policy.scalars import duration_text
+from router.policy.traps import SECRET, shown, written
 from router.tools.litellm_import.addresses import Address, Secrets, address_of, filled
 from router.tools.litellm_import.config import Config, number, plain_value
 from router.tools.litellm_import.facts import OTHER_NAMES
 from router.tools.litellm_import.models import Book, OwnFacts, own_facts
 from router.tools.litellm_import.origins import Origin, Unplaced, origin_of
-from router.tools.litellm_import.outcomes import Account
+from router.tools.litellm_import.outcomes import Account, Danger
 
 LONGEST_S = 86_400
 
@@ -71,7 +72,9 @@ def read_deployment(entry: Written, reading: Reading) -> Deployment | None:
     mode = reading.book.mode(origin.kind, origin.model, entry.get("model_info", "mode"))
     if mode is not None:
         account.refused(
-            entry, f"a deployment for {mode}: only chat is routed in this version, so none of it is imported"
+            entry,
+            f"a deployment for {mode}: only chat is routed in this version, so none of it is imported",
+            danger=Danger.LOST,
         )
         return None
     return _deployment(entry, str(name.text), model, origin, keys, reading)
@@ -82,7 +85,10 @@ def _origin(entry: Written, model: Written, keys: Mapping[str, Written], reading
     found = origin_of(text, keys.get("custom_llm_provider"), keys.get("api_base"), reading.book)
     if isinstance(found, Unplaced):
         reading.account.refused(
-            entry, f"nothing of this deployment is imported: {found.message}", help=found.help
+            entry,
+            f"nothing of this deployment is imported: {found.message}",
+            help=found.help,
+            danger=Danger.LOST,
         )
         return None
     if text != model.text:
@@ -127,7 +133,12 @@ def _deployment(
     _tell_budget(keys, account)
     _tell_tags(keys, reading)
     description = entry.get("model_info", "description")
-    if description is not None and isinstance(description.value, str) and description.value.strip():
+    if (
+        description is not None
+        and isinstance(description.value, str)
+        and description.value.strip()
+        and not SECRET.search(description.value)
+    ):
         draft.deployment = replace(draft.deployment, description=" ".join(description.text.split()))
         account.imported(description, "the `description` of its policy")
     return draft.deployment
@@ -181,6 +192,9 @@ class _Draft:
                 key, "a parameter from a variable: policies say the value", help="write the value"
             )
             return
+        if SECRET.search(written(value)):
+            self.account.refused(key, "it holds what looks like a secret", danger=Danger.SECRET)
+            return
         whole = number(key)
         if int in CHAT_PARAMS[name] and isinstance(value, str) and whole is not None:
             value = int(whole) if whole == int(whole) else whole
@@ -197,10 +211,11 @@ class _Draft:
             self.account.refused(key, "no time that an attempt may take, in seconds")
             return
         self.deployment = replace(self.deployment, attempt_ms=round(seconds * 1000))
+        told = duration_text(round(seconds * 1000))
         self.account.changed(
             key,
-            "`timeout: {attempt: ...}` of its target: a bound on the whole attempt, where litellm's is one on each "
-            "read",
+            f"`timeout: {{attempt: {told}}}` of its target: a bound on the whole attempt, where litellm's is one on "
+            "each read",
         )
 
     def retries(self, key: Written) -> None:

@@ -11,7 +11,7 @@ from router.tools.litellm_import.config import Config
 from router.tools.litellm_import.deployments import Deployment
 from router.tools.litellm_import.facts import STRATEGIES
 from router.tools.litellm_import.models import Book, OwnFacts
-from router.tools.litellm_import.outcomes import Account, Outcome
+from router.tools.litellm_import.outcomes import Account, Danger, Outcome
 
 _NO_ALIAS = (
     "no group's name: an alias stands for one group, as `name` or `{model: name}`, and this never works"
@@ -164,6 +164,7 @@ def _tell_wildcard(deployment: Deployment, names: list[str], account: Account) -
             f"a wildcard ({shown(written.text if written else deployment.group)}) stands for any model, and a policy "
             "lists its targets",
             help=advice,
+            danger=Danger.LOST,
         )
         return
     told = f"one policy for each name that the config mentions: {', '.join(f'`{name}`' for name in names)}; no others"

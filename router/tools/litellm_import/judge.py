@@ -120,11 +120,8 @@ def _unknown(key: Written, section: str) -> Verdict | None:
     if len(key.path) == 3:
         return None if last in READS["deployment"] else _dead("no key of a deployment")
     if key.path[2] == "model_info":
-        return (
-            None
-            if last in READS["model_info"]
-            else _dead("litellm shows it in /model/info, and nothing acts on it")
-        )
+        acts = last in READS["model_info"] or last.startswith("supports_") or "_cost" in last
+        return None if acts else _dead("litellm shows it in /model/info, and nothing acts on it")
     if last in READS["litellm_params"]:
         return None
     message = (

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_UP, Decimal, InvalidOperation
+from decimal import ROUND_UP, Decimal
 
 from router.adapters.price_file import PriceFile, other_modes
 from router.plan import ModelFacts
 from router.policy.catalog import known_facts
 from router.policy.lenient import Written
 from router.policy.scalars import MOST_TOKENS, money_nusd
-from router.tools.litellm_import.config import number
+from router.tools.litellm_import.config import exact, number
 from router.tools.litellm_import.facts import CHAT_MODES, NOT_CHAT, SUPPORTS
 from router.tools.litellm_import.outcomes import Account
 
@@ -175,16 +175,13 @@ def _file_prices(known: ModelFacts | None) -> dict[str, Decimal]:
 def _per_million(written: Written | None, account: Account) -> Decimal | None:
     if written is None:
         return None
-    try:
-        amount = Decimal(written.text) * 1_000_000
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or money_nusd(dollars(amount)) is None:
+    amount = exact(written)
+    if amount is None or money_nusd(dollars(amount * 1_000_000)) is None:
         account.refused(
             written, "no price in dollars per token with at most nine decimals for a million tokens"
         )
         return None
-    return amount
+    return amount * 1_000_000
 
 
 def dollars(amount: Decimal) -> str:

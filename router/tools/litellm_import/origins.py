@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from router.policy.kinds import KINDS
 from router.policy.lenient import Written
-from router.policy.traps import shown
+from router.policy.traps import SECRET, shown
 from router.tools.litellm_import.facts import ENDPOINTS, MEANT, OPENAI_LIKE, OTHER_NAMES, PROVIDERS
 from router.tools.litellm_import.models import Book
 
@@ -32,6 +32,8 @@ class Unplaced:
 
 def origin_of(text: str, provider: Written | None, api_base: Written | None, book: Book) -> Origin | Unplaced:
     """The provider as litellm finds it: named apart, before the first `/`, by the address, by its price file."""
+    if SECRET.search(text):
+        return Unplaced(message=f"{shown(text)} is no model's name")
     if text.startswith("os.environ/") or "${" in text:
         return Unplaced(
             message=f"its model is chosen by a variable ({shown(text)})",
@@ -50,7 +52,7 @@ def origin_of(text: str, provider: Written | None, api_base: Written | None, boo
 
 
 def _of_provider(provider: str, model: str) -> Origin | Unplaced:
-    if not model or re.search(r"\s", model):
+    if not model or re.search(r"\s", model) or SECRET.search(model):
         return Unplaced(message=f"{shown(model)} is no model's name")
     if provider == "ollama" and model.startswith("chat/"):
         model = model.removeprefix("chat/")

@@ -30,6 +30,7 @@ class Danger(StrEnum):
     ACCESS = "access is not controlled as it reads"
     MONEY = "money is not bounded as it reads"
     RATE = "traffic is not limited as it reads"
+    LOST = "what callers named is not there"
     RELIABILITY = "failures are not handled as it reads"
 
 
@@ -132,18 +133,22 @@ class Account:
     def no_effect(self, key: Written, message: str, *, help: str = "", danger: Danger | None = None) -> None:
         self.say(key, Outcome.NO_EFFECT, message, help=help, danger=danger)
 
-    def retell(self, key: Written, outcome: Outcome, message: str, *, help: str = "") -> None:
+    def retell(
+        self, key: Written, outcome: Outcome, message: str, *, help: str = "", danger: Danger | None = None
+    ) -> None:
         """A later word on a key, in place of what was said of it."""
         self.verdicts.pop((key.place, key.path), None)
-        self.say(key, outcome, message, help=help)
+        self.say(key, outcome, message, help=help, danger=danger)
 
-    def withdraw(self, whole: Written, outcome: Outcome, message: str, *, help: str = "") -> None:
+    def withdraw(
+        self, whole: Written, outcome: Outcome, message: str, *, help: str = "", danger: Danger | None = None
+    ) -> None:
         """Nothing came of all this after all: what was imported of it was not. What is else known of it stands."""
         for key in whole.below():
             found = self.of(key)
             if found is not None and found.outcome in (Outcome.IMPORTED, Outcome.CHANGED):
                 del self.verdicts[key.place, key.path]
-        self.retell(whole, outcome, message, help=help)
+        self.retell(whole, outcome, message, help=help, danger=danger)
 
     def knows(self, key: Written) -> bool:
         return (key.place, key.path) in self.verdicts

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from router.policy.traps import SECRET, shown
 from router.tools.litellm_import.outcomes import Danger, Finding, Outcome, pattern
 from router.tools.litellm_import.run import Imported
 from router.values import Place
@@ -119,7 +120,11 @@ def _names(imported: Imported) -> Iterator[Line]:
     if renamed:
         yield Line()
         yield Line(text=f"calls name another policy ({len(renamed)})", heading=True)
-        yield from (Line(text=f"  {old} -> {new}") for old, new in renamed.items())
+        yield from (Line(text=f"  {_plain(old)} -> {new}") for old, new in renamed.items())
+
+
+def _plain(name: str) -> str:
+    return shown(name) if SECRET.search(name) or not name.isprintable() else name
 
 
 def _notes(imported: Imported) -> Iterator[Line]:

@@ -8,9 +8,11 @@ from itertools import chain
 
 from router.decide.classify import TRANSIENT
 from router.policy.lenient import Written
+from router.policy.scalars import money_nusd
 from router.policy.traps import shown
-from router.tools.litellm_import.config import Config, number
+from router.tools.litellm_import.config import Config, exact, number
 from router.tools.litellm_import.facts import RETRY_POLICY
+from router.tools.litellm_import.models import dollars
 from router.tools.litellm_import.outcomes import Account, Danger, Outcome
 from router.values import Kind
 
@@ -79,11 +81,8 @@ def window_of(duration: Written | None) -> str | None:
 
 def money_of(key: Written | None) -> Decimal | None:
     """Dollars above nothing, exact to nine decimals."""
-    amount = number(key)
-    if key is None or amount is None or amount <= 0:
-        return None
-    exact = Decimal(key.text.replace("_", ""))
-    return exact if exact == exact.quantize(Decimal("1e-9")) and exact < 10**9 else None
+    amount = exact(key)
+    return amount if amount and money_nusd(dollars(amount)) is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +103,8 @@ class _Reader:
         cut = f", at most {MOST_SENDS}" if count + 1 > MOST_SENDS else ""
         self.account.changed(
             key,
-            f"`retry: {{attempts: ...}}`: sends to one target, the first included{cut}; litellm's are shared by the "
+            f"`retry: {{attempts: {min(int(count) + 1, MOST_SENDS)}}}`: sends to one target, the first "
+            f"included{cut}; litellm's are shared by the "
             "deployments of a group, so that the sends of a group stay about the same",
         )
         return int(count)
