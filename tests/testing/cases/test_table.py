@@ -1,12 +1,16 @@
 """The table of keys of case files: its schema is flat, closed and described."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
 
+from router.policy.accept import acceptor
 from router.policy.forms import blocks
 from router.policy.json_schema import inlined, json_schema
+from router.policy.source import read_text
+from router.resources import resource
 from router.testing.cases.reading_expect import EVENTS, READERS
 from router.testing.cases.table import EXPECT, ROOT, SCHEMA, TITLE
 
@@ -51,3 +55,28 @@ def test_events_are_known_by_their_names(name: str) -> None:
 
 def test_what_is_no_event_is_not_among_them() -> None:
     assert not {"Event", "Sink", "Usage", "Kind"} & set(EVENTS)
+
+
+FILES = [
+    *sorted((Path(__file__).parent / "broken").glob("*.cases.yaml")),
+    *sorted(resource("policies").glob("*.cases.yaml")),
+]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_validator_says_the_same(path: Path) -> None:
+    """The one of an editor, and ours, which is fast."""
+    document = read_text(path.read_text(encoding="utf-8"), path.name).document
+    if document is not None:
+        assert acceptor(inlined(MADE))(document.value) is Draft7Validator(MADE).is_valid(document.value)
+
+
+def test_the_shipped_files_are_valid() -> None:
+    valid = [
+        path.name
+        for path in FILES
+        if (document := read_text(path.read_text(encoding="utf-8"), path.name).document)
+        and Draft7Validator(MADE).is_valid(document.value)
+    ]
+    assert {"cheap-fast.cases.yaml", "smart.cases.yaml", "tenants.cases.yaml"} <= set(valid)
+    assert len(valid) < len(FILES)
