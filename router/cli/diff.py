@@ -53,6 +53,8 @@ def command(
 
     if out.json and format not in (None, "json"):
         raise click.UsageError(f"--json and --format {format} are two answers to one question: choose one")
+    if new is not None and policies is not None:
+        raise click.UsageError("--policies says what NEW is, and NEW is given: choose one")
     out.json = out.json or format == "json"
     today = datetime.now(tz=UTC).date()
     sides = sources(old, new, lambda: policies_at(policies), PriceFile.load(), today=today)

@@ -113,6 +113,11 @@ def test_a_route_in_the_document_has_its_witness(document, edited):
     assert route["effect"] == "tightens"
 
 
+def test_new_has_one_name(run, edited):
+    assert "choose one" in run("diff", "old", "policies", "--policies", "old", code=2).stderr
+    assert run("diff", "old", "--policies", "old").stdout == "old -> old\nno change in meaning\n"
+
+
 def test_json_has_two_names(run, edited):
     told = run("diff", "old", "--json", code=1).stdout
     assert told == run("diff", "old", "--format", "json", code=1).stdout

@@ -1,6 +1,6 @@
 """Two sides compared: everything that means something else, and nothing that only looks different."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from router.decide.match import reachable
@@ -16,6 +16,8 @@ from router.tools.diff.routes import route_changes
 from router.tools.diff.settings import setting_changes
 from router.tools.diff.side import Moved, Side, meaning, moved
 
+NO_EFFECT = "; no call that both sides accept is treated differently"
+
 
 def compare(old: Side, new: Side) -> Difference:
     among = moved(old, new)
@@ -25,8 +27,9 @@ def compare(old: Side, new: Side) -> Difference:
     changes += catalog_changes(old, new)
     routed = route_changes(old, new, frozenset(each.what for each in changes))
     told = {subject for each in changes for subject in each.subjects}
-    told |= {f"policy {each.policy}" for change in routed.changes for each in (change.asked, *change.also)}
-    changes += _the_rest(old, new, among, told)
+    moving = {each.policy for change in routed.changes for each in (change.asked, *change.also)}
+    told |= {f"policy {name}" for side in (old, new) for name in _led_to(side.plan, moving)}
+    changes += _the_rest(old, new, among, told, sure=not routed.unfinished)
     new_findings, gone_findings = finding_changes(old.loaded, new.loaded)
     return Difference(
         old=_compared(old),
@@ -47,7 +50,12 @@ def _compared(side: Side) -> Compared:
 # --- What no other part has told --------------------------------------------------------------------------------------
 
 
-def _the_rest(old: Side, new: Side, among: Moved, told: set[str]) -> Iterator[Change]:
+def _led_to(plan: Plan, policies: Iterable[str]) -> Iterator[str]:
+    """These and the policies that they lead to: a request that goes elsewhere may do so because of any of them."""
+    return (each.name for name in policies for each in reachable(plan, plan.policies[name]))
+
+
+def _the_rest(old: Side, new: Side, among: Moved, told: set[str], *, sure: bool) -> Iterator[Change]:
     """Entries that mean something else to the digest, and of which nothing has been told: a rule with another name,
     one that holds for no request, a list that says what all of its targets do anyway."""
     for subject, area, before, after in _pairs(old.plan, new.plan, among):
@@ -58,7 +66,7 @@ def _the_rest(old: Side, new: Side, among: Moved, told: set[str]) -> Iterator[Ch
                 what="otherwise",
                 before=None,
                 after=None,
-                text="is written otherwise; nothing is treated differently today",
+                text=f"is written otherwise{NO_EFFECT if sure else ''}",
                 old_place=before.place,
                 new_place=after.place,
             )

@@ -7,11 +7,12 @@ from difflib import SequenceMatcher
 from router.tools.diff.change import Effect, RouteChange, Way
 
 
-def grouped(changes: Sequence[RouteChange]) -> tuple[RouteChange, ...]:
-    """The plainest request of each group speaks for it. What is served now and was not comes first."""
+def grouped(changes: Sequence[tuple[Hashable, RouteChange]]) -> tuple[RouteChange, ...]:
+    """By the edit that each is an instance of. The plainest request of each group speaks for it, and those that loosen
+    come first."""
     groups: dict[Hashable, list[RouteChange]] = {}
-    for each in changes:
-        groups.setdefault(_edit(each), []).append(each)
+    for edit, each in changes:
+        groups.setdefault(edit, []).append(each)
     found = []
     for same in groups.values():
         first = min(same, key=lambda each: (len(each.asked.witness.matters), len(each.after.targets)))
@@ -27,9 +28,9 @@ def route_effect(before: Way, after: Way) -> Effect:
     return "loosens" if after.targets else "tightens"
 
 
-def _edit(change: RouteChange) -> Hashable:
+def edit_of(change: RouteChange) -> Hashable:
     return (
-        tuple(_steps(change.before.targets, change.after.targets)),
+        tuple(steps(change.before.targets, change.after.targets)),
         change.before.reject,
         change.after.reject,
         change.settings,
@@ -37,7 +38,7 @@ def _edit(change: RouteChange) -> Hashable:
     )
 
 
-def _steps(before: Sequence[str], after: Sequence[str]) -> Iterator[Hashable]:
+def steps(before: Sequence[str], after: Sequence[str]) -> Iterator[Hashable]:
     """What was taken out of a list and what was put in, wherever in the list that is."""
     for what, i, j, k, n in SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes():
         if what != "equal":

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
+from router.decide.axes import Witness
 from router.decide.match import match, used_budget
 from router.decide.scopes import caller
+from router.errors import NoRoute
 from router.plan import Plan
 from router.policy.load import load_text
 from router.tools.diff import Difference, Side, compare, side_of
 from router.tools.diff.change import Asked, Way
+from router.tools.diff.route_words import steps
 from tests.reference.book import BOOK
 from tests.reference.router_side import Book
 from tests.reference.worlds import make_world
@@ -114,6 +117,68 @@ def test_every_witness_is_routed_as_it_is_told() -> None:
                 assert routed(old.plan, other) != routed(new.plan, other)
             witnesses += 1 + len(change.also)
     assert witnesses > 100
+
+
+FIELDS: dict[str, tuple[Any, ...]] = {
+    "user": ("ann", "bob", "eve"),
+    "session": ("s1", "s2"),
+    "tags": ((), ("batch",), ("vip",), ("batch", "vip")),
+    "needs": (frozenset(), frozenset({"tools"}), frozenset({"json", "vision"})),
+    "input_tokens": (1, 60, 300, 900, 1_500, 3_000),
+    "output_tokens": (None, 60, 300, 700, 900),
+    "stream": (False, True),
+    "day": tuple(range(7)),
+    "minute": tuple(range(0, 1440, 90)),
+}
+
+
+def some_request(plan: Plan, random: Random) -> Asked:
+    """Any request, whatever rules look at; budgets are anywhere between empty and spent."""
+    uses = {
+        each.budget
+        for one in plan.policies.values()
+        for rule in one.rules
+        for each in rule.when
+        if each.budget
+    }
+    spent = tuple((use, random.choice((0, 10**6, 10**7, 10**8, 10**9))) for use in sorted(uses, key=repr))
+    values = {name: random.choice(choices) for name, choices in FIELDS.items()}
+    tenant = random.choice(sorted(plan.tenants)) if plan.tenants else None
+    witness = Witness(tenant=tenant, used=spent, **values)
+    return Asked(policy=random.choice(sorted(plan.policies)), text="", witness=witness)
+
+
+def test_whatever_is_routed_differently_is_told() -> None:
+    """By brute force: where a request goes elsewhere, its policy and the edit of its list are among what is told."""
+    elsewhere = 0
+    for number, (old, new) in enumerate(accepted()):
+        found, random = compare(old, new), Random(number)
+        told = {
+            (
+                each.policy,
+                edit(change.before.targets, change.after.targets),
+                change.before.reject,
+                change.after.reject,
+            )
+            for change in found.routes
+            for each in (change.asked, *change.also)
+        }
+        for asked in (some_request(old.plan, random) for _ in range(60)):
+            try:
+                (was, no, _), (now, nope, _) = routed(old.plan, asked), routed(new.plan, asked)
+            except (NoRoute, KeyError):  # one side does not accept this call at all
+                continue
+            if (was, no) == (now, nope):
+                continue
+            elsewhere += 1
+            assert asked.policy in moved(found)
+            if not asked.witness.needs or bool(was) != bool(now):  # else it follows from a plainer one
+                assert (asked.policy, edit(was, now), no, nope) in told
+    assert elsewhere > 100
+
+
+def edit(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[object, ...]:
+    return tuple(steps(before, after))
 
 
 def moved(found: Difference) -> set[str]:
