@@ -1,23 +1,36 @@
 """One change of a route told once: requests and policies whose lists changed in the same way stand together."""
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from router.tools.diff.change import Effect, RouteChange, Way
 
 
-def grouped(changes: Sequence[tuple[Hashable, RouteChange]]) -> tuple[RouteChange, ...]:
-    """By the edit that each is an instance of. The plainest request of each group speaks for it, and those that loosen
-    come first."""
-    groups: dict[Hashable, list[RouteChange]] = {}
-    for edit, each in changes:
-        groups.setdefault(edit, []).append(each)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A change of one kind of request, and the edit it is an instance of: its own, or that of a plainer request."""
+
+    edit: Hashable
+    change: RouteChange
+
+    @property
+    def plainness(self) -> tuple[bool, int, int]:
+        """The plainest is the least."""
+        fields, targets = self.change.asked.witness.matters, self.change.after.targets
+        return (edit_of(self.change) != self.edit, len(fields), len(targets))
+
+
+def grouped(instances: Sequence[Instance]) -> tuple[RouteChange, ...]:
+    """By their edits. The plainest request of each group speaks for it, and those that loosen come first."""
+    groups: dict[Hashable, list[Instance]] = {}
+    for each in instances:
+        groups.setdefault(each.edit, []).append(each)
     found = []
     for same in groups.values():
-        first = min(same, key=lambda each: (len(each.asked.witness.matters), len(each.after.targets)))
-        rest = tuple(each.asked for each in same if each is not first)
-        found.append(replace(first, also=rest))
+        first = min(same, key=lambda each: each.plainness)
+        rest = tuple(each.change.asked for each in same if each is not first)
+        found.append(replace(first.change, also=rest))
     return tuple(sorted(found, key=lambda each: each.effect not in ("loosens", "both")))
 
 

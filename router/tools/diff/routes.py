@@ -1,6 +1,7 @@
 """Requests that go elsewhere, or to the same targets in another way: every kind of request, compared on both sides."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from router.policy.scalars import count_text, duration_text, money_text
 from router.tools.diff.amounts import Figure, bounds_changed, related
 from router.tools.diff.change import Asked, Effect, RouteChange, Way, combined
 from router.tools.diff.kinds import Kind, Kinds
-from router.tools.diff.route_words import edit_of, grouped, route_effect
+from router.tools.diff.route_words import Instance, edit_of, grouped, route_effect
 from router.tools.diff.settings import lexical_texts, texts_changed
 from router.tools.diff.side import Side
 
@@ -26,7 +27,7 @@ class Routed:
 def route_changes(old: Side, new: Side, told: frozenset[str]) -> Routed:
     """Of policies on both sides. `told` names what is told elsewhere, and need not be told of each target again."""
     kinds = Kinds(old.plan, new.plan)
-    found: list[tuple[Hashable, RouteChange]] = []
+    found: list[Instance] = []
     unfinished: list[str] = []
     for name in (each for each in old.plan.policies if each in new.plan.policies):
         of_policy = kinds.of(name)
@@ -37,13 +38,13 @@ def route_changes(old: Side, new: Side, told: frozenset[str]) -> Routed:
     return Routed(changes=grouped(found), unfinished=tuple(unfinished))
 
 
-def _of_cell(changes: Sequence[RouteChange | None]) -> Iterator[tuple[Hashable, RouteChange]]:
-    """Each with the edit it is an instance of. With other needs it is that of the plain request, as long as a request
-    that was served still is."""
+def _of_cell(changes: Sequence[RouteChange | None]) -> Iterator[Instance]:
+    """The change of a request with other needs follows from that of the plain one, unless it is served no more, or
+    served now."""
     plain = changes[0]
     for each in filter(None, changes):
-        follows = plain is not None and each.effect == "neither"
-        yield edit_of(plain if follows and plain is not None else each), each
+        follows = each.effect == "neither" and plain is not None
+        yield Instance(edit=edit_of(plain if follows and plain else each), change=each)
 
 
 def _compared(old: Plan, new: Plan, kind: Kind, told: frozenset[str]) -> RouteChange | None:
@@ -82,10 +83,19 @@ Otherwise = tuple[str, Effect]
 
 
 def _settings(old: Plan, new: Plan, was: Matched, now: Matched, told: frozenset[str]) -> Iterator[Otherwise]:
-    before = {each.target.name: each for each in was.route.candidates}
-    for after in now.route.candidates:
-        if after.target.name in before:
-            yield from _settings_of(old, new, before[after.target.name], after, told)
+    before, after = _by_turn(was), _by_turn(now)
+    for turn in (each for each in after if each in before):
+        yield from _settings_of(old, new, before[turn], after[turn], told)
+
+
+def _by_turn(found: Matched) -> dict[tuple[str, int], Candidate]:
+    """By target, and how often it came before: with other ceilings a target may have a second turn."""
+    turns: Counter[str] = Counter()
+    known = {}
+    for each in found.route.candidates:
+        known[each.target.name, turns[each.target.name]] = each
+        turns[each.target.name] += 1
+    return known
 
 
 def _settings_of(
