@@ -78,7 +78,7 @@ class Kinds:
             return
         seen = {_left(lacking, first.witness.needs)}
         matters = first.witness.matters | {"needs"}
-        for needs in _subsets(lacking):
+        for needs in _subsets(_missed(lacking) | _read(cell)):
             if _left(lacking, needs) not in seen:
                 kind = self._kind(replace(cell, witness=replace(first.witness, needs=needs, matters=matters)))
                 if (_choices(kind.was), _choices(kind.now)) == cell.choices:  # else it lies in another cell
@@ -113,10 +113,20 @@ def _left(sides: Iterable[Lacking], needs: frozenset[str]) -> tuple[frozenset[st
     return tuple(frozenset(name for name, lacked in side.items() if not lacked & needs) for side in sides)
 
 
-def _subsets(sides: Iterable[Lacking]) -> Iterator[frozenset[str]]:
-    """Of the needs that some target can't meet, small ones first; there are five in all."""
-    lacked = {word for side in sides for words in side.values() for word in words}
-    words = [word for word in NEEDS if word in lacked]
+def _missed(sides: Iterable[Lacking]) -> frozenset[str]:
+    """The needs that some target can't meet."""
+    return frozenset(word for side in sides for words in side.values() for word in words)
+
+
+def _read(cell: Cell) -> frozenset[str]:
+    """The needs that rules look at."""
+    tests = (test for axis in cell.space.axes if axis.field == "needs" for _, test in axis.tests)
+    return frozenset(word for test in tests for word in test.any_of)
+
+
+def _subsets(needs: frozenset[str]) -> Iterator[frozenset[str]]:
+    """Small ones first; there are five words in all."""
+    words = [word for word in NEEDS if word in needs]
     return map(frozenset, chain.from_iterable(combinations(words, size) for size in range(len(words) + 1)))
 
 

@@ -13,6 +13,7 @@ from router.decide.match import match, used_budget
 from router.decide.scopes import caller
 from router.errors import NoRoute
 from router.plan import Plan
+from router.policy.digest import canonical
 from router.policy.load import load_text
 from router.tools.diff import Difference, Side, compare, side_of
 from router.tools.diff.change import Asked, Way
@@ -97,8 +98,7 @@ def routed(plan: Plan, asked: Asked) -> tuple[tuple[str, ...], str | None, tuple
     }
     route = match(plan, policy, who, asked.witness.snapshot(asked.policy, amounts), lambda _: None).route
     names = tuple(each.target.name for each in route.candidates)
-    kept = tuple((each.lexical, each.params, each.total_s, each.input_ceiling) for each in route.candidates)
-    return names, route.reject, kept
+    return names, route.reject, tuple(canonical(each) for each in route.candidates)
 
 
 def said(way: Way) -> tuple[tuple[str, ...], str | None]:
