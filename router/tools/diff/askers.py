@@ -170,7 +170,13 @@ def _bucket(each: Each) -> Hashable:
 
 
 def _demanded(scope: Tenant | Each) -> Hashable:
-    return (scope.demand and meaning(scope.demand), scope.ceiling.input_tokens)
+    """Demands, and what a target gets a second turn for: other ceilings on the way to it."""
+    return (
+        scope.demand and meaning(scope.demand),
+        scope.ceiling.input_tokens,
+        scope.ceiling.added_cost_nusd is None,
+        any(each.window == "request" for each in scope.budgets),
+    )
 
 
 Amount = tuple[str, str, str, int]

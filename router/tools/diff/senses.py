@@ -4,7 +4,7 @@ for the policy's sake."""
 from collections.abc import Iterator
 
 from router.decide.match import conditions_within, reachable
-from router.plan import Plan, Policy, TargetEntry
+from router.plan import Plan, Policy, Target, TargetEntry
 from router.tools.diff.side import meaning
 
 
@@ -16,8 +16,7 @@ class Senses:
         self._plan = plan
         self._policies = {name: _sense(policy) for name, policy in plan.policies.items()}
         self._targets = {
-            name: meaning((each.labels, each.prices, each.supports, each.context_tokens, each.enabled))
-            for name, each in plan.targets.items()
+            name: meaning((_facts(each), _has_invoices(plan, each))) for name, each in plan.targets.items()
         }
 
     def of(self, policy: str) -> tuple[str, ...]:
@@ -38,6 +37,14 @@ class Senses:
             yield meaning(tuple(each for each in held if each.window == use.window))
 
 
+def _facts(target: Target) -> tuple[object, ...]:
+    return (target.labels, target.prices, target.supports, target.context_tokens, target.enabled)
+
+
+def _has_invoices(plan: Plan, target: Target) -> bool:
+    return any(each.window == "request" for each in plan.providers[target.provider].budgets)
+
+
 def _sense(policy: Policy) -> str:
     return meaning(
         (
@@ -46,6 +53,8 @@ def _sense(policy: Policy) -> str:
             policy.rules,
             policy.demand,
             policy.ceiling.input_tokens,
+            policy.ceiling.added_cost_nusd is None,
+            bool(policy.budgets),
             policy.budgets if _reads_budgets(policy) else (),
         )
     )

@@ -127,7 +127,13 @@ def way_text(way: Way) -> str:
     by = f" (rule {way.rule})" if way.rule else ""
     if way.reject is not None:
         return f"refused: {' '.join(way.reject.split())}{by}"
-    return f"{' -> '.join(way.targets) or 'refused: no target is left'}{by}"
+    return f"{' -> '.join(turns(way.targets)) or 'refused: no target is left'}{by}"
+
+
+def turns(targets: Sequence[str]) -> Iterator[str]:
+    """With other ceilings on the way to it a target may have a second turn, for requests that its first does not fit."""
+    for at, name in enumerate(targets):
+        yield f"{name} again" if name in targets[:at] else name
 
 
 def left_out(change: RouteChange) -> Iterator[tuple[str, str]]:
