@@ -131,7 +131,7 @@ def way_text(way: Way) -> str:
 
 
 def turns(targets: Sequence[str]) -> Iterator[str]:
-    """With other ceilings on the way to it a target may have a second turn, for requests that its first does not fit."""
+    """With other ceilings on the way a target may have a second turn, for requests that do not fit its first."""
     for at, name in enumerate(targets):
         yield f"{name} again" if name in targets[:at] else name
 
