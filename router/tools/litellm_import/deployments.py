@@ -73,7 +73,7 @@ def read_deployment(entry: Written, reading: Reading) -> Deployment | None:
     if mode is not None:
         account.refused(
             entry,
-            f"a deployment for {mode}: only chat is routed in this version, so none of it is imported",
+            f"{shown(name.text)} is for {mode}: only chat is routed in this version, so none of it is imported",
             danger=Danger.LOST,
         )
         return None
@@ -86,7 +86,7 @@ def _origin(entry: Written, model: Written, keys: Mapping[str, Written], reading
     if isinstance(found, Unplaced):
         reading.account.refused(
             entry,
-            f"nothing of this deployment is imported: {found.message}",
+            f"nothing of {_group(entry)} is imported: {found.message}",
             help=found.help,
             danger=Danger.LOST,
         )
@@ -98,6 +98,11 @@ def _origin(entry: Written, model: Written, keys: Mapping[str, Written], reading
     if provider := keys.get("custom_llm_provider"):
         reading.account.imported(provider, "the `kind` of its provider")
     return found
+
+
+def _group(entry: Written) -> str:
+    name = entry.get("model_name")
+    return shown(name.text) if name is not None else "this deployment"
 
 
 def _effective(params: Written, reading: Reading) -> dict[str, Written]:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from router.policy.traps import SECRET, shown
 from router.tools.litellm_import.outcomes import Danger, Finding, Outcome, pattern
@@ -68,27 +68,35 @@ def summary(imported: Imported) -> str:
     return f"{keys} {'key' if keys == 1 else 'keys'}: {', '.join(parts)}" if parts else "nothing was read"
 
 
+class _Said(NamedTuple):
+    """What findings of one row have in common."""
+
+    key: str
+    outcome: Outcome
+    message: str
+    help: str
+    danger: Danger | None
+    below: tuple[str, ...]
+
+
 def rows(found: Iterable[Finding]) -> tuple[Row, ...]:
     """The same of the same key in one row, in the order in which they are first met."""
-    gathered: dict[tuple[object, ...], list[Finding]] = {}
+    places: dict[_Said, list[Place]] = {}
     for finding in found:
-        verdict = finding.verdict
-        below = tuple(pattern(path[len(finding.path) :]) for path, _ in finding.keys if path != finding.path)
-        same = (pattern(finding.path), verdict.outcome, verdict.message, verdict.help, verdict.danger, below)
-        gathered.setdefault(same, []).append(finding)
-    return tuple(
-        Row(
-            key=pattern(each[0].path),
-            places=tuple(finding.place for finding in each),
-            outcome=each[0].outcome,
-            message=each[0].verdict.message,
-            help=each[0].verdict.help,
-            danger=each[0].verdict.danger,
-            below=tuple(dict.fromkeys(name for name in same[-1] if isinstance(name, str)))
-            if isinstance(same[-1], tuple)
-            else (),
-        )
-        for same, each in gathered.items()
+        places.setdefault(_said(finding), []).append(finding.place)
+    return tuple(Row(places=tuple(where), **said._asdict()) for said, where in places.items())
+
+
+def _said(finding: Finding) -> _Said:
+    verdict, depth = finding.verdict, len(finding.path)
+    below = (pattern(path[depth : depth + 1]) for path, _ in finding.keys if path != finding.path)
+    return _Said(
+        key=pattern(finding.path),
+        outcome=verdict.outcome,
+        message=verdict.message,
+        help=verdict.help,
+        danger=verdict.danger,
+        below=tuple(dict.fromkeys(below)),
     )
 
 

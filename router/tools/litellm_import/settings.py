@@ -8,7 +8,7 @@ from itertools import chain
 
 from router.decide.classify import TRANSIENT
 from router.policy.lenient import Written
-from router.policy.scalars import money_nusd
+from router.policy.scalars import duration_text, money_nusd
 from router.policy.traps import shown
 from router.tools.litellm_import.config import Config, exact, number
 from router.tools.litellm_import.facts import RETRY_POLICY
@@ -169,8 +169,9 @@ class _Reader:
             return None
         self.account.changed(
             key,
-            "`timeout: {attempt: ..., total: ...}`: a bound on each whole attempt and on the request, where litellm's "
-            "is one on each read, and nothing bounds the request",
+            f"`timeout: {{attempt: {duration_text(round(seconds * 1000))}, total: ...}}`: bounds on each whole attempt "
+            "and on the request, which has time for one attempt at each target of the longest list; litellm's is a "
+            "bound on each read, and nothing bounds its requests",
         )
         return round(seconds * 1000)
 

@@ -197,7 +197,7 @@ class TestOrigins:
             ("claude-2-of-old", "", "finds no provider", "write `anthropic/claude-2-of-old`"),
             ("replicate/some/thing", "", "does not speak to `replicate`", "it speaks to"),
             ("os.environ/MODEL", "", "chosen by a variable", "--set"),
-            ("openai/text-embedding-3-small", "", "a deployment for embedding", ""),
+            ("openai/text-embedding-3-small", "", "is for embedding", ""),
             ("ollama/nomic-embed-text", "", "something else than chat", ""),
         ],
     )
