@@ -82,11 +82,15 @@ def _count(spot: Spot | None) -> int | None:
 
 def unmatched_patterns(draft: Draft) -> Iterator[Problem]:
     """Every item of an `allow` speaks of some model."""
+    good = set(draft.targets)  # and what was found to match
     for scope in _scopes(draft):
         allow = scope.get("allow")
         for item in allow.items() if allow else ():
-            if item.text is not None and "/" in item.text and item.text not in draft.targets:
-                yield from _unmatched(item, item.text, draft)
+            if item.text is not None and "/" in item.text and item.text not in good:
+                found = list(_unmatched(item, item.text, draft))
+                yield from found
+                if not found:
+                    good.add(item.text)
 
 
 def _unmatched(item: Spot, text: str, draft: Draft) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ SECRETIVE = frozenset({"keys", "base_url", "env", "file", "api_key", "key", "tok
 MOST_NAMES = 40
 """A longer list helps nobody."""
 
-_MANY = 400
+_MANY = 200
 _NEIGHBOURS = 60
 
 

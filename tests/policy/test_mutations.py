@@ -14,7 +14,7 @@ from router.adapters.price_file import PriceFile
 from router.policy.catalog import Catalog
 from router.policy.document import Path as Way
 from router.policy.forms import Block, form_at
-from router.policy.load import load, load_text
+from router.policy.load import load, load_reads, load_text, policy_files
 from router.policy.source import read_text
 from router.policy.table.root import ROOT
 from router.values import Place
@@ -31,7 +31,7 @@ def shown_in(page: Path) -> Iterator[str]:
     )
 
 
-SHIPPED = [path.read_text(encoding="utf-8") for path in sorted((TOP / "policies").glob("*.yaml"))]
+SHIPPED = [path.read_text(encoding="utf-8") for path in policy_files(TOP / "policies")]
 SHOWN = [text for page in (TOP / "README.md", TOP / "docs" / "language.md") for text in shown_in(page)]
 FIXTURES = [path.read_text(encoding="utf-8") for path in sorted((HERE / "fixtures").glob("*.good.yaml"))]
 GOOD = [text for text in (*SHIPPED, *SHOWN, *FIXTURES) if "version: 1" in text]
@@ -125,6 +125,23 @@ def test_whatever_is_broken_is_told_in_its_place(made: tuple[str, Catalog]) -> N
     loaded = load_text(text, book, file="a.yaml")
     check_load(loaded, text, read_text(text, "a.yaml").document)
     assert load_text(text, book, file="a.yaml").problems == loaded.problems
+
+
+@settings(max_examples=150)
+@given(st.integers(0, len(SHIPPED) - 1), st.data())
+def test_a_file_that_is_no_yaml_is_no_mistake_of_another_file(which: int, data: st.DataObject) -> None:
+    texts = {f"{number}.yaml": text for number, text in enumerate(SHIPPED)}
+    name = f"{which}.yaml"
+    for _ in range(data.draw(st.integers(1, 3))):
+        texts[name] = data.draw(st.sampled_from(WAYS))(texts[name], data)
+    reads = {file: read_text(text, file) for file, text in texts.items()}
+    loaded = load_reads(reads.values(), prices())
+    for file, text in texts.items():
+        check_places(
+            tuple(found for found in loaded.problems if found.place.file == file and not found.also), text
+        )
+    if reads[name].document is None:
+        assert {found.place.file for found in loaded.errors} == {name}
 
 
 @settings(max_examples=100)
