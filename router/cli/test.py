@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from router.cli.complete import quiet_log, tell_warnings
 from router.cli.failures import PROBLEMS
 from router.cli.options import caller_options, format_of, json_option, policies_at, report_options
 from router.cli.out import Column, Out, written_to
@@ -74,13 +75,15 @@ def command(
         return _matrix(out, path or policies_at(policies), matrix, who)
     from router.testing.cases.report import run_cases
 
-    report = run_cases(
-        path or policies_at(policies),
-        policies=policies,
-        wanted=lambda name: not names or any(fnmatchcase(name, pattern) for pattern in names),
-        cover=coverage,
-        fail_under=fail_under,
-    )
+    with quiet_log():
+        report = run_cases(
+            path or policies_at(policies),
+            policies=policies,
+            wanted=lambda name: not names or any(fnmatchcase(name, pattern) for pattern in names),
+            cover=coverage,
+            fail_under=fail_under,
+        )
+    tell_warnings(out, len(report.warnings))
     if names and not report.results and not report.problems:
         raise click.UsageError(f"no case is named {' or '.join(f'`{name}`' for name in names)}")
     _tell(out, report, chosen, output)
@@ -123,7 +126,9 @@ def _matrix(out: Out, policies: Path, policy: str, who: dict[str, Any]) -> int:
     from router.testing.cases.matrix import matrix
     from router.tools.plain import plain
 
-    plan, _ = load_plan(policies)
+    with quiet_log():
+        plan, warnings = load_plan(policies)
+    tell_warnings(out, len(warnings))
     request = build_request(plan, "", "Hello.", policy=policy, params={}, **who)
     found = matrix(plan, request, TiktokenTokens())
     if out.json:

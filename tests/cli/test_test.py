@@ -125,3 +125,9 @@ def test_no_option_is_ignored(run, cases, arguments, option):
 def test_no_key_is_asked_for_and_nothing_is_kept(run, cases, folder):
     run("test")
     assert not (folder / ".router").exists()
+
+
+def test_warnings_about_the_policies_are_counted_and_no_more(run, cases):
+    told = run("test")
+    assert told.stderr == "1 warning in the policies: `router check` tells\n"
+    assert run("test", "--matrix", "fast").stderr == told.stderr

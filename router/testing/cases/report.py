@@ -79,11 +79,12 @@ def _misses(played: Played) -> Iterator[Miss]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseReport:
     """`results` in the order of the files; empty where `problems` say what is wrong with them. `coverage` None: nobody
-    asked; it must reach `fail_under` percent."""
+    asked; it must reach `fail_under` percent. `warnings` are those of the policies."""
 
     files: tuple[str, ...]
     problems: tuple[Problem, ...]
     results: tuple[Result, ...]
+    warnings: tuple[Problem, ...] = ()
     coverage: Coverage | None = None
     fail_under: float = 0.0
 
@@ -128,6 +129,7 @@ def run_cases(
             for case in loaded.cases
             if wanted(case.name)
         ),
+        warnings=loaded.warnings,
         coverage=coverage(loaded.plan, keys) if measured else None,
         fail_under=fail_under,
     )
@@ -135,9 +137,10 @@ def run_cases(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """`cases` is empty where any file has problems."""
+    """`cases` is empty where any file has problems. `warnings` are those of the policies."""
 
     plan: Plan
+    warnings: tuple[Problem, ...]
     files: tuple[str, ...]
     cases: tuple[Case, ...]
     problems: tuple[Problem, ...]
@@ -146,7 +149,7 @@ class Loaded:
 def cases_at(path: str | Path, *, policies: str | Path | None = None) -> Loaded:
     """The cases of a folder or file, and the plan they are about. Raises as `run_cases`."""
     path = Path(path)
-    plan, _ = load_plan(policies or (path.parent if path.name.endswith(CASES) else path))
+    plan, warnings = load_plan(policies or (path.parent if path.name.endswith(CASES) else path))
     paths = case_files(path)
     if not paths:
         raise RequestError(
@@ -157,6 +160,7 @@ def cases_at(path: str | Path, *, policies: str | Path | None = None) -> Loaded:
     problems = tuple(problem for file in read for problem in file.problems)
     return Loaded(
         plan=plan,
+        warnings=warnings,
         files=tuple(file.file for file in read),
         cases=() if problems else tuple(case for file in read for case in file.cases),
         problems=problems,
