@@ -113,4 +113,6 @@ class BoundSide(Side):
         return Used(
             input=min(held.input_tokens, held.input_tokens * used.input // 60),
             output=min(held.output_tokens, held.output_tokens * used.output // 20),
+            cached=held.input_tokens * used.cached // 60,
+            written=held.input_tokens * used.written // 60,
         )

@@ -156,6 +156,7 @@ class Maker:
             "input_tokens": lambda: self.count(200, 6_000),
             "output_tokens": lambda: self.count(10, 1_500),
             "attempts": lambda: self.random.randint(1, 6),
+            "added_cost": lambda: self.money(0.0001, 0.01),
         }
         return self.block(0.3, parts, least=least)
 
@@ -290,6 +291,7 @@ class Maker:
         price = {"input_per_million": self.money(0.01, 10), "output_per_million": self.money(0.01, 40)}
         parts = {
             "cache_write_per_million": lambda: self.money(0.01, 15),
+            "cached_per_million": lambda: self.money(0.001, 5),
             "per_request": lambda: self.money(0.0001, 0.001),
         }
         return {**price, **self.block(0.3, parts)}

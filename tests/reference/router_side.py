@@ -78,14 +78,13 @@ def _prices(row: Mapping[str, Any]) -> PriceTable | None:
 
 
 def _tier(above: int, row: Mapping[str, Any]) -> Price:
-    each = {
-        name: int(Decimal(row[name]) * AUSD_A_MILLION) for name in ("input", "output", "write") if name in row
-    }
+    names = ("input", "output", "write", "cached")
+    each = {name: int(Decimal(row[name]) * AUSD_A_MILLION) for name in names if name in row}
     return Price(
         above_tokens=above,
         input_ausd=each["input"],
         output_ausd=each["output"],
-        cached_input_ausd=each["input"],
+        cached_input_ausd=each.get("cached", each["input"]),
         cache_write_ausd=each.get("write", each["input"]),
         audio_input_ausd=each["input"],
         image_input_ausd=each["input"],
@@ -98,7 +97,7 @@ class Counted:
     """A Tokens port, and its reader: four bytes a token, bounded as the class says."""
 
     def __init__(self, messages: Sequence[Message] = ()) -> None:
-        self._size = sum(len(str(message.get("content") or "").encode()) for message in messages)
+        self._size = sum(len(text.encode()) for message in messages for text in _texts(message))
 
     def reader(self, messages: Sequence[Message]) -> "Counted":
         return Counted(messages)
@@ -114,7 +113,15 @@ class Counted:
         bound = -(-count * (100 + percent) // 100)
         if tokens.method == "window" and context_tokens is not None:
             bound = context_tokens
-        return InputEstimate(tokens=count, bound=bound)
+        return InputEstimate(
+            tokens=count, bound=bound, unbounded=("search",) if "web_search_options" in params else ()
+        )
+
+
+def _texts(message: Message) -> Iterator[str]:
+    content = message.get("content") or ""
+    parts = [{"text": content}] if isinstance(content, str) else content
+    yield from (part["text"] for part in parts if "text" in part)
 
 
 class Drawn:
@@ -196,7 +203,7 @@ class Side:
         return build_request(
             self.plan,
             id,
-            "x" * call.size,
+            [{"role": "user", "content": _content(call)}],
             policy=call.policy,
             tenant=call.tenant,
             user=call.user,
@@ -259,8 +266,21 @@ class Side:
         run_inline(self.ports.ledger.settle(id, settlement))
 
 
+def _content(call: Call) -> str | list[dict[str, Any]]:
+    text = "x" * call.size
+    shown = {"type": "image_url", "image_url": {"url": "https://example.test/a.png"}}
+    return [{"type": "text", "text": text}, shown] if call.image else text
+
+
 def scripted(step: Step) -> Scripted:
-    usage = Usage(input_tokens=step.used.input, output_tokens=step.used.output) if step.used else None
+    used, usage = step.used, None
+    if used is not None:
+        usage = Usage(
+            input_tokens=used.input,
+            output_tokens=used.output,
+            cached_input_tokens=used.cached,
+            cache_write_tokens=used.written,
+        )
     if step.says == "never":
         return NeverAnswers()
     if step.says == "answer":

@@ -1,6 +1,6 @@
 """The engine agrees with the interpreter, over whole policy sets and everything that may happen to their calls.
 
-1,500 worlds by default (a few seconds); REFERENCE_WORLDS=100000 in the environment makes it as many.
+1,200 worlds by default (some seconds); REFERENCE_WORLDS=100000 in the environment makes it as many.
 A disagreement names its seed: `make_world(seed)` has the document, the calls and the script.
 """
 
@@ -15,7 +15,7 @@ from tests.reference import router_side
 from tests.reference.interpreter import interpreter
 from tests.reference.worlds import make_world
 
-WORLDS = int(os.environ.get("REFERENCE_WORLDS", "1500"))
+WORLDS = int(os.environ.get("REFERENCE_WORLDS", "1200"))
 BATCHES = 10
 INTERPRETER = Path(__file__).parent / "interpreter"
 

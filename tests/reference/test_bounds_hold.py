@@ -1,6 +1,6 @@
 """No run reserves or spends more, lasts longer or sends more attempts than `explain` printed before it.
 
-4,000 runs by default (some ten seconds); BOUND_RUNS=100000 in the environment makes it as many. Each run is a policy, a
+3,000 runs by default (some ten seconds); BOUND_RUNS=100000 in the environment makes it as many. Each run is a policy, a
 tenant, a request, faults and a moment, drawn by a seed that its message names.
 """
 
@@ -15,9 +15,9 @@ from tests.reference.bound_runs import TICK_S, Bound, BoundSide, Run
 from tests.reference.router_side import NotAccepted, plan_of
 from tests.reference.worlds import make_world
 
-RUNS = int(os.environ.get("BOUND_RUNS", "4000"))
+RUNS = int(os.environ.get("BOUND_RUNS", "3000"))
 BATCHES = 8
-POLICIES = 60
+POLICIES = 40
 
 
 def runs(seed: int) -> Iterator[Run]:

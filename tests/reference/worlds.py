@@ -3,8 +3,9 @@
 Draws are whole multiples of 1/16 and times of 1/8 s, which floats hold exactly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from tests.reference.book import BOOK
@@ -13,6 +14,11 @@ from tests.reference.interpreter.policies import Refused, caller_of
 from tests.reference.interpreter.world import Call, Spent, Step, Used, World
 
 GAPS_S = (0.0, 0.125, 1.0, 1.125, 2.0, 20.0, 29.0, 31.0, 60.0, 61.0, 90.0, 3_599.0, 4_000.0, 90_000.0)
+CHANGES = {
+    "Europe/Berlin": ("2026-03-29T01:00:00+00:00", "2026-10-25T01:00:00+00:00"),
+    "America/New_York": ("2026-03-08T07:00:00+00:00", "2026-11-01T06:00:00+00:00"),
+    "Pacific/Auckland": ("2026-04-04T14:00:00+00:00", "2026-09-26T14:00:00+00:00"),
+}
 SIZES = (0, 3, 40, 400, 1_500, 4_000, 12_000)
 
 
@@ -39,6 +45,7 @@ class WorldMaker(Maker):
             policy=policy,
             size=self.one(SIZES),
             gap_s=self.one(GAPS_S),
+            image=self.random.random() < 0.05,
             tenant=tenant,
             user=self.maybe(0.95, lambda: self.one(USERS)),
             session=self.maybe(0.95, lambda: self.one(("s1", "s2"))),
@@ -83,14 +90,14 @@ class WorldMaker(Maker):
             "temperature": lambda: self.one((0, 0.5)),
             "response_format": lambda: {"type": self.one(("text", "json_object"))},
         }
-        choices = self.maybe(0.05, lambda: {"n": self.one((1, 2))}, {})
-        return {**self.block(0.15, parts), **choices}
+        rare: dict[str, Callable[[], Any]] = {"n": lambda: self.one((1, 2)), "web_search_options": dict}
+        return {**self.block(0.15, parts), **self.block(0.04, rare)}
 
     def step(self) -> Step:
         says = self.one((*["answer"] * 7, "never", *KINDS))
         after_s = self.one((0.0, 0.0, 0.125, 0.5, 1.0, 3.0, 12.0))
         if says == "answer":
-            used = Used(input=self.random.randint(1, 60), output=self.random.randint(1, 20))
+            used = self.used()
             return Step(
                 says=says,
                 after_s=after_s,
@@ -103,10 +110,27 @@ class WorldMaker(Maker):
             retry_after_s=self.maybe(0.3, lambda: self.one((0.0, 0.25, 1.5, 7.0))),
             sent=says != "connection" or self.random.random() < 0.5,
             status=self.one((None, 200, 500, 503)) if says == "server_error" else None,
-            used=self.maybe(
-                0.3, lambda: Used(input=self.random.randint(1, 60), output=self.random.randint(0, 20))
-            ),
+            used=self.maybe(0.3, self.used),
         )
+
+    def used(self) -> Used:
+        whole, cached = self.random.randint(1, 60), self.maybe(0.3, lambda: self.random.randint(0, 30), 0)
+        written = self.maybe(0.3, lambda: self.random.randint(0, 30), 0)
+        cached = min(cached, whole)
+        return Used(
+            input=whole,
+            output=self.random.randint(0, 20),
+            cached=cached,
+            written=min(written, whole - cached),
+        )
+
+    def moment(self, document: Mapping[str, Any]) -> float:
+        """Some moment of the year; now and then one near which clocks change."""
+        zone = document.get("settings", {}).get("time_zone")
+        if zone in CHANGES and self.random.random() < 0.15:
+            at = datetime.fromisoformat(self.one(CHANGES[zone])).timestamp()
+            return at + 900.0 * self.random.randint(-12, 12)
+        return 1_767_225_600.0 + 900.0 * self.random.randint(0, 365 * 24 * 4)
 
     def past(self, unit: str) -> int:
         return int(10 ** (self.random.uniform(5, 8.5) if unit == "nusd" else self.random.uniform(1, 4.5)))
@@ -140,7 +164,7 @@ def world_of(maker: WorldMaker, document: Mapping[str, Any]) -> World:
         calls=maker.calls(document),
         script={name: [maker.step() for _ in range(random.randint(1, 4))] for name in targets_of(document)},
         draws=[random.randint(0, 15) / 16 for _ in range(5)],
-        start_s=1_767_225_600.0 + random.randint(0, 365 * 24 * 4) * 900,
+        start_s=maker.moment(document),
         env=maker.env(document),
         spent=maker.spent(document),
     )

@@ -17,7 +17,16 @@ from tests.reference.interpreter.policies import (
     caller_of,
     written_out,
 )
-from tests.reference.interpreter.routing import Flat, Place, estimate, flatten, keys_here, needs_of, total_of
+from tests.reference.interpreter.routing import (
+    Flat,
+    Place,
+    adds_input,
+    estimate,
+    flatten,
+    keys_here,
+    needs_of,
+    total_of,
+)
 from tests.reference.interpreter.state import Counter, State
 from tests.reference.interpreter.units import seconds
 from tests.reference.interpreter.world import Call, Result, Step, World
@@ -126,7 +135,7 @@ class Run:
         scope = rule.get("scope", "tenant")
         whose = {"tenant": call.tenant, "user": (call.tenant, call.user), "shared": None}[scope]
         asked = [(each.model.name, each.input_ceiling, each.output, dict(each.params)) for each in possible]
-        return repr((call.policy, call.size, sorted(call.params.items()), scope, whose, asked))
+        return repr((call.policy, call.size, sorted(call.params.items()), call.image, scope, whose, asked))
 
     def answered_before(self, key: Any) -> bool:
         if key is None or key not in self.state.answers:
@@ -233,7 +242,8 @@ class Run:
         """The worst case of an attempt, in nano-USD and output tokens, which counts from here on; None: no room."""
         output = place.choices * (place.output or 0)
         price = place.model.price
-        worst = 0 if price is None else price.worst(place.input_bound, output)
+        added = (place.added_cost or 0) if adds_input(self.call) else 0
+        worst = 0 if price is None else price.worst(place.input_bound, output) + added
         needs = {"nusd": worst, "tokens": place.input_bound + output}
         fits = all(self.fits(budget, needs[budget.unit]) for budget in self.budgets(place))
         takes = {"tokens": needs["tokens"], "input_tokens": place.input_bound, "output_tokens": output}
@@ -301,7 +311,7 @@ class Run:
         used = step.used
         unread = step.says == "server_error" and (step.status or 200) < 300  # a success that can't be read
         if used and step.sent and (step.says == "answer" or step.says in REPORTED | WORST_CASE):
-            self.settle(place, price.cost(used.input, used.output) if price else 0, used.input, used.output)
+            self.settle(place, price.cost(used) if price else 0, used.input, used.output)
         elif (unread or step.says in WORST_CASE) and step.sent:
             self.settle(place, cost, place.input_bound, output)
         else:

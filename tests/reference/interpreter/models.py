@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any
 
 from tests.reference.interpreter.units import NUSD, count, dollars
+from tests.reference.interpreter.world import Used
 
 MILLION = 1_000_000
 
@@ -19,10 +20,11 @@ class Tier:
     input: Decimal
     output: Decimal
     cache_write: Decimal
+    cached: Decimal
 
     @property
     def dearest_input(self) -> Decimal:
-        return max(self.input, self.cache_write)
+        return max(self.input, self.cache_write, self.cached)
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,14 @@ class Price:
         dear_out = max(tier.output for tier in reachable)
         return _up(input * dear_in / MILLION) + _up(output * dear_out / MILLION) + _up(self.fee)
 
-    def cost(self, input: int, output: int) -> int:
+    def cost(self, used: Used) -> int:
         """Nano-USD of what was used, rounded up once."""
-        tier = [tier for tier in self.tiers if tier.above < max(input, 1)][-1]
-        return _up(input * tier.input / MILLION + output * tier.output / MILLION + self.fee)
+        tier = [tier for tier in self.tiers if tier.above < max(used.input, 1)][-1]
+        plain = (used.input - used.cached - used.written) * tier.input
+        whole = (
+            plain + used.cached * tier.cached + used.written * tier.cache_write + used.output * tier.output
+        )
+        return _up(whole / MILLION + self.fee)
 
 
 def _up(dollars: Decimal) -> int:
@@ -104,23 +110,20 @@ def _tokens(written: str | None, facts: Mapping[str, Any]) -> str | int:
 
 def _written_price(written: Any) -> Price:
     if written == "free":
-        return Price((Tier(0, Decimal(0), Decimal(0), Decimal(0)),))
-    input_ = dollars(written["input_per_million"])
-    write = dollars(written.get("cache_write_per_million", written["input_per_million"]))
-    tier = Tier(0, input_, dollars(written["output_per_million"]), write)
-    return Price((tier,), dollars(written.get("per_request", "$0")))
+        return Price((Tier(0, *[Decimal(0)] * 4),))
+    plain, output = dollars(written["input_per_million"]), dollars(written["output_per_million"])
+    write = dollars(written["cache_write_per_million"]) if "cache_write_per_million" in written else plain
+    cached = dollars(written["cached_per_million"]) if "cached_per_million" in written else plain
+    return Price((Tier(0, plain, output, write, cached),), dollars(written.get("per_request", "$0")))
 
 
 def _book_price(facts: Mapping[str, Any]) -> Price | None:
     if "input" not in facts:
         return None
     tiers = {0: facts, **facts.get("tiers", {})}
-    return Price(
-        tuple(
-            Tier(
-                above, Decimal(row["input"]), Decimal(row["output"]), Decimal(row.get("write", row["input"]))
-            )
-            for above, row in sorted(tiers.items())
-        ),
-        Decimal(facts.get("fee", "0")),
-    )
+    return Price(tuple(_tier(above, tiers[above]) for above in sorted(tiers)), Decimal(facts.get("fee", "0")))
+
+
+def _tier(above: int, row: Mapping[str, Any]) -> Tier:
+    plain, output = Decimal(row["input"]), Decimal(row["output"])
+    return Tier(above, plain, output, Decimal(row.get("write", plain)), Decimal(row.get("cached", plain)))

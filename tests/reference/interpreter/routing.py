@@ -1,6 +1,6 @@
 """From a call to its flat list: the rules read once, nested policies spliced in, what may not serve dropped."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,14 @@ from tests.reference.interpreter.policies import (
     Refused,
     Retry,
     Scope,
+    budgets_of,
     fall_back_of,
     retry_of,
 )
-from tests.reference.interpreter.units import count, dollars, seconds
+from tests.reference.interpreter.units import count, dollars, nusd, seconds
 from tests.reference.interpreter.world import Call, World
 
-COUNTED = ("context", "input_ceiling")  # reasons that hang on the input
+COUNTED = ("context", "input_ceiling", "unbounded_input")  # reasons that hang on the input
 LOCAL = ("hosted_vllm", "ollama")  # servers of one's own need no key
 
 
@@ -37,6 +38,7 @@ class Place:
     choices: int
     input_bound: int
     input_ceiling: int | None
+    added_cost: int | None  # nano-USD that what a provider adds may cost an attempt
     sends: int | None  # ceiling.attempts
     params: Mapping[str, Any]  # as they are sent
 
@@ -54,7 +56,13 @@ class Flat:
 def needs_of(call: Call) -> frozenset[str]:
     tools = {"tools"} if call.params.get("tools") else set()
     form = call.params.get("response_format")
-    return frozenset(tools | ({"json"} if form and form["type"] != "text" else set()))
+    json = {"json"} if form and form["type"] != "text" else set()
+    return frozenset(tools | json | ({"vision"} if call.image else set()))
+
+
+def adds_input(call: Call) -> bool:
+    """Whether the provider adds input of its own: what it finds when it searches."""
+    return "web_search_options" in call.params
 
 
 def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Call, seen: Snapshot) -> Flat:
@@ -91,7 +99,9 @@ def _hides(before: Place, later: Place) -> bool:
     """Whether no request, however long, gets past `before` to `later`: the same target, no tighter, no more guarded."""
     ceilings = [place.input_ceiling or 10**15 for place in (before, later)]
     guarded = [any("budget" in scope.block for scope in place.scopes) for place in (before, later)]
-    return before.model.name == later.model.name and ceilings[0] >= ceilings[1] and guarded[0] <= guarded[1]
+    states = [place.added_cost is not None for place in (before, later)]
+    open_ = ceilings[0] >= ceilings[1] and guarded[0] <= guarded[1] and states[0] >= states[1]
+    return before.model.name == later.model.name and open_
 
 
 def _entries(
@@ -141,6 +151,7 @@ def _place(
         output=min((each for each in outputs if each is not None), default=None),
         choices=params.get("n", 1),
         input_ceiling=_tightest(scopes, "input_tokens"),
+        added_cost=_tightest(scopes, "added_cost", nusd),
         input_bound=model.bound(seen.input_tokens),
         sends=_tightest(scopes, "attempts"),
         params={**params, "max_tokens": min((each for each in asked if each is not None), default=None)},
@@ -153,8 +164,10 @@ def total_of(policy: Mapping[str, Any]) -> float:
     return seconds(timeout["total"]) if "total" in timeout else TOTAL_S
 
 
-def _tightest(scopes: list[Scope] | tuple[Scope, ...], key: str) -> int | None:
-    written = [count(scope.ceiling[key]) for scope in scopes if key in scope.ceiling]
+def _tightest(
+    scopes: list[Scope] | tuple[Scope, ...], key: str, read: Callable[[Any], int] = count
+) -> int | None:
+    written = [read(scope.ceiling[key]) for scope in scopes if key in scope.ceiling]
     return min(written, default=None)
 
 
@@ -172,9 +185,20 @@ def _reasons(place: Place, world: World, call: Call, listed: set[str]) -> frozen
         "label": not all(set(scope.block.get("require", ())) <= model.labels for scope in place.scopes),
         "max_price": any(_too_dear(scope, place) for scope in place.scopes),
         "context": model.context is not None and tokens > model.context,
+        "unbounded_input": adds_input(call) and _guarded(place, world),
         "input_ceiling": place.input_ceiling is not None and place.input_bound > place.input_ceiling,
     }
     return frozenset(reason for reason, holds in found.items() if holds)
+
+
+def _guarded(place: Place, world: World) -> bool:
+    """Whether a budget holds here that input without a bound would make a promise of nothing."""
+    provider = Scope("provider", world.document["providers"][place.model.provider] or {})
+    units = {
+        budget.unit for scope in (*place.scopes, provider) for budget in budgets_of(scope, world.document)
+    }
+    free = place.model.price is not None and place.model.price.worst(10**9, 10**9) == 0
+    return "tokens" in units or ("nusd" in units and not free and place.added_cost is None)
 
 
 def estimate(call: Call) -> int:

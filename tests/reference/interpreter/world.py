@@ -7,10 +7,12 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Used:
-    """Tokens that a provider reports."""
+    """Tokens that a provider reports; `cached` and `written` are parts of the input."""
 
     input: int
     output: int
+    cached: int = 0
+    written: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class Call:
 
     policy: str
     size: int = 40  # bytes of its one message
+    image: bool = False  # whether it shows one too
     gap_s: float = 0.0
     tenant: str | None = None
     user: str | None = None
