@@ -20,7 +20,7 @@ from tests.reference.documents import Maker
 from tests.reference.interpreter.meaning import meaning_of
 from tests.reference.router_side import Book
 
-DOCUMENTS = int(os.environ.get("DIGEST_DOCUMENTS", "60"))
+DOCUMENTS = int(os.environ.get("DIGEST_DOCUMENTS", "40"))
 EDITS = 12
 
 
