@@ -10,6 +10,7 @@ from router.policy import money_checks, order_checks, rule_checks
 from router.policy.draft import Draft, problem
 from router.policy.names import nested
 from router.policy.reach import callable_policies, everything
+from router.policy.sound import BLOCKS
 from router.policy.targets import facts_of, target_texts
 
 SOON = timedelta(days=60)
@@ -100,7 +101,7 @@ CHECKS: tuple[Check, ...] = (
 """Checks of one policy, target or tenant at a time: what is not sound is left out, and each still tells the truth."""
 
 FOLDER_CHECKS: tuple[FolderCheck, ...] = (
-    FolderCheck(check=money_checks.unpayable, over=frozenset({"providers", "policies", "tenants"})),
-    FolderCheck(check=rule_checks.rules_of_callers, over=frozenset({"providers", "policies", "tenants"})),
+    FolderCheck(check=money_checks.unpayable, over=frozenset(BLOCKS)),
+    FolderCheck(check=rule_checks.rules_of_callers, over=frozenset(BLOCKS)),
     FolderCheck(check=uncallable_policies, over=frozenset({"policies", "tenants"})),
 )

@@ -15,7 +15,7 @@ from router.policy.names import nested
 from router.policy.tenants import chain
 from router.values import Place
 
-BLOCKS = ("providers", "policies", "tenants")
+BLOCKS = ("providers", "policies", "tenants", "budgets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

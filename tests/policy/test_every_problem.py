@@ -151,6 +151,26 @@ def test_what_all_entries_add_up_to_is_asked_only_where_all_are_known() -> None:
     assert codes(text.replace("other: {policies: [fast]}", "other: {policies: fast}")) == [(8, "wrong-form")]
 
 
+def test_a_pool_that_is_wrong_makes_nothing_else_wrong() -> None:
+    text = HEAD + (
+        "policies:\n"
+        "  fast:\n"
+        "    targets: [openai/small]\n"
+        "    ceiling: {output_tokens: 400}\n"
+        "    rules:\n"
+        "      - {name: spent, when: {budget_used: {of: tenant, window: per_day, over: 80%}}, reject: spent}\n"
+        "budgets:\n"
+        "  canary: {per_day: $25}\n"
+        "tenants:\n"
+        "  acme: {policies: [fast], budget: {pool: canary}}\n"
+    )
+    assert codes(text) == []
+    assert codes(text.replace("$25", "25")) == [(10, "wrong-form")]
+    assert codes(text.replace("{per_day: $25}", "~")) == [(10, "empty-value")]
+    assert codes(text.replace("canary: {", "canary: &x {")) == [(10, "anchor")]
+    assert codes(text.replace("budgets:", "budget:")) == [(9, "unknown-key")]
+
+
 # --- One mistake, one problem -----------------------------------------------------------------------------------------
 
 GOOD = sorted((Path(__file__).parent / "fixtures").glob("*.good.yaml"))
