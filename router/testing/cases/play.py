@@ -89,7 +89,7 @@ class Desk:
 
     async def _begin(self, others: Sequence[str], request: Request) -> None:
         """Others take what concurrency there is, and do nothing; those that get none are not under way."""
-        limits = _concurrency(self._plan, request) if others else ()
+        limits = concurrency(self._plan, request) if others else ()
         takes = [Take(limit=limit, amount=1) for limit in limits]
         for other in others if takes else ():
             await self.ports.limiter.admit(other, takes, now_s=self.clock.now_s(), lease_s=FOR_EVER_S)
@@ -120,9 +120,8 @@ class Desk:
             lease_s=60.0,
         )
         money = budget.unit == "nusd"
-        await self.ports.ledger.reserve(
-            hold
-        )  # needs nothing, so it fits: what is spent may be above the budget
+        # It needs nothing, so it fits: what is spent may be above the budget.
+        await self.ports.ledger.reserve(hold)
         await self.ports.ledger.settle(
             hold.id,
             Settlement(
@@ -148,7 +147,7 @@ def play(plan: Plan, case: Case, tokens: Tokens) -> Iterator[Played]:
             yield Played(step=step, number=number, call=call, seen=seen)
 
 
-def _concurrency(plan: Plan, request: Request) -> tuple[Limit, ...]:
+def concurrency(plan: Plan, request: Request) -> tuple[Limit, ...]:
     """The limits on calls at one time that hold for the caller; none where it may not call at all."""
     try:
         limits = caller(plan, request).limits

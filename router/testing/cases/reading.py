@@ -16,10 +16,11 @@ from router.testing.cases import outcomes
 from router.testing.cases.case import Call, Case, Faults, Spent, WrittenFault
 from router.testing.cases.expect import Expectation
 from router.testing.cases.instants import USUAL, instant_s
+from router.testing.cases.play import concurrency
 from router.testing.cases.prompts import prompt_of
 from router.testing.cases.reading_expect import expectations
 from router.testing.cases.spends import spent
-from router.values import Place, Request
+from router.values import Place, Request, SecretRef
 
 ASKED = ("prompt", "messages", "input_tokens")
 """Ways to say what is asked; the innermost block that says one says it."""
@@ -91,7 +92,7 @@ class Reading:
             begins_s=self._begins_s(spot.get("clock") or (defaults.get("clock") if defaults else None)),
             calls=tuple(call for call in calls if call is not None),
             spent=tuple(self._spent(spot.get("spent"))),
-            unset=frozenset(str(item.value) for item in _items(spot.get("unset"))),
+            unset=frozenset(self._unset(spot.get("unset"))),
             faults=tuple(_written_faults(spot)),
         )
 
@@ -113,6 +114,15 @@ class Reading:
                 key, fault = found
                 self.blame((item.get(key) or item).place, fault)
 
+    def _unset(self, block: Spot | None) -> Iterator[str]:
+        known = frozenset(_variables(self.plan)) if block else frozenset()
+        for item in _items(block):
+            if item.value not in known:
+                advice = suggestion(str(item.value), known, what="variables here:")
+                message = f"no provider asks for the variable {shown(item.value)}"
+                self.blame(item.place, Fault("dangling-name", message, advice))
+            yield str(item.value)
+
     # --- Calls --------------------------------------------------------------------------------------------------------
 
     def _call(self, spot: Spot, case: Spot, blocks: list[Spot | None]) -> Call | None:
@@ -124,14 +134,14 @@ class Reading:
         if request is None or expect is None:
             return None
         times, in_flight = spot.get("times"), spot.get("in_flight") or case.get("in_flight")
+        if in_flight is not None and not concurrency(self.plan, request):
+            advice = "it is for callers with a limit on `concurrent_requests`"
+            self.blame(in_flight.key_place, Fault("wrong-form", "`in_flight` fills no limit here", advice))
         return Call(
             place=spot.place,
             request=request,
             expect=self._expect(expect, request),
-            faults={
-                **self._faults(case.get("faults")),
-                **self._faults(spot.get("faults")),
-            },
+            faults={**self._faults(case.get("faults")), **self._faults(spot.get("faults"))},
             after_s=outcomes.seconds(spot.get("after")) or 0.0,
             times=int(times.value) if times else 1,
             in_flight=int(in_flight.value) if in_flight else 0,
@@ -217,6 +227,14 @@ class Reading:
         for place, fault in found.faults:
             self.blame(place, fault)
         return found.expectations
+
+
+def _variables(plan: Plan) -> Iterator[str]:
+    """Every environment variable that a provider's key or address is read from."""
+    for provider in plan.providers.values():
+        for secret in (provider.base_url, *(key.secret for key in provider.keys)):
+            if isinstance(secret, SecretRef) and secret.source == "env":
+                yield secret.name
 
 
 def _items(spot: Spot | None) -> Iterator[Spot]:
