@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from router.errors import Problem
-from router.plan import Plan
+from router.plan import Condition, Plan, Policy, Rule
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.reach import Branch, Reached, branches
@@ -136,7 +136,7 @@ def small_contexts(draft: Draft) -> Iterator[Problem]:
     for policy in plan.policies.values():
         for branch in branches(plan, policy):
             for reached in branch.reached:
-                most, context = _largest_input(reached), reached.candidate.target.context_tokens
+                most, context = _largest_input(policy, reached), reached.candidate.target.context_tokens
                 if (
                     most is not None
                     and context is not None
@@ -147,15 +147,24 @@ def small_contexts(draft: Draft) -> Iterator[Problem]:
                     yield _small_context(reached, context, most)
 
 
-def _largest_input(reached: Reached) -> int | None:
+def _largest_input(policy: Policy, reached: Reached) -> int | None:
+    """What its ceilings, its own rule and the rules before that leave; None: any size."""
     rule = reached.rule
-    uppers = (
-        [each.up_to for each in rule.when if each.field == "input_tokens" and not each.negated]
-        if rule
-        else []
-    )
-    bounds = [bound for bound in (reached.candidate.input_ceiling, *uppers) if bound is not None]
-    return min(bounds, default=None)
+    before = policy.rules[: policy.rules.index(rule)] if rule else policy.rules
+    own = [each.up_to for each in rule.when if _is_of_size(each)] if rule else []
+    bounds = (reached.candidate.input_ceiling, *own, *map(_all_above, before))
+    return min((bound for bound in bounds if bound is not None), default=None)
+
+
+def _all_above(rule: Rule) -> int | None:
+    """The size above which this rule takes every request; None: it asks for more than that."""
+    if len(rule.when) != 1 or not _is_of_size(rule.when[0]) or rule.when[0].up_to is not None:
+        return None
+    return rule.when[0].over
+
+
+def _is_of_size(condition: Condition) -> bool:
+    return condition.field == "input_tokens" and not condition.negated
 
 
 def _small_context(reached: Reached, context: int, most: int) -> Problem:
