@@ -1,6 +1,6 @@
 """Fallbacks of all kinds: what comes after the targets of a group. Cycles, legal in litellm, are written out."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,12 +69,11 @@ def read_wishes(config: Config, account: Account) -> tuple[Wish, ...]:
 
 def _wishes(sort: Sort, key: Written, account: Account) -> Iterator[Wish]:
     """Of each entry that maps one group to a list; where there is none, the whole key never applies."""
-    shaped = [entry for entry in key.items() if _is_shaped(entry)]
-    if not shaped:
+    if not any(map(_is_shaped, key.items())):
         account.no_effect(key, _BAD_SHAPE)
         return
     for entry in key.items():
-        if entry not in shaped:
+        if not _is_shaped(entry):
             account.no_effect(entry, _BAD_SHAPE)
             continue
         group, targets = entry.fields()[0]
@@ -129,6 +128,12 @@ class _Builder:
             if group.alias_of is not None
         }
         self.filtered: set[str] = set()
+        self._led_from: dict[str, list[str]] = {}  # the other way along the steps
+        self._below: dict[str, int] = {}
+        self._above: dict[str, int] = {}
+        for name, (step,) in self.steps.items():
+            self._led_from.setdefault(step.target, []).append(name)
+            self._below[name], self._above[step.target] = 1, 1
 
     def add(self, wish: Wish) -> None:
         if not self._holds(wish):
@@ -186,6 +191,9 @@ class _Builder:
             return None
         inline = self._leads(wish.target, wish.group) or self._too_deep(wish)
         steps.append(Step(target=wish.target, inline=inline, written=wish.written))
+        if not inline:
+            self._led_from.setdefault(wish.target, []).append(wish.group)
+            self._lengthen(wish)
         return steps[-1]
 
     def _leads(self, start: str, goal: str) -> bool:
@@ -200,18 +208,24 @@ class _Builder:
                     waiting.append(step.target)
         return False
 
-    def _depth(self, name: str, below: Mapping[str, Collection[str]]) -> int:
-        """The longest way down from here; there is no way around, because what closes a circle is written out."""
-        return max((1 + self._depth(each, below) for each in below.get(name, ())), default=0)
-
     def _too_deep(self, wish: Wish) -> bool:
-        down: dict[str, list[str]] = {}
-        up: dict[str, list[str]] = {}
-        for name, steps in self.steps.items():
-            for step in (each for each in steps if not each.inline):
-                down.setdefault(name, []).append(step.target)
-                up.setdefault(step.target, []).append(name)
-        return self._depth(wish.target, down) + 1 + self._depth(wish.group, up) > DEEPEST
+        return self._above.get(wish.group, 0) + 1 + self._below.get(wish.target, 0) > DEEPEST
+
+    def _lengthen(self, wish: Wish) -> None:
+        """Longest ways down and up, after one more step; there is no way around, for circles are written out."""
+        waiting = [(wish.group, self._below.get(wish.target, 0) + 1)]
+        while waiting:
+            name, depth = waiting.pop()
+            if depth > self._below.get(name, 0):
+                self._below[name] = depth
+                waiting.extend((each, depth + 1) for each in self._led_from.get(name, ()))
+        waiting = [(wish.target, self._above.get(wish.group, 0) + 1)]
+        while waiting:
+            name, depth = waiting.pop()
+            if depth > self._above.get(name, 0):
+                self._above[name] = depth
+                steps = self.steps.get(name, ())
+                waiting.extend((step.target, depth + 1) for step in steps if not step.inline)
 
     def _tell(self, wish: Wish, step: Step | None) -> None:
         account, written = self._account, wish.written

@@ -8,6 +8,7 @@ from router.policy.phrases import close_to
 from router.tools.litellm_import import facts
 from router.tools.litellm_import.facts import NO_EFFECT, NO_SECTION, READS, SECTIONS, topic
 from router.tools.litellm_import.outcomes import Account, Danger, Outcome, Verdict, pattern
+from router.values import Place
 
 _KNOWN: Mapping[str, frozenset[str]] = {
     section: READS[section] for section in ("litellm_settings", "general_settings", "router_settings")
@@ -25,9 +26,10 @@ def complete(account: Account, roots: Iterable[Written]) -> None:
     for root in roots:
         for lost in (each for key in root.below() for each in key.lost):
             _repeated(account, lost, root)
+        used = _used_elsewhere(root)
         for key, refused in _judged(account, root):
             verdict = verdict_of(key)
-            if len(key.path) == 1 and _is_used_elsewhere(key, root):
+            if len(key.path) == 1 and key.path[0] in used:
                 verdict = _dead(f"{verdict.message}; what its anchors hold is told where it is used")
             if verdict.outcome is _DEAD or not refused:
                 account.say(key, verdict.outcome, verdict.message, help=verdict.help, danger=verdict.danger)
@@ -65,12 +67,12 @@ def _of_a_deployment(account: Account, item: Written) -> Iterator[tuple[Written,
         yield key, refused
 
 
-def _is_used_elsewhere(section: Written, root: Written) -> bool:
-    """Whether aliases outside of a section that nothing reads bring in what it holds."""
-    if str(section.path[0]) in SECTIONS:
-        return False
-    own = {key.place for key in section.below()}
-    return any(key.place in own for key in root.below() if key.path and key.path[:1] != section.path)
+def _used_elsewhere(root: Written) -> frozenset[str]:
+    """Sections that nothing reads, and of which aliases in others bring in what they hold."""
+    at: dict[Place, set[str]] = {}
+    for key in (each for each in root.below() if each.path):
+        at.setdefault(key.place, set()).add(str(key.path[0]))
+    return frozenset(name for names in at.values() if len(names) > 1 for name in names) - SECTIONS.keys()
 
 
 def verdict_of(key: Written) -> Verdict:

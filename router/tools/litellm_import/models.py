@@ -75,6 +75,14 @@ class OwnFacts:
         return bool(self.prices) and all(amount == 0 for _, amount in self.prices)
 
 
+def is_fact(key: Written) -> bool:
+    """Whether a key says something of a model: `max_tokens` in `litellm_params` is a parameter."""
+    name = str(key.path[-1])
+    if name in ("max_tokens", "max_output_tokens"):
+        return "model_info" in key.path
+    return name in (*_PRICES, *SUPPORTS, "base_model", "max_input_tokens")
+
+
 def own_facts(
     keys: Mapping[str, Written], info: Written | None, kind: str, model: str, account: Account, book: Book
 ) -> OwnFacts:

@@ -10,7 +10,7 @@ from router.policy.lenient import Written
 from router.tools.litellm_import.addresses import Address, Env, stem_of
 from router.tools.litellm_import.deployments import Deployment
 from router.tools.litellm_import.groups import policy_name
-from router.tools.litellm_import.models import OwnFacts
+from router.tools.litellm_import.models import OwnFacts, is_fact
 from router.tools.litellm_import.outcomes import Account, Outcome
 
 
@@ -64,7 +64,7 @@ def _tell_other_facts(deployment: Deployment, known: Model, account: Account) ->
     place = account.cited(known.written.place)
     for key in deployment.entry.below():
         verdict = account.of(key)
-        if verdict is not None and "of its model" in verdict.message:
+        if verdict is not None and verdict.outcome is Outcome.IMPORTED and is_fact(key):
             account.retell(
                 key,
                 Outcome.CHANGED,
@@ -75,9 +75,9 @@ def _tell_other_facts(deployment: Deployment, known: Model, account: Account) ->
 def _names(addresses: Iterable[Address]) -> dict[Address, str]:
     """The kind's own name for its own address; else the word that tells it apart, from variables, host or region."""
     names: dict[Address, str] = {}
+    taken: set[str] = set()
     for address in sorted(addresses, key=_is_special):
         candidates = (policy_name(name) for name in _candidates(address) if name)
-        taken = set(names.values())
         free = (
             name for name in candidates if name not in taken and name not in KINDS.keys() - {address.kind}
         )
@@ -87,6 +87,7 @@ def _names(addresses: Iterable[Address]) -> dict[Address, str]:
             numbered = f"{address.kind}-{number}"
             first, number = (numbered if numbered not in taken else None), number + 1
         names[address] = first
+        taken.add(first)
     return names
 
 
