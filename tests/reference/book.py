@@ -37,7 +37,10 @@ BOOK: Mapping[str, Mapping[str, Row]] = {
             tiers={500: _tier("7.5 30 9 0.75"), 2_000: _tier("10 40")},
         ),
     },
-    "groq": {"oss": _row("0.1 0.5", 3_000, 1_000, "json", 10, fee="0.0001")},
+    "groq": {
+        "oss": _row("0.1 0.5", 3_000, 1_000, "json", 10, fee="0.0001"),
+        "open/large": _row("0.6 2", 9_000, 3_000, "tools json", "exact"),
+    },
     "gemini": {
         "flash": _row("0.3 2.5", 100_000, 8_000, "tools json vision", "window"),
         "trial": _row("", 10_000, 1_000, "tools json"),

@@ -172,7 +172,7 @@ class Maker:
 
     def allow(self) -> Any:
         names = self.some(self.targets, max(1, len(self.targets) - 2), len(self.targets))
-        wide = [f"{name.partition('/')[0]}/*" if self.random.random() < 0.3 else name for name in names]
+        wide = [f"{name.rpartition('/')[0]}/*" if self.random.random() < 0.3 else name for name in names]
         return self.maybe(0.15, lambda: "all", list(dict.fromkeys(wide)))
 
     def max_price(self) -> dict[str, Any]:
