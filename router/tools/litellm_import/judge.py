@@ -24,8 +24,7 @@ _SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL")
 def complete(account: Account, roots: Iterable[Written]) -> None:
     """Give every key that has no verdict yet its own, or leave it to the one above where that was refused whole."""
     for root in roots:
-        for lost in (each for key in root.below() for each in key.lost):
-            _repeated(account, lost, root)
+        _tell_repeated(account, root)
         used = _used_elsewhere(root)
         for key, refused in _judged(account, root):
             verdict = verdict_of(key)
@@ -35,14 +34,11 @@ def complete(account: Account, roots: Iterable[Written]) -> None:
                 account.say(key, verdict.outcome, verdict.message, help=verdict.help, danger=verdict.danger)
 
 
-def _repeated(account: Account, lost: Written, root: Written) -> None:
-    kept = root.get(*(step for step in lost.path if isinstance(step, str)))
-    where = (
-        f" at {account.cited(kept.place)}"
-        if kept is not None and all(isinstance(s, str) for s in lost.path)
-        else ""
-    )
-    account.no_effect(lost, f"the same key stands again{where}: of two, YAML readers keep the last")
+def _tell_repeated(account: Account, root: Written) -> None:
+    for key in root.below():
+        told = f"the same key stands again at {account.cited(key.place)}: of two, YAML readers keep the last"
+        for lost in key.lost:
+            account.no_effect(lost, told)
 
 
 def _judged(account: Account, root: Written) -> Iterator[tuple[Written, bool]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from router.decide.classify import DEFAULT_FALL_BACK_ON
 from router.policy.scalars import money_text
 from router.tools.litellm_import.outcomes import Danger, Outcome
 from router.values import Kind, SecretRef
@@ -419,9 +420,7 @@ class TestFallbacks:
     def test_of_filtered_content(self, tmp_path: Path) -> None:
         rest = self.rest("router_settings", "content_policy_fallbacks: [{gpt: [claude]}]")
         made = make(config(GPT, CLAUDE, rest=rest), tmp_path)
-        before = make(config(GPT), tmp_path / "plain") if (tmp_path / "plain").mkdir() is None else None
-        assert before is not None
-        default = before.plan.policies["gpt"].lexical.fall_back_on
+        default = DEFAULT_FALL_BACK_ON
         assert made.plan.policies["gpt"].lexical.fall_back_on == default | {Kind.CONTENT_FILTER}
         assert made.plan.policies["claude"].lexical.fall_back_on == default
         assert made.one("router_settings.content_policy_fallbacks[].gpt[]")[0] is CHANGED
@@ -783,6 +782,7 @@ class TestEverythingElse:
         ("params", "name", "outcome"),
         [
             ("rpm: 5", "rpm", REFUSED),
+            ("context_window_fallback_dict: {a: b}", "context_window_fallback_dict", REFUSED),
             ("rpm_limit: 5", "rpm_limit", NO_EFFECT),
             ("drop_params: [a]", "drop_params", NO_EFFECT),
             ("drop_params: true", "drop_params", REFUSED),
