@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from router.decide.judge import is_sampled
 from router.errors import Problem
-from router.policy import money_checks, order_checks, rule_checks
+from router.policy import money_checks, order_checks, rule_checks, scope_checks, target_checks
 from router.policy.draft import Draft, problem
 from router.policy.names import nested
 from router.policy.reach import callable_policies, everything
@@ -96,12 +96,18 @@ CHECKS: tuple[Check, ...] = (
     order_checks.long_backoffs,
     order_checks.small_contexts,
     order_checks.lost_capabilities,
+    target_checks.refused_targets,
     sampled_caches,
+    scope_checks.shared_caches,
+    scope_checks.spent_for_good,
 )
 """Checks of one policy, target or tenant at a time: what is not sound is left out, and each still tells the truth."""
 
 FOLDER_CHECKS: tuple[FolderCheck, ...] = (
     FolderCheck(check=money_checks.unpayable, over=frozenset(BLOCKS)),
+    FolderCheck(check=target_checks.dead_targets, over=frozenset(BLOCKS)),
+    FolderCheck(check=target_checks.targets_left, over=frozenset(BLOCKS)),
     FolderCheck(check=rule_checks.rules_of_callers, over=frozenset(BLOCKS)),
+    FolderCheck(check=scope_checks.unbounded_users, over=frozenset({"tenants", "budgets"})),
     FolderCheck(check=uncallable_policies, over=frozenset({"policies", "tenants"})),
 )

@@ -188,6 +188,15 @@ MEANING: Mapping[str, Code] = {
         "a target that stands twice in one list",
         "The second place is never reached: what was meant is `retry`, or another model.",
     ),
+    "target-never-reached": Code(
+        "a target that every call drops: by what is asked of it on its path, or because it always comes earlier",
+        "The chain is shorter than it looks.",
+    ),
+    "no-target-left": Code(
+        "a policy that a tenant may call, and that leaves it no target on some call",
+        "Such calls are refused, whatever the providers do. A warning where only `enabled: false` is the cause.",
+        ("error", "warning"),
+    ),
     "rule-never-reached": Code(
         "a rule that an earlier one always hides, or that can never hold",
         "Its author believes that it routes something.",
@@ -273,6 +282,21 @@ MEANING: Mapping[str, Code] = {
     "sampled-cache": Code(
         "a cache for sampled answers that does not say so",
         "Answers at a temperature differ each time, so none is kept: the cache stays empty.",
+        _WARNING,
+    ),
+    "shared-cache": Code(
+        "a cache shared by all tenants in a policy without a description",
+        "What one tenant asked is answered with what another was told: that must be meant, and said.",
+        _WARNING,
+    ),
+    "window-never-refills": Code(
+        "a budget in total",
+        "It has no next window: what it holds is spent once.",
+        _NOTE,
+    ),
+    "unbounded-users": Code(
+        "buckets for each user of a tenant that has no total itself",
+        "The application says who the user is: new names are new buckets, and nothing bounds them all.",
         _WARNING,
     ),
     "model-deprecated": Code(

@@ -1,0 +1,298 @@
+"""Checks of targets: each can be tried on some call, and every caller has one left wherever rules lead it."""
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from router.decide.axes import Witness
+from router.decide.callers import CallerClass, Callers, callers_of
+from router.decide.cells import cells
+from router.decide.demands import refusal
+from router.decide.fit import as_open
+from router.decide.match import ROOT, PathTo, candidate_of, path_of, reachable
+from router.decide.scopes import NOBODY, Caller, caller, least
+from router.errors import Problem
+from router.plan import Candidate, Demand, Entry, Plan, Policy, Target, TargetEntry
+from router.policy.draft import Draft, problem
+from router.policy.reach import callable_policies
+from router.values import Place, Request
+
+MOST_PLACES = 2_048
+"""Of one called policy, looked at for targets that are never tried; where there are more, all are taken to be."""
+
+MOST_CELLS = 512
+"""Of one policy and one class of tenants, looked at for one without a target."""
+
+
+# --- Targets that are never tried -------------------------------------------------------------------------------------
+
+
+def refused_targets(draft: Draft) -> Iterator[Problem]:
+    """Targets that the very policy they are written in asks too much of."""
+    for policy in draft.plan.policies.values():
+        for entry in _targets(policy):
+            found = policy.demand and refusal(draft.targets[entry.target], (policy.demand,), input_tokens=0)
+            if found:
+                yield _refused(entry, found[1])
+
+
+def dead_targets(draft: Draft) -> Iterator[Problem]:
+    """Targets that every path to them keeps out, or that always come earlier in the list."""
+    walk = _Walk(draft.plan)
+    for name in sorted(callable_policies(draft.plan)):
+        walk.call(draft.plan.policies[name])
+    told = {found.place for found in refused_targets(draft)}
+    yield from (found for place, found in walk.dead.items() if place not in walk.alive | told)
+
+
+def _targets(policy: Policy) -> Iterator[TargetEntry]:
+    for entries in (policy.entries, *(rule.entries for rule in policy.rules)):
+        yield from (entry for entry in entries if isinstance(entry, TargetEntry))
+
+
+def _refused(entry: TargetEntry, detail: str) -> Problem:
+    message = f"`{entry.target}` is never tried here: {detail}"
+    advice = "take it out, or ask for less"
+    return problem("target-never-reached", message, entry.place, help=advice)
+
+
+def _repeated(entry: TargetEntry, earlier: Place) -> Problem:
+    message = f"`{entry.target}` is never tried here: it always comes earlier in the list ({earlier})"
+    advice = "a target is tried again by `retry: {attempts: ...}`; take one of both out"
+    return problem("target-never-reached", message, entry.place, help=advice, also=earlier)
+
+
+_Before = dict[str, tuple[tuple[Candidate, Place], ...]]
+"""By target: its places that come earlier on every call, and that no demand keeps it from."""
+
+
+class _Walk:
+    """Every way that calls take through the policies: where a target is alive, and why it is not elsewhere."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._left = 0
+        self.alive: set[Place] = set()
+        self.dead: dict[Place, Problem] = {}
+
+    def call(self, policy: Policy) -> None:
+        self._left = MOST_PLACES
+        self._enter(policy, ROOT.into(policy), {})
+        if self._left < 0:
+            below = reachable(self._plan, policy)
+            self.alive.update(entry.place for each in below for entry in _targets(each))
+
+    def _enter(self, policy: Policy, path: PathTo, before: _Before) -> None:
+        """All of its branches; none of them is sure to be come to."""
+        for entries in (policy.entries, *(rule.entries for rule in policy.rules)):
+            self._list(policy, path, entries, dict(before))
+
+    def _list(self, policy: Policy, path: PathTo, entries: Iterable[Entry], before: _Before) -> None:
+        for entry in entries:
+            if self._left < 0:
+                return
+            if isinstance(entry, TargetEntry):
+                self._place(policy, path, entry, before)
+                continue
+            nested = self._plan.policies[entry.policy]
+            if nested.rules:
+                self._enter(nested, path.into(nested), before)
+            else:
+                self._list(nested, path.into(nested), nested.entries, before)
+
+    def _place(self, policy: Policy, path: PathTo, entry: TargetEntry, before: _Before) -> None:
+        self._left -= 1
+        target = self._plan.targets[entry.target]
+        candidate = candidate_of(entry, policy, path, target, Request(id="", policy="", messages=()))
+        refused = refusal(target, path.demands, input_tokens=0)
+        earlier = next(
+            (place for each, place in before.get(target.name, ()) if as_open(each, candidate)), None
+        )
+        if refused is not None:
+            self.dead.setdefault(entry.place, _refused(entry, refused[1]))
+        elif earlier is not None and earlier != entry.place:
+            self.dead.setdefault(entry.place, _repeated(entry, earlier))
+        else:
+            self.alive.add(entry.place)
+        if (
+            refused is None
+            and target.enabled
+            and refusal(target, path.demands, input_tokens=_most(target, path)) is None
+        ):
+            before[target.name] = (*before.get(target.name, ()), (candidate, entry.place))
+
+
+def _most(target: Target, path: PathTo) -> int | None:
+    return least(path.ceiling.input_tokens, target.context_tokens)
+
+
+# --- Callers without a target -----------------------------------------------------------------------------------------
+
+
+def targets_left(draft: Draft) -> Iterator[Problem]:
+    """A tenant that may call a policy, and has no target there on some call. One problem for each class of tenants."""
+    plan = draft.plan
+    search = _Search(plan)
+    if not plan.tenants:
+        for name in sorted(plan.policies):
+            alone = search.alone(name)
+            yield from _emptied(None, [alone] if alone else [])
+        return
+    callers = callers_of(plan)
+    for each in callers.classes:
+        found = list(search.of_class(each))
+        for severity in ("error", "warning"):
+            yield from _emptied(
+                _where(plan, callers, each), [one for one in found if one.severity == severity]
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Empty:
+    """A request to `policy` for which no target is left, `detail` says why not the first one."""
+
+    policy: Policy
+    witness: Witness
+    target: str
+    detail: str
+    severity: str
+
+
+class _Search:
+    """Looks for calls without a target, each pair of demands and policy once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._seen: set[Hashable] = set()
+        self._told: set[str] = set()  # policies that are empty for everybody, by `enabled: false`
+
+    def alone(self, name: str) -> _Empty | None:
+        """Of a policy that anybody may call."""
+        return self._look(self._plan.policies[name], None, NOBODY)
+
+    def of_class(self, each: CallerClass) -> Iterator[_Empty]:
+        who: Caller | None = None
+        for name in sorted(self._plan.policies if each.granted is None else each.granted):
+            policy = self._plan.policies.get(name)
+            if policy is None:
+                continue
+            who = who or _caller(self._plan, name, each.members[0])
+            key = (name, who.ceiling.input_tokens, frozenset(map(_asked, who.demands)))
+            if key in self._seen:
+                continue
+            self._seen.add(key)
+            found = self._look(policy, each.members[0], who)
+            if found is not None:
+                yield found
+
+    def _look(self, policy: Policy, tenant: str | None, who: Caller) -> _Empty | None:
+        path, alone = path_of(who).into(policy), ROOT.into(policy)
+        if not self._may_be_empty(policy, path):
+            return None
+        for cell in islice(cells(self._plan, policy.name, tenants=[tenant]), MOST_CELLS):
+            chosen = dict[str, str | None](cell.choices[0])
+            if _is_left(self._plan, policy, path, chosen, even_disabled=False):
+                continue
+            if not _is_left(self._plan, policy, alone, chosen, even_disabled=True):
+                continue  # the policies' own demands: told at each target
+            by_hand = _is_left(self._plan, policy, path, chosen, even_disabled=True)
+            if by_hand and policy.name in self._told:
+                return None
+            if not _is_left(self._plan, policy, alone, chosen, even_disabled=False):
+                self._told.add(policy.name)
+            target, detail = _first_drop(self._plan, policy, path, chosen)
+            severity = "warning" if by_hand else "error"
+            return _Empty(
+                policy=policy, witness=cell.witness, target=target, detail=detail, severity=severity
+            )
+        return None
+
+    def _may_be_empty(self, policy: Policy, path: PathTo) -> bool:
+        """Whether some branch is, whatever it takes to come to it."""
+        ways = (policy.entries, *(rule.entries for rule in policy.rules if rule.reject is None))
+        return any(all(self._may_be_nothing(each, path) for each in entries) for entries in ways)
+
+    def _may_be_nothing(self, entry: Entry, path: PathTo) -> bool:
+        if isinstance(entry, TargetEntry):
+            return _why_not(self._plan.targets[entry.target], path, even_disabled=False) is not None
+        nested = self._plan.policies[entry.policy]
+        return self._may_be_empty(nested, path.into(nested))
+
+
+def _caller(plan: Plan, policy: str, tenant: str) -> Caller:
+    request = Request(id="", policy=policy, messages=(), tenant=tenant, user="any", session="any")
+    return caller(plan, request)
+
+
+def _asked(demand: Demand) -> Hashable:
+    return (demand.allow, demand.require, demand.needs, demand.max_price)
+
+
+def _why_not(target: Target, path: PathTo, *, even_disabled: bool) -> str | None:
+    if target.disabled_at is not None and not even_disabled:
+        return f"`enabled: false` ({target.disabled_at})"
+    found = refusal(target, path.demands, input_tokens=_most(target, path))
+    return found[1] if found else None
+
+
+def _flat(
+    plan: Plan, policy: Policy, path: PathTo, chosen: dict[str, str | None]
+) -> Iterator[tuple[Target, PathTo] | None]:
+    """The list of a cell; None where a rule rejects, which is meant."""
+    name = chosen.get(policy.name)
+    rule = next((each for each in policy.rules if each.name == name), None) if name is not None else None
+    if rule is not None and rule.reject is not None:
+        yield None
+        return
+    for entry in rule.entries if rule else policy.entries:
+        if isinstance(entry, TargetEntry):
+            yield plan.targets[entry.target], path
+        else:
+            nested = plan.policies[entry.policy]
+            yield from _flat(plan, nested, path.into(nested), chosen)
+
+
+def _is_left(
+    plan: Plan, policy: Policy, path: PathTo, chosen: dict[str, str | None], *, even_disabled: bool
+) -> bool:
+    return any(
+        found is None or _why_not(*found, even_disabled=even_disabled) is None
+        for found in _flat(plan, policy, path, chosen)
+    )
+
+
+def _first_drop(plan: Plan, policy: Policy, path: PathTo, chosen: dict[str, str | None]) -> tuple[str, str]:
+    for found in _flat(plan, policy, path, chosen):
+        if found is not None:
+            return found[0].name, _why_not(*found, even_disabled=False) or ""
+    return "", ""
+
+
+def _where(plan: Plan, callers: Callers, each: CallerClass) -> Place:
+    """The tenant's key; for a child that no file names, that of its bucket."""
+    path = each.members[0]
+    if path in plan.tenants:
+        return plan.tenants[path].place
+    parent = plan.tenants[path.rpartition("/")[0]]
+    return next(bucket.place for bucket in parent.each if bucket.of == "child")
+
+
+def _emptied(place: Place | None, found: list[_Empty]) -> Iterator[Problem]:
+    """One problem for them all: they have one cause, or one tenant."""
+    if not found:
+        return
+    first, more = found[0], len(found) - 1
+    others = f" and of {more} more {'policy' if more == 1 else 'policies'}" if more else ""
+    whom = f" for tenant `{first.witness.tenant}`" if first.witness.tenant else ""
+    message = (
+        f"no target of policy `{first.policy.name}`{others} is left{whom}: `{first.target}`: {first.detail}"
+        f" (request: {first.witness})"
+    )
+    advice = (
+        "enable one, or write another target"
+        if first.severity == "warning"
+        else "take the policy from what it may call, ask for less, or write a target that meets it"
+    )
+    yield problem(
+        "no-target-left", message, place or first.policy.place, help=advice, severity=first.severity
+    )
