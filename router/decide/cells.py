@@ -81,19 +81,20 @@ def outside(box: Box, wanted: Wanted) -> Iterator[Box]:
             return
 
 
-def split(
-    space: Space, side: int, policy: Policy, box: Box, first: int = 0
-) -> Iterator[tuple[Rule | None, Box]]:
-    """A box by the rule that wins in it, from the rule at `first`; None: no rule holds there."""
-    for position, rule in enumerate(policy.rules[first:], start=first):
-        wanted = space.wanted[side, policy.name, rule.name]
-        held = inside(box, wanted)
-        if held is not None:
-            yield rule, held
-            for rest in outside(box, wanted):
-                yield from split(space, side, policy, rest, position + 1)
-            return
-    yield None, box
+def split(space: Space, side: int, policy: Policy, box: Box) -> Iterator[tuple[Rule | None, Box]]:
+    """A box by the rule that wins in it; None: no rule holds there."""
+    waiting = [(0, box)]
+    while waiting:
+        first, part = waiting.pop()
+        for position, rule in enumerate(policy.rules[first:], start=first):
+            wanted = space.wanted[side, policy.name, rule.name]
+            held = inside(part, wanted)
+            if held is not None:
+                yield rule, held
+                waiting.extend((position + 1, rest) for rest in outside(part, wanted))
+                break
+        else:
+            yield None, part
 
 
 MOST_STEPS = 20_000
@@ -191,24 +192,62 @@ def _choices(
         yield (), box
         return
     plan = sides[side]
-    for chosen, part in enter(space, side, plan, (plan.policies[policy],), box):
+    for chosen, part in enter(space, side, plan, plan.policies[policy], box):
         for more, piece in _choices(space, sides, policy, part, side + 1):
             yield (chosen, *more), piece
 
 
 def enter(
-    space: Space, side: int, plan: Plan, waiting: tuple[Policy, ...], box: Box
+    space: Space, side: int, plan: Plan, called: Policy, box: Box
 ) -> Iterator[tuple[tuple[Choice, ...], Box]]:
-    """A box by how the rules of these policies, and of those that they lead to, come out in it."""
-    if not waiting:
-        yield (), box
-        return
-    policy, rest = waiting[0], waiting[1:]
-    for rule, part in split(space, side, policy, box):
+    """A box by how the rules of a policy, and of those that it leads to, come out in it: each policy once, because it
+    comes out alike wherever it stands."""
+    ways = [_Way(waiting=(called,), box=box).forward(plan)]
+    following: list[Iterator[_Way]] = []
+    while ways or following:
+        if not ways:
+            more = next(following[-1], None)
+            if more is None:
+                following.pop()
+                continue
+            ways.append(more)
+        way = ways.pop()
+        if way.waiting:
+            following.append(_ways(space, side, plan, way))
+        else:
+            yield way.chosen, way.box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """A part of a box, what was chosen in it so far, and the policies to be looked at yet."""
+
+    waiting: tuple[Policy, ...]
+    box: Box
+    chosen: tuple[Choice, ...] = ()
+    seen: frozenset[str] = frozenset()
+
+    def forward(self, plan: Plan) -> "_Way":
+        """To the next policy with rules: the others are passed through."""
+        waiting, seen = list(reversed(self.waiting)), set(self.seen)
+        while waiting:
+            policy = waiting[-1]
+            if policy.rules and policy.name not in seen:
+                break
+            waiting.pop()
+            if policy.name not in seen:
+                seen.add(policy.name)
+                waiting.extend(reversed(_nested(plan, policy.entries)))
+        return replace(self, waiting=tuple(reversed(waiting)), seen=frozenset(seen))
+
+
+def _ways(space: Space, side: int, plan: Plan, way: _Way) -> Iterator[_Way]:
+    policy, rest = way.waiting[0], way.waiting[1:]
+    for rule, part in split(space, side, policy, way.box):
         below = _nested(plan, rule.entries if rule else policy.entries)
-        own: tuple[Choice, ...] = ((policy.name, rule.name if rule else None),) if policy.rules else ()
-        for chosen, piece in enter(space, side, plan, (*below, *rest), part):
-            yield (*own, *chosen), piece
+        chosen = (*way.chosen, (policy.name, rule.name if rule else None))
+        onward = _Way(waiting=(*below, *rest), box=part, chosen=chosen, seen=way.seen | {policy.name})
+        yield onward.forward(plan)
 
 
 def _nested(plan: Plan, entries: tuple[Entry, ...]) -> tuple[Policy, ...]:

@@ -202,7 +202,7 @@ def _chosen(plan: Plan, root: str, spaces: Iterable[Space]) -> frozenset[Choice]
     found: set[Choice] = set()
     seen = 0
     for space in spaces:
-        every = enter(space, 0, plan, (plan.policies[root],), space.everything)
+        every = enter(space, 0, plan, plan.policies[root], space.everything)
         for choices, _ in islice(every, MOST_CELLS - seen):
             seen += 1
             found.update(choices)

@@ -1,6 +1,6 @@
 """Checks of targets: each can be tried on some call, and every caller has one left wherever rules lead it."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -186,37 +186,85 @@ class _Search:
                 yield found
 
     def _look(self, policy: Policy, tenant: str | None, who: Caller) -> _Empty | None:
-        path, alone = path_of(who).into(policy), ROOT.into(policy)
-        if not self._may_be_empty(policy, path):
+        asked = _Left(self._plan, policy, path_of(who).into(policy))
+        alone = _Left(self._plan, policy, ROOT.into(policy))
+        if asked.anywhere:
             return None
         for cell in islice(cells(self._plan, policy.name, tenants=[tenant]), MOST_CELLS):
             chosen = dict[str, str | None](cell.choices[0])
-            if _is_left(self._plan, policy, path, chosen, even_disabled=False):
-                continue
-            if not _is_left(self._plan, policy, alone, chosen, even_disabled=True):
-                continue  # the policies' own demands: told at each target
-            by_hand = _is_left(self._plan, policy, path, chosen, even_disabled=True)
+            if asked.after(chosen) or not alone.after(chosen, even_disabled=True):
+                continue  # what the policies themselves ask too much is told at each target
+            by_hand = asked.after(chosen, even_disabled=True)
             if by_hand and policy.name in self._told:
                 return None
-            if not _is_left(self._plan, policy, alone, chosen, even_disabled=False):
+            if not alone.after(chosen):
                 self._told.add(policy.name)
-            target, detail = _first_drop(self._plan, policy, path, chosen)
+            target, detail = asked.first_drop(chosen)
             severity = "warning" if by_hand else "error"
             return _Empty(
                 policy=policy, witness=cell.witness, target=target, detail=detail, severity=severity
             )
         return None
 
-    def _may_be_empty(self, policy: Policy, path: PathTo) -> bool:
-        """Whether some branch is, whatever it takes to come to it."""
-        ways = (policy.entries, *(rule.entries for rule in policy.rules if rule.reject is None))
-        return any(all(self._may_be_nothing(each, path) for each in entries) for entries in ways)
 
-    def _may_be_nothing(self, entry: Entry, path: PathTo) -> bool:
-        if isinstance(entry, TargetEntry):
-            return _why_not(self._plan.targets[entry.target], path, even_disabled=False) is not None
-        nested = self._plan.policies[entry.policy]
-        return self._may_be_empty(nested, path.into(nested))
+class _Left:
+    """Whether a policy leaves a target to whoever comes by a path; each policy is looked at once a path."""
+
+    def __init__(self, plan: Plan, policy: Policy, path: PathTo) -> None:
+        self._plan, self._policy, self._path = plan, policy, path
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether every branch does, whatever it takes to come to it."""
+        return self._ask(None, even_disabled=False)
+
+    def after(self, chosen: Mapping[str, str | None], *, even_disabled: bool = False) -> bool:
+        """Whether the branch does in which these rules win; one that rejects is meant to."""
+        return self._ask(chosen, even_disabled=even_disabled)
+
+    def _ask(self, chosen: Mapping[str, str | None] | None, *, even_disabled: bool) -> bool:
+        known: dict[Hashable, bool] = {}
+
+        def of(policy: Policy, path: PathTo) -> bool:
+            key = (policy.name, path.ceiling.input_tokens, frozenset(each.owner for each in path.demands))
+            if key not in known:
+                ways = _ways(policy) if chosen is None else [_chosen_way(policy, chosen)]
+                known[key] = all(
+                    entries is None or any(leaves(entry, path) for entry in entries) for entries in ways
+                )
+            return known[key]
+
+        def leaves(entry: Entry, path: PathTo) -> bool:
+            if isinstance(entry, TargetEntry):
+                return _why_not(self._plan.targets[entry.target], path, even_disabled=even_disabled) is None
+            nested = self._plan.policies[entry.policy]
+            return of(nested, path.into(nested))
+
+        return of(self._policy, self._path)
+
+    def first_drop(self, chosen: Mapping[str, str | None]) -> tuple[str, str]:
+        """The first target of the list, and why it is dropped."""
+        policy, path = self._policy, self._path
+        while True:
+            entry = next(iter(_chosen_way(policy, chosen) or ()))
+            if isinstance(entry, TargetEntry):
+                target = self._plan.targets[entry.target]
+                return target.name, _why_not(target, path, even_disabled=False) or ""
+            policy = self._plan.policies[entry.policy]
+            path = path.into(policy)
+
+
+def _ways(policy: Policy) -> list[tuple[Entry, ...]]:
+    return [policy.entries, *(rule.entries for rule in policy.rules if rule.reject is None)]
+
+
+def _chosen_way(policy: Policy, chosen: Mapping[str, str | None]) -> tuple[Entry, ...] | None:
+    """None: a rule that rejects."""
+    name = chosen.get(policy.name)
+    rule = next((each for each in policy.rules if each.name == name), None)
+    if rule is None:
+        return policy.entries
+    return None if rule.reject is not None else rule.entries
 
 
 def _caller(plan: Plan, policy: str, tenant: str) -> Caller:
@@ -233,39 +281,6 @@ def _why_not(target: Target, path: PathTo, *, even_disabled: bool) -> str | None
         return f"`enabled: false` ({target.disabled_at})"
     found = refusal(target, path.demands, input_tokens=_most(target, path))
     return found[1] if found else None
-
-
-def _flat(
-    plan: Plan, policy: Policy, path: PathTo, chosen: dict[str, str | None]
-) -> Iterator[tuple[Target, PathTo] | None]:
-    """The list of a cell; None where a rule rejects, which is meant."""
-    name = chosen.get(policy.name)
-    rule = next((each for each in policy.rules if each.name == name), None) if name is not None else None
-    if rule is not None and rule.reject is not None:
-        yield None
-        return
-    for entry in rule.entries if rule else policy.entries:
-        if isinstance(entry, TargetEntry):
-            yield plan.targets[entry.target], path
-        else:
-            nested = plan.policies[entry.policy]
-            yield from _flat(plan, nested, path.into(nested), chosen)
-
-
-def _is_left(
-    plan: Plan, policy: Policy, path: PathTo, chosen: dict[str, str | None], *, even_disabled: bool
-) -> bool:
-    return any(
-        found is None or _why_not(*found, even_disabled=even_disabled) is None
-        for found in _flat(plan, policy, path, chosen)
-    )
-
-
-def _first_drop(plan: Plan, policy: Policy, path: PathTo, chosen: dict[str, str | None]) -> tuple[str, str]:
-    for found in _flat(plan, policy, path, chosen):
-        if found is not None:
-            return found[0].name, _why_not(*found, even_disabled=False) or ""
-    return "", ""
 
 
 def _where(plan: Plan, callers: Callers, each: CallerClass) -> Place:

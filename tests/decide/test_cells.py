@@ -23,7 +23,9 @@ def verdict(whole: Plan, cell: Cell, asked: Witness) -> tuple[tuple[str, str | N
     """How the engine's own matching comes out, with the budgets that this caller has."""
     like = replace(cell, witness=asked).snapshot(whole)
     found = match(whole, whole.policies["main"], caller(whole, asked.request("main")), like, lambda _: None)
-    return tuple((name, each.rule.name if each.rule else None) for name, each in found.verdicts)
+    return tuple(
+        dict.fromkeys((name, each.rule.name if each.rule else None) for name, each in found.verdicts)
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -143,3 +145,16 @@ def test_local_times_are_those_of_the_week_of_the_witness() -> None:
     (night,) = [each for each in cells(plan(main_of(rule("it", NIGHT))), "main") if each.choices[0][0][1]]
     local = night.snapshot(plan(main_of(rule("it", NIGHT)))).local
     assert (local.weekday(), local.time()) == (0, datetime(2026, 1, 5, 22).time())
+
+
+def test_policies_that_stand_twice_on_every_level_are_looked_at_once() -> None:
+    """Thirty levels of them would be a thousand million places."""
+    levels = [policy(f"p{at}", f"p{at + 1}", f"p{at + 1}") for at in range(30)]
+    last = policy("p30", "openai/a", rules=(rule("long", LONG),))
+    found = list(cells(plan(*levels, last), "p0"))
+    assert [each.choices for each in found] == [((("p30", "long"),),), ((("p30", None),),)]
+
+
+def test_rules_may_be_many() -> None:
+    tagged = [rule(f"r{at}", Condition(field="input_tokens", over=10_000 - at)) for at in range(400)]
+    assert len(list(cells(plan(main_of(*tagged)), "main"))) == 401
