@@ -28,7 +28,7 @@ def everything() -> dict[str, Any]:
     budget |= {f"tokens_{window}": f"{number}M" for number, window in enumerate(windows, start=50)}
     demands = {
         "ceiling": {"input_tokens": "1k", "output_tokens": 300, "attempts": 7, "added_cost": "$0.05"},
-        "allow": ["weu/*", "openai/small"],
+        "allow": ["weu/*", "openai/*"],
         "require": ["eu"],
         "max_price": {"input_per_million": "$20", "output_per_million": "$40"},
     }
