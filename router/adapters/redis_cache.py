@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from router.adapters.cache_frames import framed, require_hex, unframed
-from router.adapters.redis_link import RedisLink, is_of_wire
+from router.adapters.redis_link import RedisLink
+from router.adapters.redis_wire import is_of_wire
+from router.errors import StoreError
 from router.ports import CacheEntry, Clock
 
 LONGEST_S = 10 * 365 * 86_400.0
@@ -58,8 +60,9 @@ class RedisCache:
         for again in (True, False):
             try:
                 return await self._link.ask(question)
+            except StoreError:
+                raise
             except Exception as error:  # noqa: BLE001 - of a library loaded late: whatever it raises becomes ours
-                await self._link.drop()
                 if not (again and is_of_wire(error)):
                     raise self._link.unreachable("cache", error) from None
         raise AssertionError

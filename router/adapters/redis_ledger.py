@@ -76,30 +76,29 @@ class RedisLedger:
             raise accounts.ended_before_sent(id, state)
 
     async def renew(self, id: str, *, lease_until_s: float) -> None:
-        until_s = self._store.server_s(lease_until_s)
-        await self._store.run("ledger", "renew", lambda again: [id, repr(until_s)])
+        await self._store.run("ledger", "renew", lambda again: [id, self._stamp(lease_until_s)])
 
     async def settle(self, id: str, settlement: Settlement) -> None:
         usage = settlement.usage
         tokens = ["", "", ""]
         if usage is not None:
             tokens = [str(usage.total_tokens), str(usage.input_tokens), str(usage.output_tokens)]
-        now_s = self._store.server_s(settlement.now_s)
-        values = [id, repr(now_s), str(settlement.cost_nusd), *tokens]
-        values += [usage_text(usage) or "", settlement.how, str(settlement.kind or "")]
-        if not (await self._store.run("ledger", "settle", lambda again: values))[1]:
+        ending = [str(settlement.cost_nusd), *tokens]
+        ending += [usage_text(usage) or "", settlement.how, str(settlement.kind or "")]
+        answer = await self._store.run(
+            "ledger", "settle", lambda again: [id, self._stamp(settlement.now_s), *ending]
+        )
+        if not answer[1]:
             raise accounts.unknown_row(id)
 
     async def release(self, id: str, *, now_s: float) -> None:
-        at_s = self._store.server_s(now_s)
-        await self._store.run("ledger", "release", lambda again: [id, repr(at_s)])
+        await self._store.run("ledger", "release", lambda again: [id, self._stamp(now_s)])
 
     async def reconcile(self, *, now_s: float) -> int:
         resolved = count = RECONCILED_A_STEP
-        at_s = self._store.server_s(now_s)
         while count == RECONCILED_A_STEP:
             answer = await self._store.run(
-                "ledger", "reconcile", lambda again: [repr(at_s), str(RECONCILED_A_STEP)]
+                "ledger", "reconcile", lambda again: [self._stamp(now_s), str(RECONCILED_A_STEP)]
             )
             count = int(answer[1])
             resolved += count
@@ -138,6 +137,10 @@ class RedisLedger:
 
     async def aclose(self) -> None:
         await self._store.aclose()
+
+    def _stamp(self, now_s: float) -> str:
+        """A time of this machine in the server's clock: to be asked for inside a step, when the server was met."""
+        return repr(self._store.server_s(now_s))
 
     def _row(self, id: str, flat: Sequence[str]) -> Row:
         line: dict[str, Any] = dict(zip(flat[::2], flat[1::2], strict=True))

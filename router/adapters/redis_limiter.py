@@ -45,8 +45,9 @@ class RedisLimiter:
         return max(full, key=lambda each: each.retry_after_s)
 
     async def renew(self, id: str, *, lease_until_s: float) -> None:
-        until_s = self._store.server_s(lease_until_s)
-        await self._store.run("limiter", "renew_permit", lambda again: [id, repr(until_s)])
+        await self._store.run(
+            "limiter", "renew_permit", lambda again: [id, repr(self._store.server_s(lease_until_s))]
+        )
 
     async def release(self, id: str) -> None:
         await self._store.run("limiter", "release_permit", lambda again: [id])

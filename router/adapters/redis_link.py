@@ -2,20 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from threading import Lock
 from typing import Any, TypeVar
 
+from router.adapters.redis_wire import ANSWER_S, Question, RedisTrips, RedisTurns, is_of_wire
 from router.errors import StoreError
 
 T = TypeVar("T")
-
-ANSWER_S = 2.0
-"""How long a connection, and an answer on it, may take; then the call is tried once more, then it is a StoreError."""
-
-CONNECTIONS = 32
-"""Of one process and loop. More callers than that take turns, each of which is a fraction of a millisecond."""
-
 INSTALL = "install it with `pip install 'routewright[redis]'`"
 
 
@@ -26,7 +20,7 @@ class RedisLink:
         self._url = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
         self._text = text
         self._lock = Lock()
-        self._client: Any = None
+        self._wire: RedisTrips | RedisTurns | None = None
         self._owner: tuple[int, object] = (0, None)
         self.suspends = suspends
 
@@ -36,22 +30,22 @@ class RedisLink:
         scheme, _, rest = self._url.partition("://")
         return f"{scheme}://{rest.rpartition('@')[2]}"
 
-    async def ask(self, question: Callable[[Any], Any]) -> Any:
+    async def ask(self, question: Question) -> Any:
         """What the server answers. Raises whatever the client library raises; `is_of_wire` tells failures apart."""
-        answer = question(self._connected())
-        return await answer if self.suspends else answer
+        wire = self._connected()
+        return await wire.ask(question) if isinstance(wire, RedisTrips) else wire.ask(question)
 
     async def drop(self) -> None:
         """Let the connections go; the next question opens others. Those of another process or loop are left to it."""
         with self._lock:
-            client, owner = self._client, self._owner
-            self._client = None
-        if client is None or owner[0] != os.getpid():
+            wire, owner = self._wire, self._owner
+            self._wire = None
+        if wire is None or owner[0] != os.getpid():
             return
-        if not self.suspends:
-            client.close()
+        if isinstance(wire, RedisTurns):
+            wire.close()
         elif owner[1] is asyncio.get_running_loop():
-            await client.aclose()
+            await wire.aclose()
 
     def unreachable(self, port: str, error: Exception) -> StoreError:
         what = str(error).splitlines()[0][:200] if str(error) else "no reason was given"
@@ -61,15 +55,15 @@ class RedisLink:
             help=what if is_of_wire(error) else f"{what}; it must be Redis 6.2, Valkey 7.2, or later",
         )
 
-    def _connected(self) -> Any:
+    def _connected(self) -> RedisTrips | RedisTurns:
         """A client of this process and, where it suspends, of the running loop: connections cross neither."""
         owner = (os.getpid(), asyncio.get_running_loop() if self.suspends else None)
         with self._lock:
-            if self._client is None or self._owner != owner:
-                self._client, self._owner = self._connect(), owner
-            return self._client
+            if self._wire is None or self._owner != owner:
+                self._wire, self._owner = self._connect(), owner
+            return self._wire
 
-    def _connect(self) -> Any:
+    def _connect(self) -> RedisTrips | RedisTurns:
         try:
             import redis.asyncio
             from redis.asyncio.retry import Retry as AsyncRetry
@@ -85,23 +79,12 @@ class RedisLink:
             "decode_responses": self._text,
             "socket_timeout": ANSWER_S,
             "socket_connect_timeout": ANSWER_S,
-            "max_connections": CONNECTIONS,
-            "timeout": ANSWER_S,  # for a connection to be free
         }
         if self.suspends:
-            shared = redis.asyncio.BlockingConnectionPool.from_url(
-                self._url, retry=AsyncRetry(NoBackoff(), 0), **options
+            return RedisTrips(
+                redis.asyncio.Redis.from_url(self._url, retry=AsyncRetry(NoBackoff(), 0), **options)
             )
-            return redis.asyncio.Redis.from_pool(shared)
-        pool = redis.BlockingConnectionPool.from_url(self._url, retry=Retry(NoBackoff(), 0), **options)
-        return redis.Redis.from_pool(pool)
-
-
-def is_of_wire(error: Exception) -> bool:
-    """Whether the connection failed, rather than the server refusing what was asked."""
-    return type(error).__name__ in ("ConnectionError", "TimeoutError", "BusyLoadingError") or isinstance(
-        error, OSError
-    )
+        return RedisTurns(redis.Redis.from_url(self._url, retry=Retry(NoBackoff(), 0), **options))
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

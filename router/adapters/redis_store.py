@@ -13,13 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from router.adapters.redis_link import RedisLink, is_of_wire, to_the_end
+from router.adapters.redis_link import RedisLink, to_the_end
+from router.adapters.redis_wire import is_of_wire
 from router.errors import StoreError
 from router.ports import Clock
 
 VERSION = "1"
 CLOCK_EVERY_S = 60.0
 MARK_EVERY_S = 1.0
+TRIES = 4  # after a lost answer, and after losses that somebody accepted meanwhile
 _SCRIPTS = Path(__file__).parent / "lua"
 
 
@@ -84,28 +86,37 @@ class RedisStore:
 
     async def _run(self, port: str, script: str, arguments: Callable[[bool], list[str]]) -> list[Any]:
         again = False
-        while True:
+        for _ in range(TRIES):
             try:
                 await self._greet()
-                values = [self._epoch or "", str(self._seq), *arguments(again)]
-                return self._kept(port, await self._evaluate(script, values))
+                epoch = self._epoch or ""
+                answer = await self._evaluate(script, [epoch, str(self._seq), *arguments(again)])
+                if answer[0] != "lost":
+                    return self._kept(answer)
+                self._greeted = False  # somebody may have accepted the loss
+                await self._greet()
+                if self._epoch == epoch:
+                    raise self._lost(port)
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - of a library loaded late: whatever it raises becomes ours
                 if again or not is_of_wire(error):
                     raise self._link.unreachable(port, error) from None
                 again = True
-                await self._drop()
+                self._greeted = False
+        raise self._lost(port)
 
     async def accept_loss(self, *, who: str, why: str) -> None:
         """Go on with a store that lost rows: what they held is forgotten, and it is recorded who decided so."""
-        known = self._epoch or ""
+        known, fresh = self._epoch or "", uuid.uuid4().hex
         note = json.dumps(
             {"who": who, "why": why, "at_s": self._clock.now_s(), "epoch": known, "seq": self._seq}
         )
         try:
-            await self._evaluate("hello", [uuid.uuid4().hex, VERSION, known])
-            epoch, seq = await self._evaluate("accept", [known, note])
+            await self._evaluate("hello", [fresh, VERSION, known])
+            epoch, seq = await self._evaluate("accept", [known, note, uuid.uuid4().hex])
+        except StoreError:
+            raise
         except Exception as error:  # noqa: BLE001 - as above
             raise self._link.unreachable("ledger", error) from None
         self._epoch, self._seq, self._greeted = epoch, int(seq), True
@@ -115,6 +126,8 @@ class RedisStore:
         """Every loss that was accepted: who, why, at_s, and the epoch and sequence number that were given up."""
         try:
             found = await self._link.ask(lambda client: client.lrange(f"{self._name}:losses", 0, -1))
+        except StoreError:
+            raise
         except Exception as error:  # noqa: BLE001 - as above
             raise self._link.unreachable("ledger", error) from None
         return [json.loads(each) for each in found]
@@ -122,9 +135,6 @@ class RedisStore:
     async def aclose(self) -> None:
         """Close the connections; a later call opens them again."""
         self._remember(force=True)
-        await self._drop()
-
-    async def _drop(self) -> None:
         self._greeted = False
         await self._link.drop()
 
@@ -133,19 +143,39 @@ class RedisStore:
     async def _greet(self) -> None:
         """Meet the state: make it where there is none, and see whether it is the one that was known."""
         if not self._greeted:
-            fresh, known = uuid.uuid4().hex, self._epoch or ""
-            epoch, seq, version, accepted = await self._evaluate("hello", [fresh, VERSION, known])
+            known = self._epoch or ""
+            epoch, seq, version, accepted = await self._evaluate("hello", [uuid.uuid4().hex, VERSION, known])
             if version != VERSION:
                 raise StoreError(
                     f"the state at {self._link.place} has layout {version}, and this router knows {VERSION}",
                     port="ledger",
                     help="upgrade this router, or name another state",
                 )
-            if not known or accepted:
+            await self._refuse_eviction()
+            if (self._epoch or "") == known and (
+                accepted or not known
+            ):  # else another call has met it meanwhile
                 self._epoch, self._seq = epoch, int(seq)
             self._greeted = True
         if self._server_time and self._clock.mono_s() - self._clock_at_s > CLOCK_EVERY_S:
             await self._ask_time()
+
+    async def _refuse_eviction(self) -> None:
+        """A server that drops any key when its memory is full would drop balances, one by one and without a trace."""
+        try:
+            found = await self._link.ask(lambda client: client.info("memory"))
+        except Exception as error:
+            if type(error).__name__ in ("NoPermissionError", "ResponseError"):
+                return  # it tells nobody; docs/budgets.md says what it must be set to
+            raise
+        policy = str(found.get("maxmemory_policy", ""))
+        if policy.startswith("allkeys") and int(found.get("maxmemory", 0)):
+            raise StoreError(
+                f"the server at {self._link.place} drops any row when its memory is full: `maxmemory-policy` is "
+                f"`{policy}`",
+                port="ledger",
+                help="set it to `noeviction`, or keep the state on a server of its own and only answers on this one",
+            )
 
     async def _ask_time(self) -> None:
         before_s = self._clock.now_s()
@@ -167,19 +197,19 @@ class RedisStore:
 
     # --- What it must still have --------------------------------------------------------------------------------------
 
-    def _kept(self, port: str, answer: list[Any]) -> list[Any]:
-        if answer[0] == "lost":
-            self._greeted = False  # somebody may accept the loss
-            raise StoreError(
-                f"the state at {self._link.place} has lost rows: it is not the one, or not as far, as it was",
-                port=port,
-                help="budgets that it forgot must not be handed out anew: restore it, or accept the loss with "
-                "`router audit --accept-loss`",
-            )
+    def _kept(self, answer: list[Any]) -> list[Any]:
         if answer[0] in ("granted", "refused"):
             self._seq = max(self._seq, int(answer[1]))
             self._remember()
         return answer
+
+    def _lost(self, port: str) -> StoreError:
+        return StoreError(
+            f"the state at {self._link.place} has lost rows: it is not the one, or not as far, as it was",
+            port=port,
+            help="budgets that it forgot must not be handed out anew: restore it, or accept the loss with "
+            "`router audit --accept-loss`",
+        )
 
     def _remembered(self) -> tuple[str | None, int]:
         if self._mark is None:
@@ -204,6 +234,9 @@ class RedisStore:
         ):
             return
         self._marked_at_s = now_s
+        epoch, seq = self._remembered()
+        if epoch == self._epoch and seq >= self._seq:  # another process of this host has seen more
+            return
         text = json.dumps({"epoch": self._epoch, "seq": self._seq})
         fresh = self._mark.with_name(f"{self._mark.name}.{os.getpid()}")
         try:

@@ -93,7 +93,13 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> 
     short = request_shortfall(candidate, worst, run.spent)
     if short is not None:
         return _refused(run, hold, 0, outcome.budget_exceeded(hold.target, *short, None))
-    granted = await run.ports.ledger.reserve(hold)
+    try:
+        granted = await run.ports.ledger.reserve(hold)
+    except StoreError:
+        raise
+    except BaseException:  # cancelled on the way: it may have been granted
+        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
+        raise
     if isinstance(granted, Refused):
         return _refused(run, hold, granted.seq, *(_refusal(hold, each) for each in granted.shortfalls))
     run.emit(
@@ -140,11 +146,14 @@ def _refusal(hold: Hold, short: Shortfall) -> outcome.Refusal:
 
 
 async def _mark_sent(run: Run, hold: Hold) -> None:
-    """Durable before the first byte. Where that can't be written nothing is sent, and the hold is given back."""
+    """Durable before the first byte. Where that can't be written nothing is sent, and the hold is given back; where it
+    may have been written, unheard, the row costs nothing either."""
     try:
         await run.ports.ledger.mark_sent(hold.id, now_s=run.ports.clock.now_s())
     except BaseException:
         await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
+        unsent = Settlement(cost_nusd=0, usage=None, how="nothing", kind=None, now_s=run.ports.clock.now_s())
+        await run.ports.ledger.settle(hold.id, unsent)
         raise
     run.sends += 1
 

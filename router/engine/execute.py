@@ -99,7 +99,13 @@ async def _admit(run: Run, route: Route) -> None:
     if not takes:
         return
     now_s = run.ports.clock.now_s()
-    full = await run.ports.limiter.admit(run.request.id, takes, now_s=now_s, lease_s=LEASE_S)
+    try:
+        full = await run.ports.limiter.admit(run.request.id, takes, now_s=now_s, lease_s=LEASE_S)
+    except StoreError:
+        raise
+    except BaseException:  # cancelled on the way: it may have been admitted
+        await run.ports.limiter.release(run.request.id)
+        raise
     if full is not None:
         run.emit(ev.LimitRefused, limit=full.limit.text, retry_after_s=full.retry_after_s)
         raise outcome.limit_exceeded(full.limit, full.retry_after_s)

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import multiprocessing
+import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,11 @@ import pytest
 from router.adapters.clocks import AsyncClock, ManualClock, SystemClock
 from router.adapters.redis_cache import RedisCache
 from router.adapters.redis_state import RedisState
+from router.adapters.redis_store import RedisStore
 from router.client import AsyncRouter, Router
 from router.client.assembly import public
 from router.errors import BudgetExceeded, StoreError
-from router.ports import CacheEntry, Granted
+from router.ports import Balance, CacheEntry, Granted, Take
 from router.testing import Says, ScriptedTransport
 from router.values import Usage
 from tests.adapters.states import (
@@ -28,9 +32,11 @@ from tests.adapters.states import (
     balances_of_rows,
     budget,
     charge,
+    concurrency,
     do,
     granted,
     hold,
+    limit,
     row,
     settlement,
 )
@@ -80,9 +86,6 @@ def die_between(url: str) -> None:
         granted(state, hold("sent", charge(TEAM, 60)))
         do(state.ledger.mark_sent("sent", now_s=NOW_S))
         granted(state, hold("never", charge(TEAM, 30)))
-        import os
-        import signal
-
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -183,6 +186,114 @@ def test_a_garbled_mark_is_as_good_as_none(server: ValkeyServer, tmp_path: Path)
     assert mark.stat().st_mode & 0o077 == 0
 
 
+def test_an_older_copy_is_closed_to_those_who_can_not_see_it_too(server: ValkeyServer) -> None:
+    import redis
+
+    with (
+        state_at(server.url) as knows,
+        state_at(server.url) as other,
+        closing(redis.Redis.from_url(server.url)) as client,
+    ):
+        assert granted(other, hold("a", charge(TEAM, 1)))
+        assert granted(knows, hold("b", charge(TEAM, 1)))
+        client.hset("{t}:meta", "seq", "1")  # `other` has seen no more than that
+        refuses(knows)
+        for number in range(3):  # else its own numbers would soon hide what was lost
+            with pytest.raises(StoreError, match="has lost rows"):
+                do(other.ledger.reserve(hold(f"c{number}", charge(TEAM, 1))))
+
+
+@pytest.mark.parametrize("by", ["one that knows", "one that has never been here"])
+def test_a_loss_that_was_accepted_accepts_no_later_one(server: ValkeyServer, by: str) -> None:
+    import redis
+
+    with state_at(server.url) as state, closing(redis.Redis.from_url(server.url)) as client:
+        for round_ in range(2):
+            for number in range(3):
+                assert granted(state, hold(f"{round_}-{number}", charge(TEAM, 1)))
+            client.hset("{t}:meta", "seq", "1")
+            refuses(state)
+            with state_at(server.url) as stranger:
+                someone = state if by == "one that knows" else stranger
+                do(someone.store.accept_loss(who="ann", why="an older copy is all there is"))
+        assert granted(state, hold("last", charge(TEAM, 1)))
+        assert len(do(state.store.losses())) == 2
+
+
+def test_a_loss_is_accepted_for_all_that_missed_their_rows_by_a_host_that_never_saw_them(
+    server: ValkeyServer,
+) -> None:
+    with state_at(server.url) as one, state_at(server.url) as other:
+        assert granted(one, hold("a", charge(TEAM, 1)))
+        assert granted(other, hold("b", charge(TEAM, 1)))
+        server.kill()
+        server.start()
+        refuses(one)
+        refuses(other)
+        with state_at(server.url) as elsewhere:
+            do(elsewhere.store.accept_loss(who="ann", why="no copy is left"))
+        assert granted(one, hold("c", charge(TEAM, 1)))
+        assert granted(other, hold("d", charge(TEAM, 1)))
+
+
+def test_whoever_goes_on_after_a_loss_was_accepted_does_not_even_notice(server: ValkeyServer) -> None:
+    with state_at(server.url) as busy, state_at(server.url) as other:
+        assert granted(busy, hold("a", charge(TEAM, 1)))
+        do(other.store.accept_loss(who="ann", why="to be sure"))
+        assert granted(busy, hold("b", charge(TEAM, 1)))
+
+
+def test_a_mark_never_goes_back(server: ValkeyServer, tmp_path: Path) -> None:
+    mark = tmp_path / "seen.json"
+    with state_at(server.url, mark=mark) as early:
+        assert granted(early, hold("a", charge(TEAM, 1)))
+        with state_at(server.url, mark=mark) as later:
+            assert granted(later, hold("b", charge(TEAM, 1)))
+    assert json.loads(mark.read_text())["seq"] == 2  # though the one that saw less wrote last
+
+
+def test_a_server_that_drops_rows_when_it_is_full_is_refused(server: ValkeyServer) -> None:
+    import redis
+
+    with closing(redis.Redis.from_url(server.url)) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        with state_at(server.url) as state:
+            assert granted(state, hold("a", charge(TEAM, 1)))  # without a bound on memory nothing is dropped
+        client.config_set("maxmemory", 64 * 2**20)
+        with state_at(server.url) as state:
+            with pytest.raises(StoreError, match="drops any row") as caught:
+                do(state.ledger.reserve(hold("b", charge(TEAM, 1))))
+            assert "noeviction" in caught.value.help
+            client.config_set("maxmemory-policy", "volatile-lru")
+            assert granted(state, hold("b", charge(TEAM, 1)))
+
+
+def test_all_keys_of_a_state_lie_in_one_slot_of_a_cluster(tmp_path: Path) -> None:
+    import redis
+
+    with ExitStack() as opened:
+        server = opened.enter_context(ValkeyServer(tmp_path / "server", cluster=True))
+        state = opened.enter_context(state_at(server.url))
+        with closing(redis.Redis.from_url(server.url, decode_responses=True)) as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            ends_s = time.monotonic() + 10
+            while client.cluster("INFO")["cluster_state"] != "ok":
+                assert time.monotonic() < ends_s
+                time.sleep(0.02)
+            tokens, permits = limit(), concurrency(2)
+            held = hold("a", charge(TEAM, 100), takes=[Take(limit=tokens, amount=3)])
+            assert granted(state, held)
+            do(state.ledger.mark_sent("a", now_s=NOW_S))
+            do(state.ledger.settle("a", settlement(7)))
+            takes = [Take(limit=permits, amount=1)]
+            assert do(state.limiter.admit("r", takes, now_s=NOW_S, lease_s=30)) is None
+            do(state.limiter.release("r"))
+            assert balance(state, TEAM) == (7, 0)
+            assert {client.cluster("KEYSLOT", key) for key in client.scan_iter()} == {
+                client.cluster("KEYSLOT", "{t}")
+            }
+
+
 # --- A wire that fails ------------------------------------------------------------------------------------------------
 
 
@@ -191,6 +302,7 @@ class Proxy:
 
     def __init__(self, server: ValkeyServer) -> None:
         self.cut = 0
+        self.cut_at = 0  # once, when so many scripts have gone through
         self.scripts = 0
         self._server = server
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -219,7 +331,7 @@ class Proxy:
     def _question(self, data: bytes, doomed: threading.Event) -> bool:
         if b"EVAL" in data:
             self.scripts += 1
-            if self.cut and self.scripts % self.cut == 0:
+            if self.scripts == self.cut_at or (self.cut and self.scripts % self.cut == 0):
                 doomed.set()
         return True
 
@@ -246,6 +358,60 @@ def test_an_answer_that_is_lost_is_asked_for_again_and_nothing_is_done_twice(ser
         assert [each.state for each in rows] == ["reserved", *["settled"] * 40]
 
 
+def test_a_connection_that_fails_takes_no_other_call_with_it(server: ValkeyServer) -> None:
+    proxy = Proxy(server)
+
+    def calls(thread: str) -> int:
+        return sum(granted(state, hold(f"{thread}-{number}", charge(TEAM, NEEDED))) for number in range(10))
+
+    with closing(proxy), state_at(f"redis://127.0.0.1:{proxy.port}") as state, ThreadPoolExecutor(8) as pool:
+        for round_ in range(3):
+            proxy.cut_at = proxy.scripts + 20
+            assert sum(pool.map(calls, [f"{round_}-{thread}" for thread in range(8)])) == 80
+            assert proxy.scripts > proxy.cut_at
+        assert balance(state, TEAM) == (0, 240 * NEEDED)
+
+
+def test_tasks_of_one_loop_share_trips_and_outlast_a_cut_one(server: ValkeyServer) -> None:
+    proxy = Proxy(server)
+
+    async def burst() -> None:
+        state = RedisState(f"redis://127.0.0.1:{proxy.port}", AsyncClock(), name="t")
+        assert await state.ledger.reserve(hold("first", charge(TEAM, NEEDED), now_s=time.time()))
+        proxy.cut, admitted = 7, 0
+        for first in range(0, 600, 20):
+            holds = [hold(f"x{first + each}", charge(TEAM, NEEDED), now_s=time.time()) for each in range(20)]
+            found = await asyncio.gather(*(state.ledger.reserve(each) for each in holds))
+            admitted += sum(isinstance(each, Granted) for each in found)
+        assert admitted == TEAM.amount // NEEDED - 1
+        assert 7 < proxy.scripts < 300  # pieces of what was sent, not questions
+        await state.aclose()
+
+    with closing(proxy):
+        asyncio.run(burst())
+
+
+def test_a_crowd_at_a_server_that_hangs_is_told_in_time(server: ValkeyServer) -> None:
+    async def crowd() -> None:
+        state = RedisState(server.url, AsyncClock(), name="t")
+        assert await state.ledger.reserve(hold("a", charge(TEAM, 1), now_s=time.time()))
+        os.kill(server.pid, signal.SIGSTOP)
+        began_s = time.monotonic()
+        try:
+            holds = [hold(f"x{number}", charge(TEAM, 1), now_s=time.time()) for number in range(1000)]
+            found = await asyncio.gather(
+                *(state.ledger.reserve(each) for each in holds), return_exceptions=True
+            )
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        assert {type(each) for each in found} == {StoreError}
+        assert time.monotonic() - began_s < 12  # two tries of two seconds, not two for each trip
+        assert await state.ledger.reserve(hold("b", charge(TEAM, 1), now_s=time.time()))
+        await state.aclose()
+
+    asyncio.run(crowd())
+
+
 def test_a_server_that_is_not_there_is_a_store_error_in_time(tmp_path: Path) -> None:
     with state_at(f"unix://{tmp_path}/nobody.sock") as state:
         began_s = time.monotonic()
@@ -256,9 +422,6 @@ def test_a_server_that_is_not_there_is_a_store_error_in_time(tmp_path: Path) -> 
 
 
 def test_a_server_that_hangs_is_a_store_error_in_time(server: ValkeyServer) -> None:
-    import os
-    import signal
-
     with state_at(server.url) as state:
         assert granted(state, hold("a", charge(TEAM, 1)))
         os.kill(server.pid, signal.SIGSTOP)
@@ -347,6 +510,31 @@ def test_leases_are_kept_in_the_servers_time(server: ValkeyServer) -> None:
         do(there.aclose())
 
 
+def test_a_clock_that_is_ahead_ends_no_lease_of_others_whatever_it_asks_first(server: ValkeyServer) -> None:
+    here = RedisState(server.url, SystemClock(), name="t")
+    assert granted(here, hold("a", charge(TEAM, 1), now_s=time.time()))
+    do(here.ledger.mark_sent("a", now_s=time.time()))
+    for first in ("reconcile", "settle", "release", "renew"):
+        there = RedisState(server.url, Shifted(), name="t")
+        now_s = time.time() + 3600
+        if first == "reconcile":
+            assert do(there.ledger.reconcile(now_s=now_s)) == 0
+        elif first == "release":
+            do(there.ledger.release("b", now_s=now_s))
+        elif first == "renew":
+            do(there.ledger.renew("a", lease_until_s=now_s + 40))
+        else:
+            assert granted(here, hold("b", charge(TEAM, 1), now_s=time.time()))
+            do(there.ledger.settle("b", settlement(1, now_s=now_s)))
+        do(there.aclose())
+    assert row(here, "a").state == "sent"
+    assert row(here, "a").lease_until_s - time.time() < 60
+    ended_at_s = row(here, "b").ended_at_s
+    assert ended_at_s is not None
+    assert abs(ended_at_s - time.time()) < 5
+    do(here.aclose())
+
+
 # --- Routers -------------------------------------------------------------------------------------------------------
 
 POLICIES = {
@@ -392,6 +580,44 @@ def test_routers_on_one_server_spend_one_budget_and_share_answers(
                 await third.complete("something new", policy="main")
 
     asyncio.run(later())
+
+
+@pytest.mark.parametrize("step", ["admit", "reserve", "mark_sent"])
+def test_a_call_that_is_cancelled_on_its_way_to_the_store_leaves_nothing_held(
+    server: ValkeyServer, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server did what nobody waited for any more; no lease should have to end it, and nothing was sent."""
+    tenants = {"acme": {"policies": "all", "limits": {"concurrent_requests": 2}}}
+    evaluate = RedisStore._evaluate
+    calls: list[asyncio.Future[Any]] = []
+
+    async def cancelling(store: RedisStore, script: str, values: list[str]) -> list[Any]:
+        if script == step:
+            calls[0].cancel()
+        return await evaluate(store, script, values)
+
+    async def cancelled() -> None:
+        clock = AsyncClock()
+        wire = ScriptedTransport(Says("hi"), clock=clock)
+        places: Any = {**POLICIES, "tenants": tenants}
+        async with AsyncRouter.open(places, state=server.url, transport=wire) as router:
+            call = router.complete("question", policy="main", tenant="acme")
+            calls.append(asyncio.ensure_future(call))
+            with pytest.raises(asyncio.CancelledError):
+                await calls[0]
+            rows = await router.ports.ledger.rows()
+            assert [each.state in ("released", "settled") and each.cost_nusd for each in rows] == [0] * len(
+                rows
+            )
+            assert len(rows) == (step != "admit")
+            assert wire.calls == []
+            limits = [each for tenant in router.plan.tenants.values() for each in tenant.limits]
+            assert list((await router.ports.limiter.used(limits, now_s=clock.now_s())).values()) == [0]
+            balances = await router.ports.ledger.all_balances()
+            assert all(each == Balance() for each in balances.values())
+
+    monkeypatch.setattr(RedisStore, "_evaluate", cancelling)
+    asyncio.run(cancelled())
 
 
 def spend_all(*routers: Router) -> None:

