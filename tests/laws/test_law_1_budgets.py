@@ -6,6 +6,7 @@ integers goes through them in that order and says of each whether it was right.
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -65,10 +66,18 @@ def verdicts_of(events: Sequence[ev.Event]) -> list[Verdict]:
     ]
 
 
+class Patient(ManualClock):
+    """Waits as well: for a neighbour that is in the middle of a write, and has to get on with it."""
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+        await super().sleep(seconds)
+
+
 def burst(store: str, place: Path, numbers: Sequence[int]) -> list[Verdict]:
     """Calls one after the other; what was decided about each."""
     seen: list[ev.Event] = []
-    clock = ManualClock(T0_S)
+    clock = Patient(T0_S)
     with opened(store, place, clock) as state:
         ports = ports_of(PLAN, state, clock, FULL, seen.append)
         for number in numbers:
