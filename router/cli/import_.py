@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from router.tools.litellm_import.written import Written
 
 
-@click.group("import", invoke_without_command=False)
+@click.group("import", no_args_is_help=False)
 def command() -> None:
     """Make policies of another program's config."""
 

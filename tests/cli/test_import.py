@@ -139,6 +139,7 @@ def test_a_variable_can_be_given(run, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("import",), "missing command"),
         (("import", "litellm"), "missing argument 'CONFIG'"),
         (("import", "litellm", "c.yaml", "--set", "MODEL"), "`MODEL` is no NAME=VALUE"),
         (("import", "portkey", "c.yaml"), "no such command 'portkey'"),
