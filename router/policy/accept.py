@@ -33,7 +33,7 @@ _RULES = frozenset(
         *("if", "then", "else"),
     }
 )
-_MOST_REMEMBERED = 10_000
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 10_000, 80
 
 
 class NotUnderstood(ValueError):
@@ -103,7 +103,7 @@ def _text(pattern: str) -> Accepts:
             return True
         if not matches(pattern, value):
             return False
-        if len(known) < _MOST_REMEMBERED:
+        if len(known) < _MOST_REMEMBERED and len(value) <= _LONGEST_REMEMBERED:
             known.add(value)
         return True
 
