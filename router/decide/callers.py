@@ -6,6 +6,7 @@ Work is linear in the number of tenants, and done once a plan; what depends on t
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from router.plan import Budget, Demand, Each, Plan, Tenant
 
@@ -127,6 +128,7 @@ def callers_of(plan: Plan) -> Callers:
     return Callers(classes=classes, of=of, strangers=strangers, paths=tuple(sorted(of)), _granting=granting)
 
 
+@lru_cache(maxsize=32_768)
 def chain(path: str) -> tuple[str, ...]:
     """The path and its ancestors, root first."""
     segments = path.split("/")

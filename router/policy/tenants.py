@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal, cast
 
 from router.decide.scopes import owner_of_each
@@ -40,6 +41,7 @@ def grants(tenants: Mapping[str, Tenant]) -> Mapping[str, frozenset[str] | None]
     return found
 
 
+@lru_cache(maxsize=32_768)
 def chain(path: str) -> tuple[str, ...]:
     """The path and its ancestors, root first."""
     segments = path.split("/")

@@ -48,7 +48,7 @@ def budgets(spot: Spot | None, owner: str, pools: Mapping[str, Spot]) -> tuple[B
         return ()
     named = text_of(spot.get("pool")) or ""
     shared = budgets(pools.get(named), f"pool:{named}", {})
-    own = (_budget(spot, key, owner) for key in _BUDGETS if spot.holds(key))
+    own = (_budget(spot, key, owner) for key in spot.keys(_BUDGETS))
     return (*(found for found in own if found), *shared)
 
 
@@ -56,7 +56,7 @@ def limits(spot: Spot | None, owner: str) -> tuple[Limit, ...]:
     """One Limit for each rate, in the order of the table of keys."""
     if spot is None:
         return ()
-    return tuple(found for key in _LIMITS if spot.holds(key) and (found := _limit(spot, key, owner)))
+    return tuple(found for key in spot.keys(_LIMITS) if (found := _limit(spot, key, owner)))
 
 
 def _budget(block: Spot, key: str, owner: str) -> Budget | None:
