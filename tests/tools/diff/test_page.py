@@ -53,7 +53,7 @@ def test_the_commands_work(line: str, example: Path, capsys: pytest.CaptureFixtu
     (example / "policies").rename(example / "last-week")
     (example / "new").rename(example / "policies")
     assert main(shlex.split(line, comments=True)[1:]) == 1
-    assert "4 changed routes" in capsys.readouterr().out
+    assert "2 changed routes" in capsys.readouterr().out
 
 
 def test_the_workflow_is_yaml() -> None:

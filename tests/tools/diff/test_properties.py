@@ -76,7 +76,7 @@ def test_a_side_does_not_differ_from_itself_or_from_itself_rewritten() -> None:
             assert found.same, (seed, found)
         assert (found.new_findings, found.gone_findings) == ((), ()), seed
         compared += 1
-    assert compared > len(SEEDS) // 2
+    assert compared > len(SEEDS) // 3
 
 
 def test_there_is_a_difference_just_where_digests_differ() -> None:
