@@ -100,6 +100,7 @@ CHECKS: tuple[Check, ...] = (
     sampled_caches,
     scope_checks.shared_caches,
     scope_checks.spent_for_good,
+    scope_checks.unbounded_users,
 )
 """Checks of one policy, target or tenant at a time: what is not sound is left out, and each still tells the truth."""
 
@@ -108,6 +109,5 @@ FOLDER_CHECKS: tuple[FolderCheck, ...] = (
     FolderCheck(check=target_checks.dead_targets, over=frozenset(BLOCKS)),
     FolderCheck(check=target_checks.targets_left, over=frozenset(BLOCKS)),
     FolderCheck(check=rule_checks.rules_of_callers, over=frozenset(BLOCKS)),
-    FolderCheck(check=scope_checks.unbounded_users, over=frozenset({"tenants", "budgets"})),
     FolderCheck(check=uncallable_policies, over=frozenset({"policies", "tenants"})),
 )

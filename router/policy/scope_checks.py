@@ -1,10 +1,12 @@
 """Checks of who shares and who pays: caches, windows and buckets that do not mean what they seem to."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from router.errors import Problem
-from router.plan import Budget, Each, Plan, Tenant
+from router.plan import Budget, Each, Plan
+from router.policy.document import Spot
 from router.policy.draft import Draft, problem
+from router.policy.sound import is_believed
 from router.policy.tenants import chain
 from router.values import Place
 
@@ -48,26 +50,24 @@ def _budgets(plan: Plan) -> Iterator[Budget]:
 
 def unbounded_users(draft: Draft) -> Iterator[Problem]:
     """Whoever makes up users makes up buckets: without a total they are no bound at all."""
-    tenants = draft.plan.tenants
-    for path, tenant in tenants.items():
-        for each in tenant.each:
-            above = [tenants[one] for one in chain(path) if one in tenants]
-            lacking = list(_without_total(each, above)) if each.of == "user" else []
-            if lacking:
-                what = " and ".join(lacking)
-                message = (
-                    f"each user of tenant `{path}` has {what} of its own, and all of them together have none"
-                )
-                advice = (
-                    "callers say who the user is: bound the tenant too, by a total of its own or above it"
-                )
-                yield problem("unbounded-users", message, each.place, help=advice, severity="warning")
+    for path, tenant in draft.plan.tenants.items():
+        each = next((each for each in tenant.each if each.of == "user"), None)
+        above = [draft.written.tenants[one] for one in chain(path)] if each else []
+        lacking = list(_without_total(each, above)) if each and all(map(is_believed, above)) else []
+        if each and lacking:
+            what = " and ".join(lacking)
+            message = (
+                f"each user of tenant `{path}` has {what} of its own, and all of them together have none"
+            )
+            advice = "callers say who the user is: bound the tenant too, by a total of its own or above it"
+            yield problem("unbounded-users", message, each.place, help=advice, severity="warning")
 
 
-def _without_total(each: Each, above: Iterable[Tenant]) -> Iterator[str]:
-    own = [budget for budget in each.budgets if budget.owner.endswith("*")]
-    totals = [*(budget for tenant in above for budget in tenant.budgets), *(set(each.budgets) - set(own))]
-    if own and not totals:
+def _without_total(each: Each, above: Sequence[Spot]) -> Iterator[str]:
+    """A pool is a total, whoever names it; it may be one that could not be read."""
+    pooled = above[-1].at("each", "user", "budget", "pool")
+    own = any(budget.owner.endswith("*") for budget in each.budgets)
+    if own and not pooled and not any(tenant.holds("budget") for tenant in above):
         yield "a budget"
-    if each.limits and not any(tenant.limits for tenant in above):
+    if each.limits and not any(tenant.holds("limits") for tenant in above):
         yield "limits"

@@ -131,6 +131,13 @@ def _written(path: str, draft: Draft, hit: Collection[Path]) -> Spot:
     return Spot(document=document, path=("tenants", path), value={})
 
 
+def is_believed(tenant: Spot) -> bool:
+    """Whether a tenant of a sound part stands there as it is written, and not for its grants alone."""
+    block = tenant.document.root.get("tenants")
+    written = block.get(tenant.key) if block else None
+    return written is not None and written.value is tenant.value
+
+
 # --- Where an error lies ----------------------------------------------------------------------------------------------
 
 

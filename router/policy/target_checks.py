@@ -1,6 +1,6 @@
 """Checks of targets: each can be tried on some call, and every caller has one left wherever rules lead it."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -132,7 +132,7 @@ def _most(target: Target, path: PathTo) -> int | None:
 def targets_left(draft: Draft) -> Iterator[Problem]:
     """A tenant that may call a policy, and has no target there on some call. One problem for each class of tenants."""
     plan = draft.plan
-    search = _Search(plan)
+    search = _Search(plan, lambda: draft.once("dead targets", lambda: _dead_places(draft)))
     if not plan.tenants:
         for name in sorted(plan.policies):
             alone = search.alone(name)
@@ -161,10 +161,11 @@ class _Empty:
 class _Search:
     """Looks for calls without a target, each pair of demands and policy once."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, dead: Callable[[], frozenset[Place]]) -> None:
         self._plan = plan
+        self._dead = dead  # where targets are told to be tried on no call
         self._seen: set[Hashable] = set()
-        self._told: set[str] = set()  # policies that are empty for everybody, by `enabled: false`
+        self._told: set[str] = set()  # policies that are empty for everybody, whoever asks
 
     def alone(self, name: str) -> _Empty | None:
         """Of a policy that anybody may call."""
@@ -192,10 +193,13 @@ class _Search:
             return None
         for cell in islice(cells(self._plan, policy.name, tenants=[tenant]), MOST_CELLS):
             chosen = dict[str, str | None](cell.choices[0])
-            if asked.after(chosen) or not alone.after(chosen, even_disabled=True):
+            if asked.after(chosen):
+                continue
+            by_policies = not alone.after(chosen, even_disabled=True)
+            if by_policies and alone.targets(chosen) <= self._dead():
                 continue  # what the policies themselves ask too much is told at each target
             by_hand = asked.after(chosen, even_disabled=True)
-            if by_hand and policy.name in self._told:
+            if (by_hand or by_policies) and policy.name in self._told:
                 return None
             if not alone.after(chosen):
                 self._told.add(policy.name)
@@ -242,6 +246,19 @@ class _Left:
 
         return of(self._policy, self._path)
 
+    def targets(self, chosen: Mapping[str, str | None]) -> frozenset[Place]:
+        """Where the targets of that branch are written."""
+        found: set[Place] = set()
+        waiting, seen = [self._policy], {self._policy.name}
+        while waiting:
+            for entry in _chosen_way(waiting.pop(), chosen) or ():
+                if isinstance(entry, TargetEntry):
+                    found.add(entry.place)
+                elif entry.policy not in seen:
+                    seen.add(entry.policy)
+                    waiting.append(self._plan.policies[entry.policy])
+        return frozenset(found)
+
     def first_drop(self, chosen: Mapping[str, str | None]) -> tuple[str, str]:
         """The first target of the list, and why it is dropped."""
         policy, path = self._policy, self._path
@@ -252,6 +269,10 @@ class _Left:
                 return target.name, _why_not(target, path, even_disabled=False) or ""
             policy = self._plan.policies[entry.policy]
             path = path.into(policy)
+
+
+def _dead_places(draft: Draft) -> frozenset[Place]:
+    return frozenset(found.place for found in (*refused_targets(draft), *dead_targets(draft)))
 
 
 def _ways(policy: Policy) -> list[tuple[Entry, ...]]:
