@@ -7,6 +7,7 @@ own `holds` about values on both sides of every threshold, so that nothing here 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -180,7 +181,32 @@ def _positive(condition: Condition) -> Condition:
     return replace(condition, negated=False) if condition.negated else condition
 
 
+_WHO_ASKS = frozenset({"tenant", "user", "session"})
+
+
 def _axis(name: str, tests: tuple[tuple[int, Condition], ...], asking: Asking) -> Axis:
+    """Policies ask the same of requests again and again, and what isn't about who asks is worked out once for all."""
+    if name in _WHO_ASKS:
+        return _worked_out(name, tests, asking)
+    use = tests[0][1].budget
+    amounts = tuple(None if use is None else known.get(use) for known in asking.amounts)
+    return _shared(name, tests, use, amounts, asking.anybody and use is not None)
+
+
+@lru_cache(maxsize=4_096)
+def _shared(
+    name: str,
+    tests: tuple[tuple[int, Condition], ...],
+    use: BudgetUse | None,
+    amounts: tuple[int | None, ...],
+    anybody: bool,
+) -> Axis:
+    """For anyone whose budget of this use has that amount on each side."""
+    known = tuple({} if use is None or amount is None else {use: amount} for amount in amounts)
+    return _worked_out(name, tests, Asking(base=Witness(), anybody=anybody, amounts=known))
+
+
+def _worked_out(name: str, tests: tuple[tuple[int, Condition], ...], asking: Asking) -> Axis:
     atoms: dict[tuple[Result, ...], Atom] = {}
     complete = True
     if asking.anybody and name == "budget_used":
