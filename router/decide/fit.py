@@ -1,6 +1,6 @@
 """Which candidates this request fits, once its input has been counted, and what one attempt at each may cost."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from router.decide.estimate import worst_nusd
@@ -53,15 +53,15 @@ def as_open(earlier: Candidate, later: Candidate) -> bool:
 
 def fit(
     candidates: Sequence[Candidate],
-    estimates: Mapping[str, InputEstimate],
+    estimates: Sequence[InputEstimate],
     budgets_of: Callable[[str], Sequence[Budget]],
 ) -> tuple[tuple[Candidate, ...], tuple[Dropped, ...]]:
-    """Split into what may be tried, each target once, and what may not. `estimates` by target name; `budgets_of` gives
-    the budgets of the caller and of a provider."""
+    """Split into what may be tried, each target once, and what may not. `estimates` are those of the candidates, whose
+    parameters may differ on two paths to one target; `budgets_of` gives the budgets of the caller and of a provider."""
     kept: dict[str, Candidate] = {}
     dropped: list[Dropped] = []
-    for candidate in candidates:
-        name, estimate = candidate.target.name, estimates[candidate.target.name]
+    for candidate, estimate in zip(candidates, estimates, strict=True):
+        name = candidate.target.name
         reason = DUPLICATE if name in kept else _too_long(candidate, estimate)
         reason = reason or _without_promise(candidate, estimate, budgets_of)
         if reason is None:

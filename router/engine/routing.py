@@ -91,7 +91,7 @@ def _missing_key(run: Run, provider: str) -> SecretRef | None:
 
 def fitted(run: Run, route: Route) -> Route:
     """The candidates that this request fits, by their own count of its input. Raises NoRoute where none is left."""
-    estimates = {candidate.target.name: run.estimate(candidate) for candidate in route.candidates}
+    estimates = [run.estimate(candidate) for candidate in route.candidates]
     candidates, dropped = fit(route.candidates, estimates, run.budgets)
     run.drop(dropped)
     if not candidates:

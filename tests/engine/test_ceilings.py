@@ -11,7 +11,7 @@ from router.errors import BudgetExceeded, NoRoute
 from router.plan import CacheRule, Ceiling, Demand, Each, Plan
 from router.policy.load import load
 from router.values import Kind, Usage
-from tests.build import PLACE, budget, plan, policy, target, tenant
+from tests.build import PLACE, budget, lexical, plan, policy, target, tenant
 from tests.policy.books import Book
 from tests.world import World
 
@@ -218,3 +218,18 @@ def test_an_input_that_fills_its_context_is_within_a_ceiling_above_that() -> Non
     )
     world.call("x" * 60)  # 16 tokens, 61 at most: more than the model takes
     assert world.facts(ev.Reserved)[0].input_tokens == 20
+
+
+def test_a_target_on_two_paths_is_judged_by_the_input_of_each() -> None:
+    """What the second path adds to the input says nothing of the first."""
+    plain = policy("plain", "openai/a", ceiling=Ceiling(input_tokens=20))
+    searching = policy(
+        "searching",
+        "openai/a",
+        ceiling=Ceiling(input_tokens=50),
+        lexical=lexical(params={"web_search_options": {}}),
+    )
+    main = policy("main", "plain", "searching", budgets=(budget("policy:main", 10**12),))
+    world = World(plan(main, plain, searching))
+    assert world.call("hello").target == "openai/a"
+    assert "web_search_options" not in world.transport.calls[0].params
