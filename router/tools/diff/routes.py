@@ -102,14 +102,8 @@ def _settings_of(
     old: Plan, new: Plan, before: Candidate, after: Candidate, told: frozenset[str]
 ) -> Iterator[Otherwise]:
     """Without what the policy says of all of its targets, which is told there."""
-    explained: set[tuple[str, str | None, str | None]] = set()
-    if before.policy == after.policy:
-        lexical = (plan.policies[after.policy].lexical for plan in (old, new))
-        explained.update(texts_changed(*(lexical_texts(each) for each in lexical)))
-    texts = (lexical_texts(each.lexical, _sent(each)) for each in (before, after))
-    for what, one, other in texts_changed(*texts):
-        if (what, one, other) not in explained:
-            yield f"{after.target.name}: {related(what, one, other)}", "neither"
+    if (before.lexical, before.params) != (after.lexical, after.params):
+        yield from _lexical(old, new, before, after)
     was, now = _figures(before, told), _figures(after, told)
     for change in bounds_changed("ceilings", after.target.name, was, now):
         yield f"{after.target.name}: {change.text}", change.effect
@@ -131,6 +125,17 @@ def _spent_from(candidate: Candidate, other: Plan) -> frozenset[str]:
 
 def _has_own_budgets(policy: Policy | None) -> bool:
     return policy is not None and any(each.owner == f"policy:{policy.name}" for each in policy.budgets)
+
+
+def _lexical(old: Plan, new: Plan, before: Candidate, after: Candidate) -> Iterator[Otherwise]:
+    explained: set[tuple[str, str | None, str | None]] = set()
+    if before.policy == after.policy:
+        lexical = (plan.policies[after.policy].lexical for plan in (old, new))
+        explained.update(texts_changed(*(lexical_texts(each) for each in lexical)))
+    texts = (lexical_texts(each.lexical, _sent(each)) for each in (before, after))
+    for what, one, other in texts_changed(*texts):
+        if (what, one, other) not in explained:
+            yield f"{after.target.name}: {related(what, one, other)}", "neither"
 
 
 def _figures(candidate: Candidate, told: frozenset[str]) -> dict[str, Figure]:

@@ -1,0 +1,33 @@
+"""Every field of a plan is one that a difference looks at: a new one fails here until somebody tells of it."""
+
+from dataclasses import fields
+
+import pytest
+
+from router import plan
+from router.policy.targets import OwnFacts
+
+TOLD: dict[type, str] = {
+    plan.Policy: "name description entries rules lexical total_s ceiling demand budgets cache place",
+    plan.Lexical: "retry attempt_s fall_back_on params",
+    plan.RetryRule: "attempts backoff base_s max_s on",
+    plan.CacheRule: "ttl_s scope sampled",
+    plan.Demand: "owner allow require needs max_price place",
+    plan.MaxPrice: "input_ausd output_ausd",
+    plan.Tenant: "path policies ceiling demand never budgets limits each place",
+    plan.Each: "of ceiling demand budgets limits place",
+    plan.Provider: "name kind base_url keys budgets wire labels disabled_at place",
+    plan.Rule: "name when entries reject place",
+    plan.TargetEntry: "target params attempt_s place",
+    plan.PolicyEntry: "policy place",
+    plan.Budget: "owner unit window amount place text",
+    plan.Limit: "owner unit window_s at_most place text",
+    plan.Plan: "digest prices_digest providers targets policies tenants settings folder",
+    OwnFacts: "alias deployment prices context max_output supports tokens labels enabled",
+}
+"""Ceiling and Settings are gone through field by field, whatever they hold."""
+
+
+@pytest.mark.parametrize("kind", TOLD, ids=lambda kind: kind.__name__)
+def test_every_field_is_looked_at(kind: type) -> None:
+    assert {each.name for each in fields(kind)} == set(TOLD[kind].split())
