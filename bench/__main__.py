@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from bench.burst import burst
+from bench.ledger import ledger, long_files
 from bench.paths import ROLES
 from bench.processes import upstream, workers
 from bench.report import as_json, as_text, machine
@@ -20,6 +22,10 @@ ROLES_OF = {
 }
 
 
+MORE = {"ledger": ledger, "long_files": long_files, "burst": burst}
+"""Sections that run only where they are named."""
+
+
 def main() -> None:
     chosen = _arguments()
     began_s, about = time.monotonic(), {"machine": machine()}
@@ -32,10 +38,11 @@ def main() -> None:
             seconds=chosen.seconds,
             calls=chosen.calls,
             repeats=chosen.repeats,
+            rows=chosen.rows,
         )
         for name in chosen.sections:
             print(f"{time.monotonic() - began_s:5.1f} s  {name} ...", file=sys.stderr)
-            tables.append(SECTIONS[name](run))
+            tables.append({**SECTIONS, **MORE}[name](run))
     about |= {"took_s": time.monotonic() - began_s, "seconds": chosen.seconds, "calls_a_block": chosen.calls}
     print(as_text(about, tables))
     if chosen.json:
@@ -51,9 +58,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--repeats", type=int, help="fresh processes of each kind at most (default 5, quick 1)"
     )
-    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="NAME")
+    parser.add_argument(
+        "--rows", type=int, help="rows of the long file of `long_files` (default 1000000, quick 1000)"
+    )
+    parser.add_argument(
+        "--sections", nargs="+", choices=[*SECTIONS, *MORE], default=list(SECTIONS), metavar="NAME"
+    )
     chosen = parser.parse_args()
-    for name, usual, quick in (("seconds", 15.0, 0.5), ("calls", 50, 10), ("repeats", 5, 1)):
+    for name, usual, quick in (
+        ("seconds", 15.0, 0.5),
+        ("calls", 50, 10),
+        ("repeats", 5, 1),
+        ("rows", 1_000_000, 1_000),
+    ):
         if getattr(chosen, name) is None:
             setattr(chosen, name, quick if chosen.quick else usual)
     return chosen

@@ -54,12 +54,16 @@ class Speaking:
             )
         return json.loads(line)
 
-    def tell(self, question: Any) -> Any:
-        """Raises Ended."""
+    def say(self, question: Any) -> None:
+        """Without waiting for the answer, so that others can be told meanwhile."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it has ended: `hear` says why
             self._process.stdin.write(json.dumps(question) + "\n")
             self._process.stdin.flush()
+
+    def tell(self, question: Any) -> Any:
+        """Raises Ended."""
+        self.say(question)
         return self.hear()
 
     def end(self) -> None:

@@ -36,6 +36,7 @@ class Run:
     seconds: float
     calls: int
     repeats: int
+    rows: int
 
 
 def measured(run: Run, paths: Sequence[tuple[str, str]], *, calls: int, seconds: float) -> dict[str, Series]:

@@ -1,14 +1,17 @@
 """The benchmark runs and reports in its shape. No duration is asserted: this machine may be busy."""
 
 import json
+import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from bench.ledger import fill
 from bench.report import aims, as_text
-from bench.sections import SECTIONS, Table
+from bench.sections import SECTIONS, Run, Table
 from bench.timing import Block, interleave, quantile, ratios
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -100,3 +103,64 @@ def test_a_table_prints_units_in_its_heading_and_aligns_its_columns() -> None:
     assert first.index("1,234") + 5 == second.index("7.2") + 3
     assert note == "  (a note)"
     assert aims([table]) == []
+
+
+@pytest.fixture(scope="module")
+def money(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    file = tmp_path_factory.mktemp("bench") / "money.json"
+    sections = ["--sections", "ledger", "long_files", "burst"]
+    arguments = [
+        "--quick",
+        "--seconds",
+        "0.1",
+        "--calls",
+        "4",
+        "--rows",
+        "300",
+        "--json",
+        str(file),
+        *sections,
+    ]
+    run = subprocess.run(
+        [sys.executable, "-m", "bench", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    tables: dict = json.loads(file.read_text())["tables"]
+    return tables
+
+
+def test_the_ledger_is_measured_on_every_store_alone_and_with_neighbours(money: dict) -> None:
+    rows = {row["path"]: row for row in money["ledger"]["rows"]}
+    assert {"memory", "sqlite", "valkey"} <= set(rows)
+    assert {name for name in rows if "4 processes" in name} == {
+        "sqlite, 4 processes",
+        "sqlite, FULL, 4 processes",
+        "valkey, 4 processes",
+    }
+    assert all(0 < row["p50_us"] <= row["p99_us"] and row["calls_per_s"] > 0 for row in rows.values())
+
+
+def test_a_long_file_has_the_rows_it_says(money: dict) -> None:
+    assert [row["path"] for row in money["long_files"]["rows"]] == ["sqlite, 10 rows", "sqlite, 300 rows"]
+
+
+def test_a_burst_is_made_with_real_calls_and_ours_spends_the_budget_and_no_more(money: dict) -> None:
+    theirs, *ours = money["burst"]["rows"]
+    assert theirs["path"].startswith("litellm.")
+    assert theirs["answered"]["min"] > 0  # what it lets through is its own affair, but it was called
+    assert {row["path"] for row in ours} == {
+        f"AsyncRouter, {state} state" for state in ("memory", "sqlite", "valkey")
+    }
+    assert {row["answered"]["max"] for row in ours} == {row["answered"]["min"] for row in ours} == {17}
+    assert {row["ratio"]["max"] for row in ours} == {1.0}
+
+
+def test_a_file_is_filled_with_copies_under_fresh_ids(tmp_path: Path) -> None:
+    import sqlite3
+
+    file = tmp_path / "state.db"
+    run = Run(workers={}, environment=dict(os.environ), seconds=0, calls=1, repeats=1, rows=50)
+    fill(run, file, 50)
+    with closing(sqlite3.connect(file)) as connection:
+        found = connection.execute("SELECT count(*), count(DISTINCT id), max(seq) FROM attempts").fetchone()
+    assert found == (50, 50, 50)
