@@ -55,12 +55,14 @@ class Callers:
     _apart: dict[frozenset[str], "_Apart"] = field(default_factory=dict, repr=False, compare=False)
 
     def standing_for(self, policy: str, named: frozenset[str]) -> Iterator[str]:
-        """One tenant for each class that may call the policy, and one more for each of its parts that `named` paths
-        tell apart."""
+        """One tenant for each part of a class that `named` paths tell apart, then one for the rest of each class that
+        may call the policy."""
         positions = sorted((*self._granting.get(None, ()), *self._granting.get(policy, ())))
         apart = self._apart.setdefault(named, _Apart())
         if not apart.ready:
             self._tell_apart(named, apart)
+        parts = sorted(part for position in positions for part in apart.parts.get(position, ()))
+        yield from (path for _, path in parts)
         for position in positions:
             if position not in apart.outside:
                 members = self.classes[position].members
@@ -68,8 +70,6 @@ class Callers:
             outside = apart.outside[position]
             if outside is not None:
                 yield outside
-        parts = sorted(part for position in positions for part in apart.parts.get(position, ()))
-        yield from (path for _, path in parts)
 
     def _tell_apart(self, named: frozenset[str], apart: "_Apart") -> None:
         apart.inside = self._below(named)

@@ -291,9 +291,10 @@ def _standing_for(
     yield from known.standing_for(policy, named_tenants(conditions))
 
 
-def rule_spaces(plan: Plan, policy: str, callers: Callers) -> Iterator[Space]:
-    """One space for each class of callers that the *rules* tell apart; what else tenants may differ in is left out."""
-    conditions = (_conditions(plan, policy),)
+def rule_spaces(plan: Plan, policy: str, callers: Callers, *, nested: bool = True) -> Iterator[Space]:
+    """One space for each class of callers that the *rules* tell apart; what else tenants may differ in is left out.
+    Without `nested` only the policy's own rules are looked at."""
+    conditions = (_conditions(plan, policy) if nested else _own_conditions(plan, policy),)
     fields = {each.field for each in conditions[0]}
     named, seen = named_tenants(conditions), set[Hashable]()
     for tenant in _standing_for(plan, policy, conditions, callers):
@@ -303,7 +304,7 @@ def rule_spaces(plan: Plan, policy: str, callers: Callers) -> Iterator[Space]:
         sort = (meant, asking.must & fields, budgets)
         if sort not in seen:
             seen.add(sort)
-            yield _space((plan,), policy, asking, conditions)
+            yield _space((plan,), policy, asking, conditions, nested=nested)
         if fields.isdisjoint(OF_CALLERS):
             return
 
@@ -311,7 +312,7 @@ def rule_spaces(plan: Plan, policy: str, callers: Callers) -> Iterator[Space]:
 def open_space(plan: Plan, policy: str) -> Space:
     """Every request of anybody, whatever tenants there are and whatever budgets they have: what can't be here can't be
     at all. The rules of nested policies are not looked at."""
-    conditions = (tuple(each for rule in plan.policies[policy].rules for each in rule.when),)
+    conditions = (_own_conditions(plan, policy),)
     uses = {each.budget: NUSD_PER_USD for each in conditions[0] if each.budget is not None}
     asking = Asking(base=Witness(), anybody=True, amounts=(uses,))
     return _space((plan,), policy, asking, conditions, nested=False)
@@ -363,6 +364,10 @@ def _space(
 
 def _conditions(plan: Plan, policy: str) -> tuple[Condition, ...]:
     return conditions_within(plan, plan.policies[policy])
+
+
+def _own_conditions(plan: Plan, policy: str) -> tuple[Condition, ...]:
+    return tuple(each for rule in plan.policies[policy].rules for each in rule.when)
 
 
 def _asking(

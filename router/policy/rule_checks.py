@@ -103,7 +103,7 @@ def rules_of_callers(draft: Draft) -> Iterator[Problem]:
             and not (called and fields.isdisjoint(OF_CALLERS))
         ):
             anybody = _Asked(policy, (open_space(draft.plan, policy.name),))
-            own = _Asked(policy, ground.spaces(policy.name) if called else ())
+            own = _Asked(policy, ground.own_spaces(policy.name) if called else ())
             yield from _or_note(anybody, partial(_told_of_callers, ground, anybody, own))
 
 
@@ -170,7 +170,12 @@ class _Ground:
         """The other policies that may be called and that lead to this one."""
         return self._led_by.get(name, ())
 
+    def own_spaces(self, name: str) -> Iterable[Space]:
+        """Of a policy's own callers, as its own rules tell them apart."""
+        return _Once(rule_spaces(self._plan, name, self._callers, nested=False))
+
     def spaces(self, root: str) -> Iterable[Space]:
+        """Of a called policy, as all rules that it leads to tell its callers apart."""
         if root not in self._spaces:
             self._spaces[root] = _Once(rule_spaces(self._plan, root, self._callers))
         return self._spaces[root]

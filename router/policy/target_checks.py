@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from router.decide.axes import Witness
 from router.decide.callers import CallerClass, Callers, callers_of
@@ -39,8 +39,11 @@ def refused_targets(draft: Draft) -> Iterator[Problem]:
 def dead_targets(draft: Draft) -> Iterator[Problem]:
     """Targets that every path to them keeps out, or that always come earlier in the list."""
     walk = _Walk(draft.plan)
-    for name in sorted(callable_policies(draft.plan)):
-        walk.call(draft.plan.policies[name])
+    called = [draft.plan.policies[name] for name in sorted(callable_policies(draft.plan))]
+    for policy in called:
+        walk.begin(policy)
+    for policy in called:
+        walk.call(policy)
     told = {found.place for found in refused_targets(draft)}
     yield from (found for place, found in walk.dead.items() if place not in walk.alive | told)
 
@@ -75,12 +78,22 @@ class _Walk:
         self.alive: set[Place] = set()
         self.dead: dict[Place, Problem] = {}
 
+    def begin(self, policy: Policy) -> None:
+        """What a called policy itself writes before anything nested: only its own demand can keep that out."""
+        for entries in (policy.entries, *(rule.entries for rule in policy.rules)):
+            own = takewhile(lambda entry: isinstance(entry, TargetEntry), entries)
+            if policy.demand is None:
+                self.alive.update(entry.place for entry in own)
+
     def call(self, policy: Policy) -> None:
+        """Whatever such a call can come to, unless all of that is known to be alive."""
+        places = {entry.place for each in reachable(self._plan, policy) for entry in _targets(each)}
+        if places <= self.alive:
+            return
         self._left = MOST_PLACES
         self._enter(policy, ROOT.into(policy), {})
         if self._left < 0:
-            below = reachable(self._plan, policy)
-            self.alive.update(entry.place for each in below for entry in _targets(each))
+            self.alive.update(places)
 
     def _enter(self, policy: Policy, path: PathTo, before: _Before) -> None:
         """All of its branches; none of them is sure to be come to."""
