@@ -1,9 +1,9 @@
 """What a call of a policy can reach: its branches in order, and every target of it with the ceilings of its path."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from itertools import islice
+from typing import NamedTuple
 
 from router.decide.match import ROOT, PathTo, candidate_of
 from router.decide.scopes import least
@@ -139,17 +139,19 @@ def _calls(plan: Plan) -> Iterator[Call]:
 
 def _payers(plan: Plan, tenants: Sequence[str]) -> Payers:
     paths = sorted({above for tenant in tenants for above in chain(tenant)})
-    unbounded = [path for path in tenants if _output_bound(plan, path) is None]
+    bounds = _size_bounds(plan, paths)
+    unbounded = [path for path in tenants if bounds[path].output is None]
     of_open = sorted({above for tenant in unbounded for above in chain(tenant)})
+    scopes = tuple((path, scope) for path in paths for scope in _scopes(plan, path))
     return Payers(
-        scopes=tuple(scope for path in paths for scope in _scopes(plan, path)),
-        budget=_in_money(scope for path in paths for scope in _scopes(plan, path)),
+        scopes=tuple(scope for _, scope in scopes),
+        budget=_in_money(scope for _, scope in scopes),
         open_budget=_in_money(
             scope for path in of_open for scope in _scopes(plan, path) if scope.ceiling.output_tokens is None
         ),
         is_open=bool(unbounded),
-        limits=tuple(sorted(_narrow_limits(plan, paths), key=lambda limit: limit.at_most)),
-        amounts=tuple(sorted(_amounts(plan, paths), key=lambda budget: budget.amount)),
+        limits=tuple(sorted(_narrow_limits(scopes, bounds), key=lambda limit: limit.at_most)),
+        amounts=tuple(sorted(_amounts(scopes, bounds), key=lambda budget: budget.amount)),
     )
 
 
@@ -161,33 +163,48 @@ def _in_money(scopes: Iterable[Tenant | Each]) -> Budget | None:
     return next((budget for scope in scopes for budget in scope.budgets if budget.unit == "nusd"), None)
 
 
-def _narrow_limits(plan: Plan, paths: Sequence[str]) -> Iterator[Limit]:
-    """Limits that a request may not fit in, for all that the ceilings of tenants say of its output."""
+class _Bound(NamedTuple):
+    """The least ceilings that hold for every call of a tenant and of those below it; None: there is none."""
+
+    input: int | None = None
+    output: int | None = None
+
+    def under(self, scope: Tenant | Each) -> "_Bound":
+        own = scope.ceiling
+        return _Bound(least(self.input, own.input_tokens), least(self.output, own.output_tokens))
+
+
+def _size_bounds(plan: Plan, paths: Iterable[str]) -> Mapping[str, _Bound]:
+    """`paths` with every tenant after those above it. What each child may do holds below its tenant, not for it."""
+    found: dict[str, _Bound] = {}
+    of_children: dict[str, _Bound] = {}
     for path in paths:
-        for scope in _scopes(plan, path):
-            most = least(_output_bound(plan, path), scope.ceiling.output_tokens)
+        bound = of_children.get(path.rpartition("/")[0], _Bound()).under(plan.tenants[path])
+        for each in plan.tenants[path].each:
+            bound = bound if each.of == "child" else bound.under(each)
+        found[path] = of_children[path] = bound
+        for each in plan.tenants[path].each:
+            of_children[path] = of_children[path].under(each)
+    return found
+
+
+_ScopeAt = tuple[str, Tenant | Each]
+
+
+def _narrow_limits(scopes: Iterable[_ScopeAt], bounds: Mapping[str, _Bound]) -> Iterator[Limit]:
+    """Limits that a request may not fit in, for all that the ceilings of tenants say of its output."""
+    for path, scope in scopes:
+        if scope.limits:
+            most = bounds[path].under(scope).output
             for limit in scope.limits:
                 if limit.unit in ("tokens", "output_tokens") and (most is None or limit.at_most < most):
                     yield limit
 
 
-def _amounts(plan: Plan, paths: Sequence[str]) -> Iterator[Budget]:
-    for path in paths:
-        above = [scope for each in chain(path) for scope in _scopes(plan, each)]
-        sizes = [size for each in above for size in (each.ceiling.input_tokens, each.ceiling.output_tokens)]
-        if not any(sizes):
-            found = (budget for scope in _scopes(plan, path) for budget in scope.budgets)
-            yield from (budget for budget in found if budget.unit == "nusd")
-
-
-def _output_bound(plan: Plan, path: str) -> int | None:
-    """The least ceiling on output that holds for every call of the tenant and of those below it; None: none does."""
-    above = chain(path)
-    holding: list[Tenant | Each] = []
-    for each in above:
-        tenant = plan.tenants[each]
-        holding.extend((tenant, *(scope for scope in tenant.each if scope.of != "child" or each != path)))
-    return reduce(least, (scope.ceiling.output_tokens for scope in holding))
+def _amounts(scopes: Iterable[_ScopeAt], bounds: Mapping[str, _Bound]) -> Iterator[Budget]:
+    for path, scope in scopes:
+        if scope.budgets and bounds[path].under(scope) == (None, None):
+            yield from (budget for budget in scope.budgets if budget.unit == "nusd")
 
 
 def callable_policies(plan: Plan) -> frozenset[str]:
