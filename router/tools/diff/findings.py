@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 
 from router.errors import Problem
 from router.policy.document import Document, Path
@@ -10,8 +11,10 @@ from router.policy.load import Loaded
 from router.values import Place
 
 _PLACE = re.compile(r"\S+:\d+:\d+")
-_QUOTED = re.compile(r"`[^`]*[:{\[][^`]*`")
-_FIGURE = re.compile(r"\$?\d[\d.]*[a-zA-Z%]*|(`[^`]*`)")
+_FIGURE = re.compile(r"\$?\d[\d.]*[a-zA-Z%]*")
+_VALUE = re.compile(r"[:{\[]")
+"""In backticks: a value as it is written, not a name."""
+
 _NAMED_BY = ("name", "model", "policy")
 """What an item of a list is known by, wherever it stands in the list."""
 
@@ -45,8 +48,10 @@ def _senses(loaded: Loaded) -> Iterator[tuple[Sense, Problem]]:
 
 def _gist(message: str) -> str:
     """What it says, whatever the figures are: names stay, and lines and values are left out."""
-    message = _QUOTED.sub("...", _PLACE.sub("...", message))
-    return _FIGURE.sub(lambda found: found[1] or "...", message)
+    parts = message.split("`")  # every second one is in backticks
+    words = [_FIGURE.sub("...", _PLACE.sub("...", part)) for part in parts[::2]]
+    names = ["..." if _VALUE.search(part) else part for part in parts[1::2]]
+    return "`".join(word for pair in zip_longest(words, names, fillvalue="") for word in pair)
 
 
 class _Index:
