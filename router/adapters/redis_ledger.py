@@ -9,6 +9,7 @@ from router.adapters.accounts import Part, counter_key, counter_of, limit_key
 from router.adapters.redis_store import RedisStore
 from router.adapters.sqlite_rows import row_from, usage_text
 from router.decide.sliding import Room, bucket_of, moved, room, slide_of
+from router.errors import StoreError
 from router.ports import Balance, Counter, Granted, Hold, Refused, Row, Settlement, Take
 
 ROWS_A_STEP = 500
@@ -90,6 +91,12 @@ class RedisLedger:
         )
         if not answer[1]:
             raise accounts.unknown_row(id)
+        if answer[1] == "too much":
+            raise StoreError(
+                f"the ledger can't hold what `{id}` is said to cost: {settlement.cost_nusd} nano-USD",
+                port="ledger",
+                help="its provider reported a usage that can't be; the row ends at its worst case",
+            )
 
     async def release(self, id: str, *, now_s: float) -> None:
         await self._store.run("ledger", "release", lambda again: [id, self._stamp(now_s)])

@@ -451,6 +451,29 @@ def test_amounts_beyond_what_floats_hold_are_exact(server: ValkeyServer) -> None
         assert balance(state, huge) == (2**61 + 1, 3)
 
 
+def test_a_usage_that_can_not_be_leaves_every_balance_as_it_was(server: ValkeyServer) -> None:
+    """A script that fails in the middle is not undone: what does not fit is refused before the first change."""
+    tokens, window = budget("tenant:acme/a", 10**6, unit="tokens"), limit(at_most=100)
+    with state_at(server.url) as state:
+        held = hold("a", charge(tokens, 30), charge(TEAM, 100), takes=[Take(limit=window, amount=30)])
+        assert granted(state, held)
+        do(state.ledger.mark_sent("a", now_s=NOW_S))
+        for cost, usage in (
+            (2**63, Usage(input_tokens=1)),
+            (10**40, Usage(input_tokens=10**40)),
+            (7, Usage(input_tokens=2**63)),
+        ):
+            with pytest.raises(StoreError, match="can't hold"):
+                do(state.ledger.settle("a", settlement(cost, usage=usage)))
+            assert balance(state, TEAM) == (0, 100)
+            assert balance(state, tokens) == (0, 30)
+            assert row(state, "a").state == "sent"
+        do(state.ledger.settle("a", settlement(7, usage=Usage(input_tokens=2**60))))
+        assert balance(state, TEAM) == (7, 0)
+        assert not granted(state, hold("b", takes=[Take(limit=window, amount=1)]))
+        assert granted(state, hold("c", takes=[Take(limit=window, amount=0)]))
+
+
 # --- An event loop, and machines whose clocks differ --------------------------------------------------------------
 
 

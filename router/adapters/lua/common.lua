@@ -4,6 +4,7 @@ local NAME = KEYS[1]
 local META, SETTLED, RESERVED = NAME .. ":meta", NAME .. ":settled", NAME .. ":reserved"
 local OPEN, ROWS = NAME .. ":open", NAME .. ":rows"
 local BUCKETS, KEPT = 60, 121
+local LARGEST, EXACT = "9223372036854775807", 2 ^ 53
 
 local function attempt_key(id) return NAME .. ":attempt:" .. id end
 local function window_key(limit) return NAME .. ":window:" .. limit end
@@ -92,7 +93,7 @@ local function correct(limit, at, by)
   if by == 0 then return end
   local key = window_key(limit)
   local count = redis.call("HGET", key, at)
-  if count then redis.call("HSET", key, at, whole(math.max(0, tonumber(count) + by))) end
+  if count then redis.call("HSET", key, at, whole(math.min(EXACT, math.max(0, tonumber(count) + by)))) end
 end
 
 -- --- Rows -------------------------------------------------------------------------------------------------------------
@@ -108,7 +109,8 @@ local function lines_of(text)
   return lines
 end
 
--- End a row: `truth` is nil where nothing is known of it, else {cost, tokens, input, output}, each "" where unknown.
+-- End a row: `truth` is nil where nothing is known of it, else {cost, tokens, input, output}, each "" where unknown. False, and
+-- nothing is done, where a counter can't hold that.
 local function end_row(id, state, now_s, truth, how)
   local key = attempt_key(id)
   local row = redis.call("HMGET", key, "state", "worst_nusd", "parts", "takes")
@@ -122,7 +124,12 @@ local function end_row(id, state, now_s, truth, how)
     if how == "nothing" then return "0" end
     return needed
   end
-  for _, part in ipairs(lines_of(row[3])) do
+  local parts = lines_of(row[3])
+  for _, part in ipairs(parts) do
+    local amount = amount_of(part[2], part[3])
+    if #amount > 15 and not fits(redis.call("HGET", SETTLED, part[1]) or "0", "0", amount, LARGEST) then return false end
+  end
+  for _, part in ipairs(parts) do
     local counter, unit, needed = part[1], part[2], part[3]
     redis.call("HINCRBY", SETTLED, counter, amount_of(unit, needed))
     if before == "expired" then
@@ -139,6 +146,7 @@ local function end_row(id, state, now_s, truth, how)
   local cost = state == "released" and "0" or (truth and truth[1]) or row[2]
   redis.call("HSET", key, "state", state, "cost_nusd", cost, "ended_at_s", now_s)
   redis.call("ZREM", OPEN, id)
+  return true
 end
 
 -- Resolve up to `at_most` leases that ended by `now_s`, oldest first.

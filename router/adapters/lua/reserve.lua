@@ -18,10 +18,13 @@ end
 lapse(now_s, tonumber(pop()))
 local seq = redis.call("HINCRBY", META, "seq", 1)
 local short = false
-local used, slides = {}, {}
+local names, used, slides, settled_by, reserved_by = {}, {}, {}, {}, {}
+for number, charge in ipairs(charges) do names[number] = charge[1] end
+if #names > 0 then
+  settled_by, reserved_by = redis.call("HMGET", SETTLED, unpack(names)), redis.call("HMGET", RESERVED, unpack(names))
+end
 for number, charge in ipairs(charges) do
-  local settled = redis.call("HGET", SETTLED, charge[1]) or "0"
-  local reserved = redis.call("HGET", RESERVED, charge[1]) or "0"
+  local settled, reserved = settled_by[number] or "0", reserved_by[number] or "0"
   used[#used + 1], used[#used + 2] = settled, reserved
   if charge[3] ~= "0" and not fits(settled, reserved, charge[3], charge[4]) then short = true end
 end
