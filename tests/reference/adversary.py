@@ -75,7 +75,14 @@ def plain(world: World) -> Call:
 def variants(world: World, random: Random) -> Iterator[Call]:
     """Requests that other rules may hold for."""
     tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
-    for tags, params in ((("batch", "vip"), {}), ((), {"max_tokens": 3_000}), (("vip",), {"tools": [tool]})):
+    search = {"web_search_options": {}}
+    shapes = (
+        (("batch", "vip"), {}),
+        ((), {"max_tokens": 3_000}),
+        (("vip",), {"tools": [tool]}),
+        ((), search),
+    )
+    for tags, params in shapes:
         gap_s = 900.0 * random.randint(0, 7 * 96)
         yield replace(plain(world), tags=tags, params=params, gap_s=gap_s)
 
