@@ -32,7 +32,7 @@ from router.plan import Budget, Candidate, Limit, Plan, Policy, Route, TokenClas
 from router.tools.balance import BudgetNow, LimitNow, budgets_now, limits_now
 from router.tools.figures import seconds
 from router.tools.remedy import Short, advice, is_full
-from router.values import Place, Request, SecretRef, Usage
+from router.values import Kind, Place, Request, SecretRef, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
         session=request.session,
         tags=request.tags,
         prompted=bool(request.messages),
-        passes=any(not short for short in shorts) and not any(map(is_full, limits.values())),
+        passes=_comes_to_room(candidates, shorts) and not any(map(is_full, limits.values())),
         refusal=refusal,
         rules=tuple(_rule_outcomes(policy, run.trace)),
         offers=tuple(
@@ -312,6 +312,17 @@ def _shorts(
         *_over_budgets(run, candidate, worst, budgets, short),
         *_over_token_limits(run, candidate, worst, limits, short),
     )
+
+
+def _comes_to_room(candidates: Sequence[Candidate], shorts: Sequence[Sequence[Short]]) -> bool:
+    """Whether a target has room, and each before it that has none is one to fall back from for that."""
+    for candidate, short in zip(candidates, shorts, strict=True):
+        if not short:
+            return True
+        kind = Kind.OVER_BUDGET if any(each.budget for each in short) else Kind.OVER_LIMIT
+        if kind not in candidate.lexical.fall_back_on:
+            return False
+    return False
 
 
 def _over_request_budget(

@@ -44,6 +44,7 @@ class Run:
     policy: Bound | None
     caller: Bound | None = None
     this_call: Bound | None = None
+    told: Explanation | None = None
 
     @property
     def peak_nusd(self) -> int:
@@ -70,6 +71,16 @@ class Run:
             if self.sends > bound.sends:
                 yield f"{name}: {self.sends} sends, at most {bound.sends}"
 
+    def misjudged(self) -> Iterator[str]:
+        """Where `explain` expected something else of this very call. A call without a tenant is nobody's to it."""
+        told, result = self.told, self.result
+        if told is None or result.cached or self.call.tenant is None:
+            return
+        if told.refusal is not None and told.refusal.type != result.error:
+            yield f"explain told of {told.refusal.type}, and it came to {result.error}"
+        if told.passes is not bool(result.attempts):
+            yield f"explain told that it passes: {told.passes}, and these were sent: {result.attempts}"
+
 
 class BoundSide(Side):
     """A router whose providers report a share of what was reserved: never more, which is theirs to promise."""
@@ -86,6 +97,7 @@ class BoundSide(Side):
             call=call,
             result=result,
             policy=self.policy_bound(call.policy),
+            told=printed,
             caller=Bound.of(printed.branches) if printed else None,
             this_call=Bound.of([printed.this_call]) if printed and printed.this_call else None,
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.reference.book import BOOK
 from tests.reference.interpreter.policies import written_out
+from tests.reference.readings import uses_of
 
 NAMES = ("fast", "careful", "spare", "last")
 TENANTS = ("acme", "acme/search", "acme/legal", "beta")
@@ -35,13 +36,6 @@ KINDS = (
 RETRIED = ("transient", *KINDS[:5], "transient", "invalid_output", "not_found", "auth")
 FALL_BACK = (*KINDS, "truncated", "over_budget", "over_limit")
 BUDGET_KEYS = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
-WINDOWS = {
-    "per_hour": "hour",
-    "per_day": "day",
-    "per_week": "week",
-    "per_month": "month",
-    "in_total": "total",
-}
 LIMIT_KEYS = tuple(
     f"{unit}_per_{window}"
     for unit in ("requests", "tokens", "input_tokens", "output_tokens")
@@ -61,6 +55,7 @@ class Maker:
         self.pools = [] if self.unpriced or self.random.random() < 0.8 else ["shared"]
         self.targets: list[str] = []
         self.labels: list[str] = []  # those that something carries
+        self.reached: dict[str, set[str]] = {}  # targets by policy
 
     # -- chance
 
@@ -307,8 +302,14 @@ class Maker:
         return {"model": name, **extra} if extra or self.random.random() < 0.2 else name
 
     def entries(self, below: Sequence[str]) -> list[Any]:
-        found = [self.target(name) for name in self.some(self.targets, 1, 3)]
-        for name in self.maybe(0.4, lambda: self.some(below, 1, 2), []) if below else []:
+        """Some targets, and perhaps policies behind them: mostly of targets that these do not have as well."""
+        nested = self.maybe(0.4, lambda: self.some(below, 1, 2), []) if below else []
+        there = (
+            {name for each in nested for name in self.reached[each]} if self.random.random() < 0.9 else set()
+        )
+        free = [name for name in self.targets if name not in there] or self.targets
+        found = [self.target(name) for name in self.some(free, 1, 3)]
+        for name in nested:
             found.insert(self.random.randint(0, len(found)), {"policy": name})
         return found
 
@@ -317,7 +318,7 @@ class Maker:
         names = NAMES[: self.random.randint(1, 4)]
         base = {"base": {"abstract": True, **self.settings(0.5)}} if self.random.random() < 0.25 else {}
         policies: dict[str, Any] = {}
-        for at, name in enumerate(names):
+        for at, name in reversed(list(enumerate(names))):
             below = names[at + 1 :]
             parents = [*base, *below]
             extends = (
@@ -330,7 +331,14 @@ class Maker:
             policies[name] = {**targets, **extends, **self.settings(0.25 if extends else 0.4)}
             if not extends:
                 policies[name].setdefault("ceiling", {}).setdefault("output_tokens", self.count(10, 1_500))
-        return {**policies, **base}
+            self.reached[name] = self.reach_of(written_out({"policies": {**policies, **base}})[name])
+        return {**{name: policies[name] for name in names}, **base}
+
+    def reach_of(self, policy: Mapping[str, Any]) -> set[str]:
+        """The targets that a policy and those nested in it write, but for their rules."""
+        maps = [{"model": entry} if isinstance(entry, str) else entry for entry in policy["targets"]]
+        own = {entry["model"] for entry in maps if "model" in entry}
+        return own.union(*(self.reached[entry["policy"]] for entry in maps if "policy" in entry))
 
     def settings(self, chance: float) -> dict[str, Any]:
         parts = {
@@ -345,7 +353,7 @@ class Maker:
         }
         return {
             **self.block(chance, parts),
-            **self.block(chance / 6, {**self.demands(), "needs": lambda: ["json"]}),
+            **self.block(chance / 20, {**self.demands(), "needs": lambda: ["json"]}),
         }
 
     def add_rules(self, document: dict[str, Any]) -> None:
@@ -385,48 +393,3 @@ class Maker:
 def _labels(provider: Mapping[str, Any]) -> list[str]:
     models = (provider.get("models") or {}).values()
     return [*provider.get("labels", ()), *(label for model in models for label in model.get("labels", ()))]
-
-
-def owners_of(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Owners, units and windows, as the ledger has them, that a document has budgets for."""
-    named = {f"policy:{name}": block for name, block in written_out(document).items()}
-    named |= {f"provider:{name}": block for name, block in document["providers"].items()}
-    named |= {f"pool:{name}": {"budget": block} for name, block in document.get("budgets", {}).items()}
-    for path, block in (document.get("tenants") or {}).items():
-        named[f"tenant:{path}"] = block
-        for of, each in block.get("each", {}).items():
-            value = {"user": "ann", "session": "s1", "child": "search"}[of]
-            named[f"{of}:{path}:{value}"] = each
-    return [
-        (owner, "tokens" if key.startswith("tokens_") else "nusd", key.removeprefix("tokens_"))
-        for owner, block in named.items()
-        for key in block.get("budget", ())
-        if key.removeprefix("tokens_") in WINDOWS
-    ]
-
-
-def uses_of(document: Mapping[str, Any], policy: str) -> list[dict[str, str]]:
-    """What `budget_used` may speak of in the rules of a policy."""
-    found = []
-    for owner, unit, window in owners_of(document):
-        of, _, name = owner.partition(":")
-        use = {"of": of, "window": window}
-        if unit != "nusd":
-            continue
-        if of == "provider":
-            found.append({**use, "name": name})
-        elif of in ("tenant", "user") or (of == "policy" and name == policy):
-            found.append(use)
-    return found
-
-
-def targets_of(document: Mapping[str, Any]) -> list[str]:
-    """Every target that some policy writes."""
-    found: dict[str, None] = {}
-    for policy in document["policies"].values():
-        lists = [policy.get("targets", []), *(rule.get("targets", []) for rule in policy.get("rules", []))]
-        for entry in (entry for each in lists for entry in each):
-            name = entry if isinstance(entry, str) else entry.get("model")
-            if name:
-                found[name] = None
-    return list(found)

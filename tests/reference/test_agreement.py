@@ -40,7 +40,7 @@ def test_the_engine_does_what_the_interpreter_reads_in_the_language(batch: int) 
     met = [disagreements(seed) for seed in range(batch, WORLDS, BATCHES)]
     accepted = [found for found in met if found is not None]
     assert [line for found in accepted for line in found][:5] == []
-    assert len(accepted) > len(met) / 2, "too few of the documents load to say anything"
+    assert len(accepted) > len(met) / 3, "too few of the documents load to say anything"
 
 
 @pytest.mark.parametrize("module", sorted(INTERPRETER.glob("*.py")), ids=lambda path: path.stem)

@@ -6,6 +6,7 @@ tenant, a request, faults and a moment, drawn by a seed that its message names.
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import count, islice
 
 import pytest
 
@@ -32,11 +33,12 @@ def runs(seed: int) -> Iterator[Run]:
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_no_run_passes_what_was_printed(batch: int) -> None:
+def test_no_run_passes_what_was_printed_and_none_comes_as_a_surprise(batch: int) -> None:
     done, seed, found = 0, batch, []
     while done < RUNS // BATCHES:
         for run in runs(seed):
-            found += [f"world {seed}: {line}, by {run.call}" for line in run.violations()]
+            lines = (*run.violations(), *run.misjudged())
+            found += [f"world {seed}: {line}, by {run.call}" for line in lines]
             done += 1
         seed += BATCHES
     assert found[:5] == []
@@ -44,10 +46,10 @@ def test_no_run_passes_what_was_printed(batch: int) -> None:
 
 def test_what_is_printed_is_attained_for_a_share_of_the_policies() -> None:
     """So it is no bound of the kind that a million dollars would be: see the share that this asks for."""
-    met = [found for seed in range(POLICIES) if (found := _attacked(seed))]
+    met = list(islice(filter(None, map(_attacked, count())), POLICIES))
     assert [line for runs in met for run in runs for line in run.violations()][:5] == []
     bounded = [runs for runs in met if runs[0].policy and runs[0].policy.nusd is not None]
-    assert _share(bounded, lambda run, bound: run.peak_nusd == bound.nusd) > 0.2
+    assert _share(bounded, lambda run, bound: run.peak_nusd == bound.nusd) > 0.15
     assert _share(met, lambda run, bound: run.result.seconds >= bound.seconds - GRACE_S - TICK_S) > 0.4
     assert _share(met, lambda run, bound: run.sends == bound.sends) > 0.4
 

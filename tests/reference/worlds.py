@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from tests.reference.book import BOOK
-from tests.reference.documents import KINDS, TAGS, USERS, WINDOWS, Maker, owners_of, targets_of
+from tests.reference.documents import KINDS, TAGS, USERS, Maker
 from tests.reference.interpreter.policies import Refused, caller_of
 from tests.reference.interpreter.world import Call, Spent, Step, Used, World
+from tests.reference.readings import WINDOWS, owners_of, targets_of
 
 GAPS_S = (0.0, 0.125, 1.0, 1.125, 2.0, 20.0, 29.0, 31.0, 60.0, 61.0, 90.0, 3_599.0, 4_000.0, 90_000.0)
 CHANGES = {

@@ -1,0 +1,59 @@
+"""What a document has: budgets by owner, what rules may ask of them, targets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.reference.interpreter.policies import written_out
+
+WINDOWS = {
+    "per_hour": "hour",
+    "per_day": "day",
+    "per_week": "week",
+    "per_month": "month",
+    "in_total": "total",
+}
+
+
+def owners_of(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Owners, units and windows, as the ledger has them, that a document has budgets for."""
+    named = {f"policy:{name}": block for name, block in written_out(document).items()}
+    named |= {f"provider:{name}": block for name, block in document["providers"].items()}
+    named |= {f"pool:{name}": {"budget": block} for name, block in document.get("budgets", {}).items()}
+    for path, block in (document.get("tenants") or {}).items():
+        named[f"tenant:{path}"] = block
+        for of, each in block.get("each", {}).items():
+            value = {"user": "ann", "session": "s1", "child": "search"}[of]
+            named[f"{of}:{path}:{value}"] = each
+    return [
+        (owner, "tokens" if key.startswith("tokens_") else "nusd", key.removeprefix("tokens_"))
+        for owner, block in named.items()
+        for key in block.get("budget", ())
+        if key.removeprefix("tokens_") in WINDOWS
+    ]
+
+
+def uses_of(document: Mapping[str, Any], policy: str) -> list[dict[str, str]]:
+    """What `budget_used` may speak of in the rules of a policy."""
+    found = []
+    for owner, unit, window in owners_of(document):
+        of, _, name = owner.partition(":")
+        use = {"of": of, "window": window}
+        if unit != "nusd":
+            continue
+        if of == "provider":
+            found.append({**use, "name": name})
+        elif of in ("tenant", "user") or (of == "policy" and name == policy):
+            found.append(use)
+    return found
+
+
+def targets_of(document: Mapping[str, Any]) -> list[str]:
+    """Every target that some policy writes."""
+    found: dict[str, None] = {}
+    for policy in document["policies"].values():
+        lists = [policy.get("targets", []), *(rule.get("targets", []) for rule in policy.get("rules", []))]
+        for entry in (entry for each in lists for entry in each):
+            name = entry if isinstance(entry, str) else entry.get("model")
+            if name:
+                found[name] = None
+    return list(found)
