@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from router.decide.needs import needs_of
 from router.errors import Problem
 from router.plan import Condition, Plan, Policy, Rule
 from router.policy.document import Spot
@@ -177,20 +178,27 @@ def _small_context(reached: Reached, context: int, most: int) -> Problem:
 
 
 def lost_capabilities(draft: Draft) -> Iterator[Problem]:
-    """A target behind `when: {needs: [...]}` that can do none of these is dropped every time."""
-    for policy in draft.policies.values():
+    """A target is dropped every time behind `when: {needs: [...]}` when it can do none of these, and in a policy whose
+    own `params` ask every request for what it can't do."""
+    for name, policy in draft.policies.items():
+        always = needs_of((), policy.lexical.params)
         for branch in branches(draft.plan, policy):
             needs = branch.rule and next(
                 (each.any_of for each in branch.rule.when if each.field == "needs" and not each.negated), None
             )
-            for reached in branch.reached if needs else ():
+            for reached in branch.reached:
                 supports = reached.candidate.target.supports
-                if needs and supports is not None and supports.isdisjoint(needs):
-                    yield _lost(reached, needs)
+                if supports is None:
+                    continue
+                if needs and supports.isdisjoint(needs):
+                    yield _lost(reached, "never tried", needs, "the rule is about")
+                elif always - supports:
+                    lacking = tuple(sorted(always - supports))
+                    yield _lost(reached, "passed over", lacking, f"`params` of policy `{name}` ask for")
 
 
-def _lost(reached: Reached, needs: tuple[str, ...]) -> Problem:
+def _lost(reached: Reached, how: str, needs: tuple[str, ...], why: str) -> Problem:
     name = reached.candidate.target.name
-    message = f"`{name}` is never tried here: it has no {' or '.join(needs)}, which the rule is about"
+    message = f"`{name}` is {how} here: it has no {' or '.join(needs)}, which {why}"
     advice = "take it out, or say what it can do: `models: {...: {supports: [...]}}`"
     return problem("capability-lost", message, reached.entry.place, help=advice, severity="warning")
