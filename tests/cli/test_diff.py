@@ -208,6 +208,7 @@ def test_the_file_of_a_revision_that_has_errors(run, repository):
         ("HEAD:nowhere", "there is nothing at `nowhere` in revision `HEAD`"),
         ("HEAD:../outside", "is not in the repository"),
         (":policies", "`''` is no revision"),
+        ("x" * 5_000, "there is no revision `xxx"),
     ],
 )
 def test_what_git_does_not_have(run, repository, side, told):

@@ -31,10 +31,17 @@ class Named:
 
 def named(text: str) -> Named:
     """What exists is a path; `REV:PATH` is a path at a revision, anything else a revision."""
-    if Path(text).exists():
+    if _is_there(text):
         return Named(revision=None, path=Path(text))
     revision, colon, path = text.partition(":")
     return Named(revision=revision, path=path if colon else None)
+
+
+def _is_there(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # longer than any name of a file
+        return False
 
 
 def sources(
