@@ -20,6 +20,9 @@ STATE_FOLDER = ".router"
 STATE_NAME = "router"
 SERVERS = ("redis", "rediss", "valkey", "valkeys", "unix")
 MEMORY = "memory"
+FULL = "?synchronous=full"
+"""After the address of a SQLite file: what was written survives a power loss as well."""
+
 TRANSPORTS = "write `litellm`, `fake` or `cassette:PATH`, as transport= or in ROUTER_TRANSPORT"
 REALMS: Mapping[str, Realm] = {"litellm": "live", "cassette": "replay", "fake": "fake"}
 """The realm of each transport that ROUTER_TRANSPORT can name."""
@@ -78,20 +81,28 @@ def build_ports(
 
 
 def state_place(plan: Plan, state: str | None, *, realm: Realm | None = None) -> str:
-    """`memory`, the address of a server, or the path of the SQLite file: the argument, the setting, ROUTER_STATE, else
-    beside the policies."""
+    """`memory`, the address of a server, or the path of the SQLite file, with FULL where that is asked for: the
+    argument, the setting, ROUTER_STATE, else beside the policies."""
     written = state or _resolved(plan, plan.settings.state) or os.environ.get("ROUTER_STATE")
     if written is None:
         return str(_state_folder(plan, realm) / "state.db") if plan.folder else MEMORY
     chosen = str(written)
     if chosen == MEMORY or is_server(chosen):
         return chosen
-    scheme, separator, path = chosen.partition(":///")
-    if scheme != "sqlite" or not separator or not path:
+    scheme, separator, rest = chosen.partition(":///")
+    path = rest.removesuffix(FULL)
+    if scheme != "sqlite" or not separator or not path or "?" in path:
         raise RequestError(
-            f"`{chosen}` is no state store", help="write `memory`, `sqlite:///FILE` or `redis://HOST:PORT`"
+            f"`{chosen}` is no state store",
+            help=f"write `memory`, `sqlite:///FILE`, `sqlite:///FILE{FULL}` or `redis://HOST:PORT`",
         )
-    return str(_beside(plan, path, from_plan=state is None and plan.settings.state is not None))
+    file = _beside(plan, path, from_plan=state is None and plan.settings.state is not None)
+    return f"{file}{FULL if rest.endswith(FULL) else ''}"
+
+
+def file_of(place: str) -> Path:
+    """The SQLite file of a place of state that is neither memory nor a server."""
+    return Path(place.removesuffix(FULL))
 
 
 def cache_place(plan: Plan, cache: str | PathLike[str] | None, *, realm: Realm | None = None) -> str:
@@ -161,7 +172,7 @@ def _state(plan: Plan, place: str, clock: Clock, realm: Realm) -> Any:
         return RedisState(place, clock, name=name, mark=_mark(plan, place, name))
     from router.adapters.sqlite_state import SqliteState
 
-    return SqliteState(place, clock)
+    return SqliteState(file_of(place), clock, full=place.endswith(FULL))
 
 
 def _mark(plan: Plan, place: str, name: str) -> Path | None:

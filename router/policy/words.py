@@ -156,10 +156,11 @@ WINDOW = Scalar(name="a window", words=CALENDAR_WINDOWS, help=f"one of {', '.joi
 _SERVER = r"(rediss?|valkeys?)://[^\s@]+|unix://\S+"
 STATE = Scalar(
     name="a state store",
-    pattern=rf"^(memory|sqlite:///\S.*|{_SERVER})$",
+    pattern=rf"^(memory|sqlite:///[^\s?][^?]*(\?synchronous=full)?|{_SERVER})$",
     examples=("sqlite:///../.router/state.db", "memory", "redis://localhost:6379"),
-    help="write `memory`, `sqlite:///FILE` (a relative file starts at the folder of the policies), "
-    "`redis://HOST:PORT`, or `{env: NAME}`, `{file: PATH}` for an address with credentials",
+    help="write `memory`, `sqlite:///FILE` (a relative file starts at the folder of the policies; with "
+    "`?synchronous=full` it survives a power loss), `redis://HOST:PORT`, or `{env: NAME}`, `{file: PATH}` for an "
+    "address with credentials",
 )
 CACHE_PLACE = Scalar(
     name="a place for answers",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from router.client import Router
-from router.client.assembly import MEMORY, build_ports, is_server, state_place
+from router.client.assembly import MEMORY, build_ports, file_of, is_server, state_place
 from router.client.calls import build_request
 from router.errors import PolicyError
 from router.policy.load import Loaded
@@ -28,7 +28,7 @@ def reading_router(loaded: Loaded) -> Router:
     """Where no state was ever kept there is nothing to read, and nothing is made."""
     assert loaded.plan is not None  # noqa: S101 - loaded_policies saw to it
     place = state_place(loaded.plan, None)
-    kept = place != MEMORY and (is_server(place) or Path(place).exists())
+    kept = place != MEMORY and (is_server(place) or file_of(place).exists())
     ports = build_ports(
         loaded.plan,
         suspends=False,

@@ -42,6 +42,19 @@ def test_the_argument_wins_over_the_setting_and_that_over_the_environment(
     assert cache_place(written, Path("/srv/c")) == "/srv/c"
 
 
+def test_a_state_file_may_be_asked_to_survive_a_power_loss(tmp_path: Path) -> None:
+    place = f"sqlite:///{tmp_path}/state.db?synchronous=full"
+    assert state_place(PLAN, place) == f"{tmp_path}/state.db?synchronous=full"
+    for written, level in ((place, 2), (place.partition("?")[0], 1)):
+        with Router.open(SIX_LINES, transport="fake", state=written) as router:
+            router.complete("Hello", policy="cheap-fast")
+            cursor = router.ports.ledger._file._opened()  # type: ignore[attr-defined]
+            assert cursor.execute("PRAGMA synchronous").fetchone() == (level,)
+    assert [each.name for each in tmp_path.glob("*.db*")] == ["state.db"]
+    with pytest.raises(RequestError, match="is no state store"):
+        state_place(PLAN, f"{place}r")
+
+
 def test_six_lines_are_a_router() -> None:
     with Router.open(SIX_LINES, transport="fake") as router:
         reply = router.complete("Hello", policy="cheap-fast")
