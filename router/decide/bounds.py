@@ -53,7 +53,7 @@ class BranchBound:
 def policy_bounds(plan: Plan, policy: Policy, caller: Caller = NOBODY) -> tuple[BranchBound, ...]:
     """One bound per branch, the dearest first; an unbounded branch comes before all others. With a caller, under what
     holds for it."""
-    path, known = path_of(caller).into(policy), dict[str, int]()
+    path, known = _root(plan, caller).into(policy), dict[str, int]()
     found = []
     for name, entries in ways(policy):
         bound = _of_all(plan, policy, path, name, entries)
@@ -61,6 +61,22 @@ def policy_bounds(plan: Plan, policy: Policy, caller: Caller = NOBODY) -> tuple[
             bound = _both(_of_each(plan, policy, path, name, entries), bound, path.per_request)
         found.append(bound)
     return tuple(sorted(found, key=_dearest_first))
+
+
+def _root(plan: Plan, caller: Caller) -> PathTo:
+    """What holds before any policy. What a provider may add is the one thing that a caller's scopes can allow: for any
+    caller it is the most that one of them states."""
+    root = path_of(caller)
+    tenants = plan.tenants.values()
+    ceilings = [
+        *(tenant.ceiling for tenant in tenants),
+        *(each.ceiling for tenant in tenants for each in tenant.each),
+    ]
+    stated = [each.added_cost_nusd for each in ceilings if each.added_cost_nusd is not None]
+    if caller.tenants or not stated:
+        return root
+    stated += [each.ceiling.added_cost_nusd or 0 for each in plan.policies.values()]
+    return replace(root, ceiling=replace(root.ceiling, added_cost_nusd=max(stated)))
 
 
 def _both(each: BranchBound, together: BranchBound, caps: Sequence[Budget]) -> BranchBound:

@@ -30,7 +30,7 @@ def worst_of(candidate: Candidate, bound: int, *, adds: bool = True) -> Worst:
     choices = int(candidate.params.get("n", 1))
     output, prices = candidate.output_tokens or 0, candidate.target.prices
     tokens = input_cap(candidate, bound)
-    added = (candidate.added_cost_nusd or 0) if adds else 0
+    added = (candidate.added_cost_nusd or 0) if adds and not is_free(candidate) else 0
     nusd = None
     if prices is not None:
         nusd = worst_nusd(prices, input_tokens=tokens, output_tokens=output, choices=choices) + added

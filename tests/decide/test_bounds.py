@@ -15,7 +15,18 @@ from router.decide.classify import TRANSIENT
 from router.decide.fit import worst_of
 from router.decide.match import ROOT, candidate_of
 from router.decide.scopes import caller
-from router.plan import Ceiling, Condition, Demand, MaxPrice, Policy, PriceTable, RetryRule, Rule, TargetEntry
+from router.plan import (
+    Ceiling,
+    Condition,
+    Demand,
+    Each,
+    MaxPrice,
+    Policy,
+    PriceTable,
+    RetryRule,
+    Rule,
+    TargetEntry,
+)
 from router.values import Request
 from tests.build import PLACE, budget, candidate, entry, lexical, plan, policy, price, target, tenant
 
@@ -359,3 +370,20 @@ def test_a_cap_within_a_cap_holds_for_all_below_it() -> None:
     )
     main = policy("main", "middle", lexical=retries(1))
     assert bound_of(main, middle, deep).cost_nusd == 1_000
+
+
+def test_what_a_callers_scope_lets_a_provider_add_counts_for_any_caller() -> None:
+    main = policy("main", "openai/a", ceiling=Ceiling(output_tokens=100), lexical=retries(1))
+    each = Each(of="user", budgets=(), limits=(), ceiling=Ceiling(added_cost_nusd=7_000), place=PLACE)
+    found = bound_of(main, tenants=(tenant("acme", each=(each,)),))
+    assert found.cost_nusd == 1_000 * 50 + 100 * 400 + 7_000
+
+
+def test_nothing_that_a_provider_adds_to_a_free_target_costs() -> None:
+    free = target("openai/a", context_tokens=1_000, prices=price(0, 0))
+    main = policy("main", "openai/a", ceiling=Ceiling(output_tokens=100, added_cost_nusd=7_000))
+    whole = plan(main, targets=(free,))
+    asked = Request(id="r", policy="main", messages=())
+    found = candidate_of(TargetEntry(target="openai/a", place=PLACE), main, ROOT.into(main), free, asked)
+    assert policy_bounds(whole, main)[0].cost_nusd == 0
+    assert worst_of(found, 10).nusd == 0

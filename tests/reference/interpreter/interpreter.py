@@ -242,7 +242,7 @@ class Run:
         """The worst case of an attempt, in nano-USD and output tokens, which counts from here on; None: no room."""
         output = place.choices * (place.output or 0)
         price = place.model.price
-        added = (place.added_cost or 0) if adds_input(self.call) else 0
+        added = (place.added_cost or 0) if adds_input(self.call) and not place.model.is_free else 0
         worst = 0 if price is None else price.worst(place.input_bound, output) + added
         needs = {"nusd": worst, "tokens": place.input_bound + output}
         fits = all(self.fits(budget, needs[budget.unit]) for budget in self.budgets(place))

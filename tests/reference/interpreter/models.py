@@ -65,6 +65,10 @@ class Model:
     labels: frozenset[str]
     enabled: bool
 
+    @property
+    def is_free(self) -> bool:
+        return self.price is not None and self.price.worst(10**9, 10**9) == 0
+
     def bound(self, tokens: int) -> int:
         """The most that an input of `tokens`, as counted, is billed as."""
         if self.tokens == "window" and self.context is not None:

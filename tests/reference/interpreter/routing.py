@@ -197,8 +197,7 @@ def _guarded(place: Place, world: World) -> bool:
     units = {
         budget.unit for scope in (*place.scopes, provider) for budget in budgets_of(scope, world.document)
     }
-    free = place.model.price is not None and place.model.price.worst(10**9, 10**9) == 0
-    return "tokens" in units or ("nusd" in units and not free and place.added_cost is None)
+    return "tokens" in units or ("nusd" in units and not place.model.is_free and place.added_cost is None)
 
 
 def estimate(call: Call) -> int:
