@@ -11,6 +11,7 @@ from router.errors import Problem
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.phrases import suggestion
+from router.policy.table.policies import CACHE
 from router.policy.traps import shown
 from router.policy.words import BUDGET_WINDOWS, RESERVED
 
@@ -22,7 +23,12 @@ def weave_policies(draft: Draft) -> Draft:
     """Every policy with all that it inherits; one whose line of parents is broken stays as it is written."""
     written = draft.written.policies
     woven = woven_policies(written)
-    problems = [*_broken_lines(draft), *_unstated_rules(written, woven), *_targetless(draft, woven)]
+    problems = [
+        *_broken_lines(draft),
+        *_unstated_rules(written, woven),
+        *_targetless(draft, woven),
+        *_ageless_caches(written, woven),
+    ]
     return replace(draft, written=replace(draft.written, policies=woven)).blaming(problems)
 
 
@@ -165,6 +171,17 @@ def _targetless(draft: Draft, woven: Mapping[str, Spot]) -> Iterator[Problem]:
             message = f"policy {shown(name)} has no `targets`, and inherits none"
             advice = "write `targets: [...]`, or `abstract: true` if it is only there to be extended"
             yield problem("missing-key", message, own.key_place, help=advice)
+
+
+def _ageless_caches(written: Mapping[str, Spot], woven: Mapping[str, Spot]) -> Iterator[Problem]:
+    """How old an answer may be is said somewhere on the line; a child need not say it again."""
+    for name, policy in woven.items():
+        cache = policy.get("cache")
+        if cache is None or not isinstance(cache.value, dict) or not cache.value or is_abstract(policy):
+            continue
+        own = (written[each].get("cache") for each in line_of(name, written) or (name,))
+        if cache.get("ttl") is None and not any(each.is_unsure_of("ttl") for each in own if each):
+            yield problem("missing-key", "`cache` has no `ttl`", cache.key_place, help=CACHE.help)
 
 
 def _is_unsure(name: str, draft: Draft) -> bool:

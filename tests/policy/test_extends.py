@@ -47,6 +47,10 @@ CHILDREN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"params": {"response_format": {"type": "text"}}},
         {**BASE, "params": {"temperature": 0.5, "response_format": {"type": "text"}}},
     ),
+    "a block of which the parent says the rest": (
+        {"cache": {"sampled": False}},
+        {**BASE, "cache": {"ttl": "1h", "sampled": False}},
+    ),
     "off removes a block": (
         {"cache": "off", "retry": "off"},
         {**{key: value for key, value in BASE.items() if key != "cache"}, "retry": "off"},
@@ -156,3 +160,12 @@ policies:
     lines = {name: each.place and each.place.line for name, each in rows.items()}
     assert (lines["timeout.total"], lines["timeout.attempt"], lines["targets.1"]) == (6, 10, 11)
     assert (lines["budget.per_day"], lines["extends"], lines["retry.attempts"]) == (7, 9, None)
+
+
+def test_how_old_an_answer_may_be_is_said_somewhere_on_the_line() -> None:
+    base = {"abstract": True, "cache": {"sampled": True}}
+    found = errors(base=base, child={"extends": "base", "targets": ["openai/small"]})
+    assert found == ["missing-key: `cache` has no `ttl`"]
+    whole = {"extends": "base", "targets": ["openai/small"], "cache": {"ttl": "1h"}}
+    assert errors(base=base, child=whole) == []
+    assert errors(alone={"targets": ["openai/small"], "cache": {"scope": "user"}}) == found

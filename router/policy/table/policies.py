@@ -50,7 +50,7 @@ CACHE = Block(
         "scope": Key(form=words.SCOPE, description="Who may be served it (default tenant)."),
         "sampled": Key(form=words.FLAG, description="true: sampled answers may be kept too (default false)."),
     },
-    required=("ttl",),
+    at_least=1,
     help="write `off`, or `{ttl: 1h, scope: tenant}`",
     examples=({"ttl": "1h", "scope": "tenant"}, "off"),
 )
