@@ -117,9 +117,11 @@ def test_a_thousand_tasks_of_one_loop(store: str, tmp_path: Path) -> None:
         )
         ports = ports_of(PLAN, state, clock, FULL, seen.append)
         calls = (execute(PLAN, ports, asked(number, TEXT)) for number in range(1000))
-        results = await asyncio.gather(*calls, return_exceptions=True)
+        try:
+            results = await asyncio.gather(*calls, return_exceptions=True)
+        finally:
+            await state.aclose()
         assert {type(each).__name__ for each in results} == {"Reply", "BudgetExceeded"}
-        await state.aclose()
 
     asyncio.run(all_at_once())
     check(verdicts_of(seen))
