@@ -19,6 +19,7 @@ content of a request or an answer, or a secret.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from router.values import Kind, Place, Usage
 
@@ -45,13 +46,32 @@ class Problem:
         return self.message if also in self.message else f"{self.message} (also {also})"
 
 
+DropReason = Literal[
+    "duplicate",
+    "disabled",
+    "not_allowed",
+    "label",
+    "capability",
+    "max_price",
+    "not_in_only",
+    "missing_key",
+    "context",
+    "input_ceiling",
+    "unknown_price",
+    "unbounded_input",
+    "unbounded_output",
+    "rejected",
+]
+"""Why a candidate is not tried, in a stable word."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
     """A candidate that was not tried, and why. `reason` is a stable word, `detail` a sentence for people."""
 
     target: str
     policy: str
-    reason: str
+    reason: DropReason
     detail: str = ""
 
 

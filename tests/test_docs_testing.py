@@ -5,10 +5,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from router.cli import main
+from router.errors import DropReason
 from router.testing import run_cases
 from router.testing.cases.table import CASE, EXPECT
 from router.testing.cases.words import SENT_KINDS, SPECIAL
@@ -62,14 +64,15 @@ def test_the_suite_shown_runs_the_cases(folder: Path) -> None:
     assert "4 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
-def words_of(heading: str) -> set[str]:
-    """The code words in the first column of the table under a heading."""
-    section = PAGE.read_text().split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+def words_of(heading: str, end: str = "\n## ") -> set[str]:
+    """The code words in the first column of the table that follows these words."""
+    section = PAGE.read_text().split(f"{heading}\n", 1)[1].split(end, 1)[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return {word for cell in cells for word in re.findall(r"`([a-z_]+)`", cell)}
 
 
 def test_the_tables_hold_every_word_and_no_other() -> None:
-    assert words_of("A case") == set(CASE.keys)
-    assert words_of("What a target does") == {*SPECIAL, *SENT_KINDS}
-    assert words_of("What must be so") == set(EXPECT.keys)
+    assert words_of("## A case") == set(CASE.keys)
+    assert words_of("## What a target does") == {*SPECIAL, *SENT_KINDS}
+    assert words_of("## What must be so", "\n\nWhy") == set(EXPECT.keys)
+    assert words_of("Why a target is passed over:", "\n\nA case") == {*get_args(DropReason)} - {"rejected"}

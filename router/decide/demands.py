@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from router.decide.scopes import tenant_of
+from router.errors import DropReason
 from router.plan import Demand, MaxPrice, PriceTable, Target
 
-Refusal = tuple[str, str]
+Refusal = tuple[DropReason, str]
 """(reason, detail) of a drop: a stable word, and a sentence for people."""
 
 

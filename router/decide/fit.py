@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from router.decide.demands import Refusal
 from router.decide.estimate import worst_nusd
 from router.errors import Dropped
 from router.plan import Budget, Candidate
@@ -37,7 +38,7 @@ def worst_of(candidate: Candidate, bound: int, *, adds: bool = True) -> Worst:
     return Worst(input_tokens=tokens, output_tokens=output * choices, nusd=nusd)
 
 
-DUPLICATE = ("duplicate", "it occurs earlier in the list")
+DUPLICATE: Refusal = ("duplicate", "it occurs earlier in the list")
 
 
 def as_open(earlier: Candidate, later: Candidate) -> bool:
@@ -71,7 +72,7 @@ def fit(
     return tuple(kept.values()), tuple(dropped)
 
 
-def _too_long(candidate: Candidate, estimate: InputEstimate) -> tuple[str, str] | None:
+def _too_long(candidate: Candidate, estimate: InputEstimate) -> Refusal | None:
     target, ceiling = candidate.target, candidate.input_ceiling
     if target.context_tokens is not None and estimate.tokens > target.context_tokens:
         return (
@@ -86,7 +87,7 @@ def _too_long(candidate: Candidate, estimate: InputEstimate) -> tuple[str, str] 
 
 def _without_promise(
     candidate: Candidate, estimate: InputEstimate, budgets_of: Callable[[str], Sequence[Budget]]
-) -> tuple[str, str] | None:
+) -> Refusal | None:
     """Why nothing can be promised about cost or tokens, where a hard budget asks for that promise."""
     held = (*candidate.budgets, *candidate.per_request, *budgets_of(candidate.target.provider))
     money = any(budget.unit == "nusd" for budget in held) and not is_free(candidate)

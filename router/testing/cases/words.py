@@ -1,5 +1,8 @@
 """The scalars of case files that policies do not have."""
 
+from typing import get_args
+
+from router.errors import DropReason
 from router.policy import scalars, words
 from router.policy.forms import Scalar
 from router.values import Kind
@@ -13,6 +16,9 @@ NOT_DONE = (Kind.OVER_BUDGET, Kind.OVER_LIMIT, Kind.CONNECTION)
 """Kinds that no target does: the first two send nothing, and a connection is refused, or cut."""
 
 SENT_KINDS = tuple(str(kind) for kind in Kind if kind not in NOT_DONE)
+REASONS = tuple(reason for reason in get_args(DropReason) if reason != "rejected")
+"""Why a target is passed over; rejected are policies alone."""
+
 ANSWERED = "answered"
 NO_RULE = "none"
 
@@ -104,9 +110,8 @@ WINDOW = Scalar(
 )
 REASON = Scalar(
     name="why a target was passed over",
-    pattern=r"^[a-z]+(_[a-z]+)*$",
-    examples=("context", "not_in_only"),
-    help="the word that `router explain --json` prints as `reason`: capability, context, duplicate, ...",
+    words=REASONS,
+    help=f"one of {', '.join(REASONS)}; `router explain --json` prints it as `reason`",
 )
 RULE = Scalar(
     name="a rule",
