@@ -341,6 +341,7 @@ class Plan:
     policies: Mapping[str, Policy]
     tenants: Mapping[str, Tenant]
     settings: Settings
+    abstract: frozenset[str] = frozenset()  # names of policies that are only there to be extended
     folder: (
         str  # the folder of the policies, "" where there is none; relative state and cache paths start here
     )

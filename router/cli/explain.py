@@ -55,7 +55,7 @@ def command(
     such a call would be refused.
     """
     from router.client.routers import run_inline
-    from router.policy.effective import effective
+    from router.policy.effective import asked_of, effective
     from router.tools.explain import explain
     from router.tools.reading import asked, loaded_policies, reading_router
 
@@ -66,21 +66,32 @@ def command(
         told = run_inline(explain(router.plan, router.ports, request, assume_keys=assume_keys))
         now_s = router.ports.clock.now_s()
     values = effective(loaded, policy)
+    asks = asked_of(loaded, told.tenant) if told.tenant else ()
     if out.json:
-        out.document({**plain(told), "effective": plain(values)})
+        out.document({**plain(told), "effective": plain(values), "asked": plain(asks)})
     else:
-        _show(out, told, values, now_s, Path(router.plan.folder))
+        _show(out, told, (values, asks), now_s, Path(router.plan.folder))
     return 0 if told.passes else PROBLEMS
 
 
-def _show(out: Out, told: "Explanation", values: "Sequence[Effective]", now_s: float, folder: Path) -> None:
+def _show(
+    out: Out,
+    told: "Explanation",
+    written: "tuple[Sequence[Effective], Sequence[Effective]]",
+    now_s: float,
+    folder: Path,
+) -> None:
+    """`written`: the values of the policy, and what the tenant's side asks."""
+    from router.decide.outcome import explained_by
+
+    values, asks = written
     elsewhere = f", from {folder}" if folder.is_absolute() else ""
     out.line(f"policy {told.policy}{elsewhere}", bold=True)
-    out.table(
-        (Column(title="", style="bold"), Column(title="", fixed=False), Column(title="", style="dim")),
-        _tree(values, folder),
-    )
+    columns = (Column(title="", style="bold"), Column(title="", fixed=False), Column(title="", style="dim"))
+    out.table(columns, _tree(values, folder))
     out.heading(_whose(told))
+    if asks:
+        out.table(columns, _tree(asks, folder))
     for note in told.notes:
         out.line(f"  {note}", dim=True)
     for key in told.missing_keys:
@@ -88,7 +99,7 @@ def _show(out: Out, told: "Explanation", values: "Sequence[Effective]", now_s: f
     if told.refusal:
         headline, _ = parted(told.refusal.message, [dropped_line(each) for each in told.dropped])
         out.line(f"  refused: {headline}", fg="red")
-        if told.refusal.help:
+        if told.refusal.help not in ("", explained_by(told.policy)):  # that is what is being read
             out.line(f"  help: {on_command_line(told.refusal.help)}")
     for rule in told.rules:
         lacking = f" (the call names no {rule.lacking})" if rule.outcome == "unknown" else ""
@@ -188,15 +199,18 @@ def _dropped(out: Out, told: "Explanation") -> None:
 
 def _bounds(out: Out, told: "Explanation") -> None:
     """Answers come whole in this version, so one figure bounds the time to first content and to the end."""
+    from router.decide.bounds import GRACE_S
+
     rows = list(_bound_rows(told))
     if rows:
         out.heading("never more than")
         columns = [
             Column(title="", style="bold"),
             Column(title="cost", right=True),
-            Column(title="first content and end", right=True),
+            Column(title="answered or failed within", right=True),
         ]
         out.table([*columns, Column(title="", style="dim", fixed=False)], rows)
+        out.line(f"  the time holds {seconds(GRACE_S)} of grace, to notice a deadline and close up", dim=True)
 
 
 def _bound_rows(told: "Explanation") -> Iterator[Sequence[str]]:

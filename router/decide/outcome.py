@@ -39,10 +39,13 @@ def no_route(route: Route, dropped: Sequence[Dropped]) -> NoRoute:
     return NoRoute(
         f"policy `{route.policy}` has no target left for this request: {reasons}",
         dropped=dropped,
-        help=f"set the key, {FAKE_SWITCH}"
-        if keys
-        else f"`router explain {route.policy}` shows every candidate",
+        help=f"set the key, {FAKE_SWITCH}" if keys else explained_by(route.policy),
     )
+
+
+def explained_by(policy: str) -> str:
+    """The advice of a refusal that no caller can mend."""
+    return f"`router explain {policy}` shows every candidate"
 
 
 Refusal = BudgetExceeded | LimitExceeded

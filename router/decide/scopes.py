@@ -35,6 +35,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def called_policy(plan: Plan, request: Request) -> Policy:
     """Raises RequestError for a policy that does not exist."""
     policy = plan.policies.get(request.policy)
+    if request.policy in plan.abstract:
+        raise RequestError(
+            f"policy `{request.policy}` is abstract: it is only there to be extended",
+            help=f"policies that can be called: {', '.join(sorted(plan.policies)) or 'none'}",
+        )
     if policy is None:
         raise RequestError(
             f"unknown policy `{request.policy}`{did_you_mean(request.policy, plan.policies)}",

@@ -87,6 +87,7 @@ class Draft:
             policies=self.policies,
             tenants=self.tenants,
             settings=self.settings,
+            abstract=frozenset(self.abstract),
             folder=self.folder,
         )
 

@@ -12,9 +12,12 @@ from router.policy.load import Loaded
 from router.policy.merge import written_in
 from router.policy.phrases import suggestion
 from router.policy.scalars import count_text, duration_text, money_text
+from router.policy.tenants import chain
 from router.policy.traps import written
 from router.policy.walk import rules_of
 from router.values import Kind, Place
+
+DEMANDS = ("allow", "require", "max_price", "needs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,25 @@ def effective(loaded: Loaded, policy: str) -> tuple[Effective, ...]:
     return tuple(_rows(found, woven_policies(written_in(loaded.documents).policies)[policy]))
 
 
+def asked_of(loaded: Loaded, tenant: str) -> tuple[Effective, ...]:
+    """What a tenant, those above it, and what they say of each of theirs ask of its calls beside budgets and limits:
+    all of it holds at once. Nothing for a tenant that no file declares."""
+    written_tenants, found = written_in(loaded.documents).tenants, list[Effective]()
+    for path in chain(tenant):
+        spot = written_tenants.get(path)
+        if spot is not None:
+            found += _asked(f"tenant {path}", spot)
+            for of in ("user", "session", *(["child"] if path != tenant else [])):
+                below = spot.at("each", of)
+                found += _asked(f"each {of} of {path}", below) if below else ()
+    return tuple(found)
+
+
+def _asked(whose: str, scope: Spot) -> Iterator[Effective]:
+    for key in ("ceiling", *DEMANDS, "content"):
+        yield from _lines(f"{whose}.{key}", scope.get(key))
+
+
 def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
     if policy.description:
         yield _row("description", policy.description, spot)
@@ -47,7 +69,7 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
         yield from _rule(rule)
     yield from _timing(policy, spot)
     yield from _ceiling(policy, spot)
-    for demand in ("allow", "require", "max_price", "needs"):
+    for demand in DEMANDS:
         yield from _lines(demand, spot.get(demand))
     yield from _cache(policy, spot)
     for budget in policy.budgets:

@@ -46,7 +46,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOutcome:
-    """`outcome`: "holds", "does not hold", "not read" (one before it held), "unknown" (`lacking` names the field)."""
+    """`outcome`: "holds", "does not hold", "not read" (one before it held, or the call was refused
+    before any was), "unknown" (`lacking` names the field)."""
 
     policy: str
     name: str
@@ -119,7 +120,7 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
     policy = called_policy(plan, request)
     assumed = assume_keys or not request.messages
     run = _run(plan, replace(ports, secrets=_AssumedSecrets()) if assumed else ports, request)
-    route, refusal = await _routed(run, policy)
+    route, refusal, read = await _routed(run, policy)
     candidates = route.candidates if route else ()
     budgets = await budgets_now(
         ports.ledger, _budgets_met(run, policy, candidates), now_s=ports.clock.now_s(), zone=run.zone
@@ -138,7 +139,7 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
         prompted=bool(request.messages),
         passes=_comes_to_room(candidates, shorts) and not any(map(is_full, limits.values())),
         refusal=refusal,
-        rules=tuple(_rule_outcomes(policy, run.trace)),
+        rules=tuple(_rule_outcomes(policy, run.trace, read=read)),
         offers=tuple(
             _offer(run, each, worst, short) for (each, worst), short in zip(costs, shorts, strict=True)
         ),
@@ -169,12 +170,16 @@ def _run(plan: Plan, ports: Ports, request: Request) -> Run:
     )
 
 
-async def _routed(run: Run, policy: Policy) -> tuple[Route | None, Refusal | None]:
+async def _routed(run: Run, policy: Policy) -> tuple[Route | None, Refusal | None, bool]:
+    """(the list, the refusal, whether rules were read): one of the first two."""
+    called = False
     try:
         run.caller = _caller(run)
-        return routing.fitted(run, await routing.route(run, policy)), None
+        called = True
+        return routing.fitted(run, await routing.route(run, policy)), None, True
     except (Rejected, RequestError) as error:
-        return None, Refusal(type=type(error).__name__, message=error.message, help=error.help)
+        refusal = Refusal(type=type(error).__name__, message=error.message, help=error.help)
+        return None, refusal, called and not isinstance(error, RequestError)
 
 
 def _caller(run: Run) -> Caller:
@@ -214,18 +219,18 @@ def _may_call(plan: Plan, path: str, policy: str) -> bool:
     return all(each is None or each.policies is None or policy in each.policies for each in chain)
 
 
-def _rule_outcomes(policy: Policy, trace: Sequence[ev.Event]) -> Iterator[RuleOutcome]:
-    """Each rule of the called policy, then what is known of those of nested ones."""
+def _rule_outcomes(policy: Policy, trace: Sequence[ev.Event], *, read: bool) -> Iterator[RuleOutcome]:
+    """Each rule of the called policy."""
     unknown = {(each.policy, each.rule): each.field for each in trace if isinstance(each, ev.RuleUnknown)}
     matched = {(each.policy, each.rule) for each in trace if isinstance(each, ev.RuleMatched)}
-    held = False
+    over = not read
     for rule in policy.rules:
         key = (policy.name, rule.name)
         lacking = unknown.get(key, "")
         outcome = (
-            "not read" if held else "holds" if key in matched else "unknown" if lacking else "does not hold"
+            "not read" if over else "holds" if key in matched else "unknown" if lacking else "does not hold"
         )
-        held = held or key in matched
+        over = over or key in matched
         yield RuleOutcome(
             policy=policy.name, name=rule.name, place=rule.place, outcome=outcome, lacking=lacking
         )

@@ -37,8 +37,9 @@ def test_without_a_prompt_it_tells_of_the_policy_wherever_it_runs(run):
 
 def test_the_worst_case_names_the_sends_that_come_to_it(run):
     bounds = section(run("explain", "fast").stdout, "never more than")
-    assert bounds[0].split() == ["cost", "first", "content", "and", "end"]
+    assert bounds[0].split() == ["cost", "answered", "or", "failed", "within"]
     assert bounds[1].endswith("30.05s  in 4 sends")
+    assert bounds[-1] == "the time holds 50ms of grace, to notice a deadline and close up"
     assert [line.split() for line in bounds[2:4]] == [
         ["openai/gpt-5-nano", "2", "x", "$0.00066"],
         ["anthropic/claude-haiku-4-5", "2", "x", "$0.0145"],
@@ -102,6 +103,62 @@ def test_rules_say_how_they_came_out(run, with_keys):
     assert "rule tagged holds" in tagged
     assert "rule long not read" in tagged
     assert "openai/gpt-5-nano" in tagged
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("--tenant", "nobody"),
+        ("--tenant", "acme/search", "--user", "ann"),
+        ("--tenant", "acme", "--only", "openai/nothing"),
+    ],
+    ids=["unknown tenant", "not granted", "only of nothing"],
+)
+def test_rules_of_a_call_that_is_refused_before_are_not_read(run, with_keys, call):
+    told = run("explain", "night", *call, *HELLO, code=1).stdout
+    assert "rule tagged not read" in told
+    assert "rule long not read" in told
+
+
+def test_an_abstract_policy_is_not_unknown(run, folder):
+    file = folder / "policies" / "main.yaml"
+    file.write_text(file.read_text().replace("  night:", "  base: {abstract: true, retry: off}\n  night:"))
+    for command in (("explain", "base"), ("complete", "base", "Hi", "--tenant", "acme", "--fake")):
+        told = run(*command, code=2).stderr
+        assert "error: policy `base` is abstract: it is only there to be extended" in told
+        assert "help: policies that can be called: fast, night" in told
+
+
+def test_what_the_tenants_side_asks_has_its_lines(run, with_keys, folder):
+    file = folder / "policies" / "main.yaml"
+    asks = "max_price: {output_per_million: $50}, ceiling: {output_tokens: 300}, content: {log: never}"
+    each = "each: {user: {require: [eu]}, child: {ceiling: {attempts: 3}}}"
+    text = file.read_text().replace("acme: {policies: all,", f"acme: {{policies: all, {asks}, {each},")
+    file.write_text(text.replace(": {}", ": {labels: [eu]}"))
+    lines = section(run("explain", "fast", *SEARCH, *HELLO).stdout, "for tenant acme/search, user ann")
+    assert [line.split() for line in lines[:7]] == [
+        ["tenant", "acme"],
+        ["ceiling", "{output_tokens:", "300}", "policies/main.yaml:20"],
+        ["max_price", "{output_per_million:", "$50}", "policies/main.yaml:20"],
+        ["content", "{log:", "never}", "policies/main.yaml:20"],
+        ["each", "user", "of", "acme"],
+        ["require", "[eu]", "policies/main.yaml:20"],
+        ["each", "child", "of", "acme"],
+    ]
+    told = run("explain", "fast", "--tenant", "acme", "--user", "ann").stdout
+    assert "each child of acme" not in told  # it is not below itself
+
+
+def test_explain_does_not_send_to_itself(run, with_keys, folder):
+    file = folder / "policies" / "main.yaml"
+    file.write_text(file.read_text().replace("acme: {policies: all,", "acme: {policies: all, require: [eu],"))
+    text = file.read_text().replace(
+        "openai: {}", "openai: {models: {gpt-5-nano: {labels: [eu], enabled: false}}}"
+    )
+    file.write_text(text)
+    told = run("explain", "fast", *SEARCH, *HELLO, code=1).stdout
+    assert "refused: policy `fast` has no target left for this request" in told
+    assert "help:" not in told
 
 
 def test_a_reject_says_why(run, with_keys):
@@ -193,6 +250,7 @@ def test_the_document_holds_all_of_it(document, with_keys):
         "notes",
         "missing_keys",
         "effective",
+        "asked",
     ]
     first = told["offers"][0]
     assert first["tokens"]["method"] == "exact"

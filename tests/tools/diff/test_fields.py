@@ -22,7 +22,7 @@ TOLD: dict[type, str] = {
     plan.PolicyEntry: "policy place",
     plan.Budget: "owner unit window amount place text",
     plan.Limit: "owner unit window_s at_most place text",
-    plan.Plan: "digest prices_digest providers targets policies tenants settings folder",
+    plan.Plan: "digest prices_digest providers targets policies tenants settings abstract folder",
     OwnFacts: "alias deployment prices context max_output supports tokens labels enabled",
 }
 """Ceiling and Settings are gone through field by field, whatever they hold."""
