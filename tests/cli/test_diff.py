@@ -136,6 +136,17 @@ def test_annotations_stand_on_the_lines_of_the_new_side(run, edited, monkeypatch
     ]
 
 
+def test_what_was_taken_out_and_permits_more_is_annotated_too(run, edited):
+    """It stands on no line any more, and is what a reviewer must not miss."""
+    policies = edited / "policies" / "main.yaml"
+    policies.write_text(policies.read_text().replace("{per_day: $80}", "{per_month: $80}"))
+    lines = run("diff", "old", "--format", "github", code=1).stdout.splitlines()
+    gone = [line for line in lines if "budget.per_day $50 -> none" in line]
+    assert gone == [
+        "::warning title=changed-budgets::loosens: tenant acme/search: budget.per_day $50 -> none"
+    ]
+
+
 @pytest.mark.parametrize("side", ["old", "policies"])
 def test_a_side_with_errors_is_not_compared(run, edited, document, side):
     (edited / side / "main.yaml").write_text(

@@ -15,9 +15,10 @@ def as_github(report: Report) -> str:
 
 
 def annotation(report: Report, problem: Problem) -> str:
-    """One workflow command: the title is the code."""
+    """One workflow command: the title is the code. Without a file it stands above all files."""
     place = problem.place
-    properties = {"file": report.within(place.file), "title": problem.code}
+    properties = {"file": report.within(place.file)} if place.file else {}
+    properties["title"] = problem.code
     if place.line:
         properties = {
             "file": properties["file"],

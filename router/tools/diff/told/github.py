@@ -18,8 +18,13 @@ SEVERITIES: dict[Effect, str] = {
 }
 
 
+NOWHERE = Place(file="", line=0, column=0)
+"""What was taken out stands on no line any more, and may be the most that a change permits."""
+
+
 def as_github(found: Difference, *, cwd: str, root: str) -> str:
-    """Files of the new side are named from `root`. What stands nowhere in it is told in the log alone."""
+    """Files of the new side are named from `root`. What stands nowhere in it is told above all files where it permits
+    more, else in the log alone."""
     report = Report(problems=(), files=(), plan=None, cwd=cwd, root=root)
     lines = [annotation(report, each) for each in _annotations(found)]
     lines += _without_line(found)
@@ -31,8 +36,9 @@ def _annotations(found: Difference) -> Iterator[Problem]:
         message = f"{route_title(route)}\nbefore: {way_text(route.before)}\nafter: {way_text(route.after)}"
         yield _problem("changed-route", message, route.after.place, route.effect)
     for change in found.changes:
-        if change.new_place is not None:
-            yield _problem(f"changed-{change.area}", change_text(change), change.new_place, change.effect)
+        if change.new_place is not None or SEVERITIES[change.effect] == "warning":
+            place = change.new_place or NOWHERE
+            yield _problem(f"changed-{change.area}", change_text(change), place, change.effect)
     yield from (replace(each, code=f"new {each.code}") for each in found.new_findings)
 
 
@@ -42,6 +48,7 @@ def _problem(code: str, message: str, place: Place, effect: Effect) -> Problem:
 
 
 def _without_line(found: Difference) -> Iterator[str]:
-    yield from (change_text(each) for each in found.changes if each.new_place is None)
+    gone = (each for each in found.changes if each.new_place is None)
+    yield from (change_text(each) for each in gone if SEVERITIES[each.effect] != "warning")
     yield from (f"at most: {bound_text(each)}" for each in found.bounds)
     yield from (f"gone: {each}" for each in found.gone_findings)
