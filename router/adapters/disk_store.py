@@ -16,6 +16,8 @@ from typing import Any
 import diskcache
 from diskcache.core import ENOVAL, MODE_RAW, UNKNOWN
 
+from router.adapters.private_folder import make_private
+
 BUSY_S = 0.005
 """How long one statement waits for another process. The caller may be an event loop."""
 
@@ -171,9 +173,7 @@ def private_folder(folder: Path) -> None:
     Raises OSError; FileExistsError where others may enter a folder that holds more than a cache, as changing the
     mode of such a folder could take something else away from its users.
     """
-    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
-        missing.mkdir(mode=0o700, exist_ok=True)
-        missing.chmod(0o700)  # whatever the umask took
+    make_private(folder)
     names = [path.name for path in folder.iterdir()]
     if os.name != "nt" and stat.S_IMODE(folder.stat().st_mode) & 0o077:
         if names and DATABASE not in names:

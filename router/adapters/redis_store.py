@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from router.adapters.private_folder import make_private
 from router.adapters.redis_link import RedisLink, to_the_end
 from router.adapters.redis_wire import is_of_wire
 from router.errors import StoreError
@@ -240,7 +241,7 @@ class RedisStore:
         text = json.dumps({"epoch": self._epoch, "seq": self._seq})
         fresh = self._mark.with_name(f"{self._mark.name}.{os.getpid()}")
         try:
-            self._mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._mark.parent)
             fresh.touch(mode=0o600)
             fresh.write_text(text, encoding="utf-8")
             fresh.replace(self._mark)

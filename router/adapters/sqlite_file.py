@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from router.adapters.forks import watch_forks
+from router.adapters.private_folder import make_private
 from router.adapters.sqlite_schema import ForeignFile, prepare
 from router.errors import StoreError
 from router.ports import Clock, Draw
@@ -215,7 +216,7 @@ def _code(error: Exception) -> int:
 
 def _make_private(path: Path) -> None:
     """Create `path` readable by its owner alone; SQLite gives the files beside it the same mode."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:

@@ -9,8 +9,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from router.adapters.litellm_transport import LitellmTransport
+from router.adapters.private_folder import STATE_FOLDER
 from router.client import Router
-from router.client.assembly import STATE_FOLDER, build_ports, load_plan
+from router.client.assembly import build_ports, load_plan
 from router.events import Sink
 from router.resources import resource
 from router.testing import FakeProvider, fake_secrets, redirected

@@ -10,7 +10,7 @@ from router.cli.options import json_option, policies_at, policies_option
 from router.cli.out import Column, Out
 from router.cli.since import Since, since_of
 from router.cli.usage_more import advise, export, forecast
-from router.tools.figures import about, count, left, money, percent, spent, tokens
+from router.tools.figures import about, count, left, money, percent, spent, tokens, tokens_left
 from router.tools.plain import plain
 
 BY = ("tenant", "user", "policy", "model", "provider", "window")
@@ -130,7 +130,7 @@ def budgets(out: Out, found: Sequence[Any], now_s: float) -> None:
 
 def _budget(each: Any, now_s: float) -> Sequence[str]:
     used = each.settled + each.reserved
-    shown = (spent(used), left(each.left)) if each.unit == "nusd" else (tokens(used), tokens(each.left))
+    shown = (spent(used), left(each.left)) if each.unit == "nusd" else (tokens(used), tokens_left(each.left))
     if each.window == "request":
         return each.owner, each.text, "", "", "", "each call"
     refills = "never" if each.resets_at_s is None else about(each.resets_at_s - now_s)
@@ -145,7 +145,7 @@ def limits(out: Out, found: Sequence[Any]) -> None:
         Column(title="used", right=True),
         Column(title="left", right=True),
     )
-    out.table(columns, [(each.owner, each.text, tokens(each.used), tokens(each.left)) for each in found])
+    out.table(columns, [(each.owner, each.text, tokens(each.used), tokens_left(each.left)) for each in found])
 
 
 for more in (export, forecast, advise):

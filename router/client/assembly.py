@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from router.adapters.private_folder import STATE_FOLDER
 from router.engine import Ports
 from router.errors import PolicyError, Problem, RequestError
 from router.events import Sink
@@ -16,7 +17,6 @@ from router.plan import Plan
 from router.ports import Cache, Clock, Realm, Secrets, Transport
 from router.values import SecretRef
 
-STATE_FOLDER = ".router"
 STATE_NAME = "router"
 SERVERS = ("redis", "rediss", "valkey", "valkeys", "unix")
 MEMORY = "memory"
@@ -29,10 +29,12 @@ REALMS: Mapping[str, Realm] = {"litellm": "live", "cassette": "replay", "fake": 
 
 
 def load_plan(
-    policies: str | PathLike[str] | Mapping[str, Any], *, frozen: bool = False
+    policies: str | PathLike[str] | Mapping[str, Any] | Plan, *, frozen: bool = False
 ) -> tuple[Plan, tuple[Problem, ...]]:
-    """The plan and its warnings, which are also logged. Raises PolicyError with all problems if one is an error, as
-    drift from the lock file is for a `frozen` router."""
+    """The plan and its warnings, which are also logged; a Plan is taken as it is. Raises PolicyError with all problems
+    if one is an error, as drift from the lock file is for a `frozen` router."""
+    if isinstance(policies, Plan):
+        return policies, ()
     from router.adapters.price_file import PriceFile
     from router.policy.load import load
 

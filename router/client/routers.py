@@ -19,8 +19,8 @@ from router.plan import Plan
 from router.ports import Clock, Transport
 from router.values import Message, Reply
 
-Policies = str | PathLike[str] | Mapping[str, Any]
-"""A folder of YAML files, one file, or the same content as a mapping."""
+Policies = str | PathLike[str] | Mapping[str, Any] | Plan
+"""A folder of YAML files, one file, the same content as a mapping, or a plan that was made before."""
 
 CLOSING_S = 5.0
 """How long `close` waits for calls that are under way to notice."""

@@ -37,6 +37,12 @@ def tokens(count: int | None, unknown: str = "unknown") -> str:
     return f"{_short(count / 1_000_000, 2)}M"
 
 
+def tokens_left(count: int) -> str:
+    """As `tokens`, but never more than there is."""
+    step = 1 if count < 1_000 else 100 if count < 999_950 else 10_000
+    return tokens(count // step * step)
+
+
 def seconds(length_s: float) -> str:
     """A length of time: `250ms`, `8s`, `45.05s`."""
     if length_s < 0.9995:

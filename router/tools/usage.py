@@ -100,7 +100,7 @@ async def usage(
 
 def known_budgets(plan: Plan, rows: Sequence[Row], *, now_s: float, zone: tzinfo) -> tuple[Budget, ...]:
     """Every budget that the files name, and those of users, sessions and children that rows of today's windows name."""
-    return (*_budgets(plan, None), *_bucket_budgets(plan, rows, now_s, zone, None))
+    return tuple(dict.fromkeys((*_budgets(plan, None), *_bucket_budgets(plan, rows, now_s, zone, None))))
 
 
 # --- Rows -------------------------------------------------------------------------------------------------------------

@@ -90,3 +90,16 @@ def test_a_port_that_does_not_fit_is_refused_at_once() -> None:
         AsyncRouter.open(SIX_LINES, transport=ScriptedTransport(clock=SystemClock()))
     with pytest.raises(TypeError, match="suspends: give it one made for Router"):
         Router.open(SIX_LINES, transport="fake", clock=AsyncClock())
+
+
+def test_a_plan_that_was_made_before_is_taken_as_it_is() -> None:
+    one = {
+        "version": 1,
+        "providers": {"openai": {}},
+        "policies": {"main": {"targets": ["openai/gpt-5-nano"]}},
+    }
+    with Router.open(one, transport="fake", state="memory") as first:
+        plan = first.plan
+    with Router.open(plan, transport="fake", state="memory") as second:
+        assert second.plan is plan
+        assert second.complete("Hello", policy="main").target == "openai/gpt-5-nano"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.tools.figures import about, count, left, money, percent, seconds, spent, tokens
+from router.tools.figures import about, count, left, money, percent, seconds, spent, tokens, tokens_left
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,12 @@ def test_rounded_money_is_near(nusd):
     for shown in (spent(nusd), left(nusd)):
         value = round(float(shown.replace("$", "")) * 1e9)
         assert abs(value - nusd) <= max(abs(nusd) * 0.0011, 10_000_000 if abs(nusd) >= 10**10 else 1)
+
+
+def test_what_is_left_is_never_told_as_more_than_there_is():
+    assert [tokens_left(number) for number in (999, 1_196, 19_999_933, 999_999)] == [
+        "999",
+        "1.1k",
+        "19.99M",
+        "990k",
+    ]
