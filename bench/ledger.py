@@ -110,18 +110,18 @@ def fill(run: Run, file: Path, rows: int) -> None:
     with closing(sqlite3.connect(file)) as connection:
         columns = [each[1] for each in connection.execute("PRAGMA table_info(attempts)")]
         rest = ", ".join(column for column in columns if column not in ("seq", "id"))
+        for pragma in ("journal_mode = OFF", "synchronous = OFF"):  # a file that is of no use half made
+            connection.execute(f"PRAGMA {pragma}")
         connection.execute(
             f"""
             WITH RECURSIVE numbers(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM numbers WHERE n < ?),
             ids(id) AS (SELECT lower(hex(randomblob(16))) FROM numbers ORDER BY 1)
-            INSERT INTO attempts (seq, id, {rest})
-            SELECT 1 + row_number() OVER (), ids.id, {rest.replace("state", "one.state")}
-            FROM ids, (SELECT * FROM attempts LIMIT 1) AS one
+            INSERT INTO attempts (id, {rest})
+            SELECT ids.id, {rest} FROM ids, (SELECT {rest} FROM attempts LIMIT 1)
             """,
             (rows - 1,),
         )
         connection.commit()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager
