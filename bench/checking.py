@@ -1,10 +1,11 @@
-"""What `check` costs beside its own libraries: `python -m bench.checking folder|command ...`, one line of JSON."""
+"""What `check` costs beside its own libraries, and calls beside many policies: `python -m bench.checking WHAT ...`."""
 
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -85,6 +86,43 @@ def _in_turn(ways: Mapping[str, Callable[[], None]], seconds: float) -> Found:
     return found
 
 
+CALLS = 50
+FEW_POLICIES, FEW_TENANTS = 3, 101
+
+
+def calls(policies: str, tenants: str, seconds: str) -> Found:
+    """The same calls by a router of a few policies and tenants and by one of many, on a wire that answers at once."""
+    with TemporaryDirectory() as few, TemporaryDirectory() as many:
+        sizes = {few: (FEW_POLICIES, FEW_TENANTS), many: (int(policies), int(tenants))}
+        ways = {
+            f"{CALLS} calls among {sizes[where][0]} policies and {sizes[where][1]} tenants": _calls(
+                Path(where) / "policies", *sizes[where]
+            )
+            for where in sizes
+        }
+        return _in_turn(ways, float(seconds))
+
+
+def _calls(path: Path, policies: int, tenants: int) -> Callable[[], None]:
+    """By one tenant of one policy, which cost the same in both."""
+    from router import Router
+    from router.testing import ManualClock, Says, ScriptedTransport
+
+    write_folder(path, policies=policies, tenants=tenants)
+    clock = ManualClock()
+    wire = ScriptedTransport(Says("x"), clock=clock)
+    router = Router.open(path, transport=wire, clock=clock, state="memory", cache="memory")
+    tenant = next(name for name in router.plan.tenants if name.count("/") == 2)
+    numbers = count()
+
+    def run() -> None:
+        clock.advance(3_600.0)  # into fresh windows of the tenant's limits
+        for number in islice(numbers, CALLS):
+            router.complete(f"question {number}", policy="policy-0", tenant=tenant, user="ann", session="s")
+
+    return run
+
+
 def command(seconds: str) -> Found:
     """`router check policies` from start to end, and a process that imports what it had imported by its end."""
     asked = subprocess.run(
@@ -109,4 +147,4 @@ def _process(arguments: list[str]) -> Callable[[], None]:
 
 if __name__ == "__main__":
     what, *more = sys.argv[1:]
-    print(json.dumps({"folder": folder, "command": command}[what](*more)))
+    print(json.dumps({"folder": folder, "calls": calls, "command": command}[what](*more)))

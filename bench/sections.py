@@ -227,6 +227,7 @@ def checks(run: Run) -> Table:
     size = [str(POLICIES), str(TENANTS)] if large else [str(POLICIES // 20), str(TENANTS // 20)]
     asked: dict[str, Mapping[str, list[float]]] = {
         "folder": answer_of(["-m", "bench.checking", "folder", *size, str(run.seconds)], run.environment),
+        "calls": answer_of(["-m", "bench.checking", "calls", *size, str(run.seconds / 2)], run.environment),
         "command": answer_of(["-m", "bench.checking", "command", str(run.seconds / 2)], run.environment),
     }
     rows = [
@@ -245,7 +246,7 @@ def checks(run: Run) -> Table:
         name="check",
         title=f"check: a folder of {size[0]} policies and {size[1]} tenants, and the command in fresh processes",
         rows=rows,
-        notes=("ratio: to the libraries alone, and to the imports alone",),
+        notes=("ratio: to the libraries alone, to calls among few, and to the imports alone",),
     )
 
 
