@@ -1,15 +1,17 @@
-"""Checks of money: every hard budget can be kept, and can pay what it is for."""
+"""Checks of money and tokens: every hard budget can be kept, and can pay what it is for."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from router.decide.fit import is_free, worst_of
 from router.errors import Problem
-from router.plan import Budget, Limit, Plan, Policy
+from router.plan import Budget, Limit, Plan, Policy, Unit
 from router.policy.draft import Draft, problem
 from router.policy.reach import Call, Payers, Reached, calls, own_budgets
 from router.policy.scalars import count_text, money_text
 from router.values import Place
+
+UNITS: tuple[Unit, ...] = ("nusd", "tokens")
 
 
 def unknown_prices(draft: Draft) -> Iterator[Problem]:
@@ -79,8 +81,10 @@ def unpayable(draft: Draft) -> Iterator[Problem]:
     yield from (_pays_nothing(budget, least) for budget, least in hopeless.items())
     told: set[Budget] = set(hopeless)
     for call in every:
-        if hopeless.keys().isdisjoint(call.policy.budgets):
-            yield from _pays_no_worst_case(call.policy, call.reached)
+        for unit in UNITS:
+            yield from _pay_no_whole_answer(call, unit, told)
+            if told.isdisjoint(call.policy.budgets):
+                yield from _pays_no_worst_case(call.policy, call.reached, unit)
         yield from _pay_at_no_target(call, told)
 
 
@@ -116,18 +120,61 @@ def _pays_nothing(budget: Budget, least: int) -> Problem:
     return problem("budget-below-attempt", message, budget.place, help="raise it, or add a cheaper target")
 
 
-def _pays_no_worst_case(policy: Policy, found: Sequence[Reached]) -> Iterator[Problem]:
+def _pay_no_whole_answer(call: Call, unit: Unit, told: set[Budget]) -> Iterator[Problem]:
+    """Budgets in which not even a short request fits, unless it asks for less output than the policy gives."""
+    needs = [_need_of_short(reached, unit) for reached in call.reached]
+    known = [need for need in needs if need is not None]
+    if not known or len(known) < len(needs):
+        return
+    least, reached = min(zip(known, call.reached, strict=True), key=lambda each: each[0])
+    own = [budget for budget in call.policy.budgets if budget.unit == unit and budget.amount < least]
+    for budgets in (own, *(payers.amounts if unit == "nusd" else payers.tokens for payers in call.payers)):
+        for budget in takewhile(lambda each: each.amount < least, budgets):
+            if budget not in told:
+                told.add(budget)
+                yield _pays_no_whole_answer(budget, reached, least)
+
+
+def _need_of_short(reached: Reached, unit: Unit) -> int | None:
+    """What a request of one token reserves there; None: unknown, or nothing but the model bounds its output."""
+    candidate = reached.candidate
+    if "max_tokens" not in candidate.params:
+        return None
+    worst = worst_of(candidate, 1, adds=False)
+    return worst.nusd if unit == "nusd" else worst.input_tokens + worst.output_tokens
+
+
+def _pays_no_whole_answer(budget: Budget, reached: Reached, least: int) -> Problem:
+    output = f"{count_text(worst_of(reached.candidate, 1).output_tokens)} tokens of output"
+    reserves = (
+        f"{output} beside its input" if budget.unit == "tokens" else f"{money_text(least)} for {output}"
+    )
+    message = (
+        f"no call fits in `{budget.text}` unless it lowers `max_tokens`: even a short one at "
+        f"`{reached.candidate.target.name}`, the cheapest, reserves {reserves}"
+    )
+    return problem(
+        "budget-below-attempt",
+        message,
+        budget.place,
+        help="lower `ceiling: {output_tokens: ...}`, or raise the budget",
+        severity="warning",
+        also=reached.entry.place,
+    )
+
+
+def _pays_no_worst_case(policy: Policy, found: Sequence[Reached], unit: Unit) -> Iterator[Problem]:
     """Only where the policy states what its requests may be: without ceilings the worst case means little."""
-    worst = [(cost, reached) for reached in found if (cost := _worst(reached)) is not None]
+    worst = [(need, reached) for reached in found if (need := _worst(reached, unit)) is not None]
     cost, reached = max(worst, key=lambda each: each[0], default=(0, None))
-    amounts = [budget for budget in policy.budgets if budget.unit == "nusd"]
+    amounts = [budget for budget in policy.budgets if budget.unit == unit]
     small = min(amounts, key=lambda budget: budget.amount, default=None)
     if reached is None or small is None or cost <= small.amount:
         return
     yield problem(
         "budget-below-attempt",
         f"`{small.text}` can't pay the worst case of one attempt at `{reached.candidate.target.name}`, "
-        f"{money_text(cost)}",
+        f"{money_text(cost) if unit == 'nusd' else f'{count_text(cost)} tokens'}",
         small.place,
         help="requests near the ceiling skip that target as over_budget; lower `ceiling`, or raise the budget",
         severity="warning",
@@ -137,7 +184,7 @@ def _pays_no_worst_case(policy: Policy, found: Sequence[Reached]) -> Iterator[Pr
 
 def _pay_at_no_target(call: Call, told: set[Budget]) -> Iterator[Problem]:
     """Budgets of callers are for many policies: they are told where no target of one is cheap enough for them."""
-    costs = [_worst(reached) for reached in call.reached]
+    costs = [_worst(reached, "nusd") for reached in call.reached]
     known = [cost for cost in costs if cost is not None]
     if not known or len(known) < len(costs):
         return
@@ -164,11 +211,12 @@ def _pays_at_no_target(budget: Budget, policy: Policy, reached: Reached, least: 
     )
 
 
-def _worst(reached: Reached) -> int | None:
+def _worst(reached: Reached, unit: Unit) -> int | None:
     candidate = reached.candidate
     if candidate.input_ceiling is None or "max_tokens" not in candidate.params:
         return None
-    return worst_of(candidate, candidate.input_ceiling).nusd
+    worst = worst_of(candidate, candidate.input_ceiling)
+    return worst.nusd if unit == "nusd" else worst.input_tokens + worst.output_tokens
 
 
 def small_limits(draft: Draft) -> Iterator[Problem]:

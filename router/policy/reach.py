@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from router.decide.match import ROOT, PathTo, candidate_of
 from router.decide.scopes import least
-from router.plan import Budget, Candidate, Each, Entry, Limit, Plan, Policy, Rule, TargetEntry, Tenant
+from router.plan import Budget, Candidate, Each, Entry, Limit, Plan, Policy, Rule, TargetEntry, Tenant, Unit
 from router.policy.draft import Draft
 from router.policy.tenants import chain, grants
 from router.values import Place, Request
@@ -85,7 +85,8 @@ class Payers:
     """The tenants that may call the same policies, all above them, and each of theirs, every one once: what their calls
     are charged to. `budget` is the first in money, `open_budget` the first that pays for calls whose output no tenant
     bounds, `is_open` whether there are such calls; `limits` are those on output that its tenants' own ceilings on it do
-    not keep within, and `amounts` those in money of tenants without a ceiling on size, smallest first."""
+    not keep within, and `amounts` and `tokens` the budgets in money and in tokens of tenants without a ceiling on size,
+    smallest first."""
 
     scopes: tuple[Tenant | Each, ...]
     budget: Budget | None
@@ -93,6 +94,7 @@ class Payers:
     is_open: bool
     limits: tuple[Limit, ...]
     amounts: tuple[Budget, ...]
+    tokens: tuple[Budget, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,8 @@ def _payers(plan: Plan, tenants: Sequence[str]) -> Payers:
         ),
         is_open=bool(unbounded),
         limits=tuple(sorted(_narrow_limits(scopes, bounds), key=lambda limit: limit.at_most)),
-        amounts=tuple(sorted(_amounts(scopes, bounds), key=lambda budget: budget.amount)),
+        amounts=_amounts(scopes, bounds, "nusd"),
+        tokens=_amounts(scopes, bounds, "tokens"),
     )
 
 
@@ -201,10 +204,15 @@ def _narrow_limits(scopes: Iterable[_ScopeAt], bounds: Mapping[str, _Bound]) -> 
                     yield limit
 
 
-def _amounts(scopes: Iterable[_ScopeAt], bounds: Mapping[str, _Bound]) -> Iterator[Budget]:
-    for path, scope in scopes:
-        if scope.budgets and bounds[path].under(scope) == (None, None):
-            yield from (budget for budget in scope.budgets if budget.unit == "nusd")
+def _amounts(scopes: Iterable[_ScopeAt], bounds: Mapping[str, _Bound], unit: Unit) -> tuple[Budget, ...]:
+    found = (
+        budget
+        for path, scope in scopes
+        if scope.budgets and bounds[path].under(scope) == (None, None)
+        for budget in scope.budgets
+        if budget.unit == unit
+    )
+    return tuple(sorted(found, key=lambda budget: budget.amount))
 
 
 def callable_policies(plan: Plan) -> frozenset[str]:
