@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from router.decide.judge import is_sampled
 from router.errors import Problem
-from router.policy import money_checks, order_checks, rule_checks, scope_checks, target_checks
+from router.policy import money_checks, order_checks, rule_checks, scope_checks, target_checks, unused_checks
 from router.policy.draft import Draft, problem
 from router.policy.names import nested
 from router.policy.reach import callable_policies, everything
@@ -94,6 +94,7 @@ CHECKS: tuple[Check, ...] = (
     order_checks.starved_targets,
     order_checks.long_attempts,
     order_checks.long_backoffs,
+    order_checks.capped_backoffs,
     order_checks.small_contexts,
     order_checks.lost_capabilities,
     target_checks.refused_targets,
@@ -109,5 +110,7 @@ FOLDER_CHECKS: tuple[FolderCheck, ...] = (
     FolderCheck(check=target_checks.dead_targets, over=frozenset(BLOCKS)),
     FolderCheck(check=target_checks.targets_left, over=frozenset(BLOCKS)),
     FolderCheck(check=rule_checks.rules_of_callers, over=frozenset(BLOCKS)),
+    FolderCheck(check=unused_checks.unused_pools, over=frozenset(BLOCKS)),
+    FolderCheck(check=unused_checks.unused_parents, over=frozenset({"policies"})),
     FolderCheck(check=uncallable_policies, over=frozenset({"policies", "tenants"})),
 )

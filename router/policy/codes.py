@@ -189,7 +189,7 @@ MEANING: Mapping[str, Code] = {
         "The second place is never reached: what was meant is `retry`, or another model.",
     ),
     "target-never-reached": Code(
-        "a target that every call drops: by what is asked of it on its path, or because it always comes earlier",
+        "a target that every call drops or passes by: for what is asked of it, for its double, or for rules before it",
         "The chain is shorter than it looks.",
     ),
     "no-target-left": Code(
@@ -227,6 +227,11 @@ MEANING: Mapping[str, Code] = {
     "uncallable-policy": Code(
         "a policy that no tenant may call and no policy leads to",
         "It was forgotten, or its tenants were: nothing ever runs it.",
+        _WARNING,
+    ),
+    "never-used": Code(
+        "a pool that no budget names, or an abstract policy that nothing extends",
+        "It bounds and shapes no call. Most often the line that should name it was forgotten.",
         _WARNING,
     ),
     "nested-cache": Code(
@@ -275,8 +280,8 @@ MEANING: Mapping[str, Code] = {
         _WARNING,
     ),
     "backoff-beyond-deadline": Code(
-        "a wait between retries that outlasts the request",
-        "The retries it announces are never sent.",
+        "a wait between retries that outlasts the request, or the longest wait that is allowed",
+        "The retries it announces are never sent, or sooner than it says.",
         _WARNING,
     ),
     "sampled-cache": Code(

@@ -258,7 +258,7 @@ def _parameter(name: str, spot: Spot) -> Iterator[Problem]:
 
 def windowless(draft: Draft) -> Iterator[Problem]:
     """Budgets and limits that say how they are enforced, but not what."""
-    for block in (*_amount_blocks(draft), *draft.written.budgets.values()):
+    for block in (*amount_blocks(draft), *draft.written.budgets.values()):
         if block.is_whole and block.value == {"enforce": "hard"}:
             message = f"`{block.key}` names no window"
             advice = "write an amount for a window: `per_day: $25`, `requests_per_minute: 600`"
@@ -267,7 +267,7 @@ def windowless(draft: Draft) -> Iterator[Problem]:
 
 def pools(draft: Draft) -> Iterator[Problem]:
     """Every pool that a budget spends from is declared."""
-    for block in _amount_blocks(draft):
+    for block in amount_blocks(draft):
         pool = block.get("pool")
         if pool is not None and pool.text is not None and not draft.may_declare("budgets", pool.text):
             advice = suggestion(pool.text, draft.written.budgets, what="budgets here:")
@@ -276,7 +276,7 @@ def pools(draft: Draft) -> Iterator[Problem]:
             yield problem("dangling-name", message, pool.place, help=advice)
 
 
-def _amount_blocks(draft: Draft) -> Iterator[Spot]:
+def amount_blocks(draft: Draft) -> Iterator[Spot]:
     """Every budget and every limits of providers, policies, tenants and each of theirs."""
     written = draft.written
     for spot in (*written.providers.values(), *written.policies.values(), *written.tenants.values()):

@@ -131,6 +131,23 @@ def long_backoffs(draft: Draft) -> Iterator[Problem]:
             yield problem("backoff-beyond-deadline", message, base.key_place, help=advice, severity=severity)
 
 
+def capped_backoffs(draft: Draft) -> Iterator[Problem]:
+    """A first wait above the longest one is cut to that, also where nobody wrote a longest one."""
+    seen = set[Place]()
+    for name, policy in draft.policies.items():
+        retry, spot = policy.lexical.retry, draft.written.policies[name]
+        base, most = spot.at("retry", "base"), spot.at("retry", "max")
+        written = base or most
+        if written is None or retry.attempts == 1 or retry.base_s <= retry.max_s or written.key_place in seen:
+            continue
+        seen.add(written.key_place)
+        first, longest = _duration(retry.base_s), _duration(retry.max_s)
+        built_in = "" if most else ", built in"
+        message = f"the first wait between retries, `{first}`, is cut to `max: {longest}`{built_in}"
+        advice = "make `base` shorter, or `max` longer"
+        yield problem("backoff-beyond-deadline", message, written.key_place, help=advice, severity="warning")
+
+
 def small_contexts(draft: Draft) -> Iterator[Problem]:
     """Targets that some requests of their branch don't fit in."""
     plan, seen = draft.plan, set[Place]()

@@ -24,6 +24,7 @@ from router.errors import Problem
 from router.plan import Condition, Entry, Plan, Policy, PolicyEntry, Rule, TargetEntry
 from router.policy.draft import Draft, problem
 from router.policy.reach import callable_policies
+from router.values import Place
 
 MOST_CELLS = 4_096
 """Of a called policy, looked at to see which rules of nested policies are come to."""
@@ -70,6 +71,13 @@ class _Asked:
                 return space, found
         return None
 
+    def rest(self, rules: Sequence[Rule]) -> bool:
+        """Whether there are calls on which none of these rules holds. Raises Undecided."""
+        return any(
+            free_of(space.everything, [self._wanted(space, rule) for rule in rules]) is not None
+            for space in self.spaces
+        )
+
     def _wanted(self, space: Space, rule: Rule) -> Wanted:
         return space.wanted[0, self.policy.name, rule.name]
 
@@ -85,10 +93,12 @@ class _Asked:
 def rules_in_themselves(draft: Draft) -> Iterator[Problem]:
     """Rules that never have their turn, whoever may call: errors. Of the others, those that overlap and lead elsewhere:
     notes; and those by which callers choose for themselves: warnings."""
+    seen = set[Place]()
     for policy in draft.plan.policies.values():
         if policy.rules:
             asked = _Asked(policy, (open_space(draft.plan, policy.name),))
             yield from _or_note(asked, partial(_told, draft.plan, asked))
+            yield from _covered(asked, seen)
 
 
 def rules_of_callers(draft: Draft) -> Iterator[Problem]:
@@ -145,6 +155,33 @@ def _told_of_callers(
         yield _dead(every, rule, earlier)
     elif not ground.chosen(outer, (own.policy.name, rule.name)):
         yield _shut_out(rule, outer)
+
+
+def _covered(asked: _Asked, seen: set[Place]) -> Iterator[Problem]:
+    """The policy's own targets, where its rules leave no call for them. Told at the rule that completes the cover."""
+    rules, targets = asked.policy.rules, asked.policy.entries
+    try:
+        if not targets or not asked.complete or asked.rest(rules):
+            return
+        last = next(number for number in range(1, len(rules) + 1) if not asked.rest(rules[:number]))
+    except Undecided:
+        return
+    place = rules[last - 1].place
+    if place not in seen:
+        seen.add(place)
+        yield _passed_by(asked.policy, rules[:last])
+
+
+def _passed_by(policy: Policy, rules: Sequence[Rule]) -> Problem:
+    """`rules` leave nothing, and without the last one something."""
+    names = " and ".join(f"`{rule.name}`" for rule in rules)
+    verb = "holds on every call" if len(rules) == 1 else "between them hold on every call"
+    message = (
+        f"the targets of policy `{policy.name}` ({policy.entries[0].place}) are never tried: {names} {verb}"
+    )
+    advice = "write what the last rule leads to as the policy's `targets`, and take that rule out"
+    place = rules[-1].place
+    return problem("target-never-reached", message, place, help=advice, also=policy.entries[0].place)
 
 
 def _never(condition: Condition) -> bool:
