@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from router.decide.axes import Asking, Axis, Witness, axes_of, axis_key, unlike
+from router.decide.budget_uses import an_amount
 from router.decide.callers import TINY, Callers, callers_of, chain
 from router.decide.conditions import Snapshot, holds
 from router.decide.match import Matched, conditions_within, match, reachable, used_budget
 from router.decide.scopes import NOBODY, Caller, caller
 from router.plan import BudgetUse, Condition, Entry, Plan, Policy, PolicyEntry, Rule
-from router.values import NUSD_PER_USD
 
 Box = tuple[int, ...]
 """For each axis of a space, the atoms that are in, as bits."""
@@ -313,7 +313,7 @@ def open_space(plan: Plan, policy: str) -> Space:
     """Every request of anybody, whatever tenants there are and whatever budgets they have: what can't be here can't be
     at all. The rules of nested policies are not looked at."""
     conditions = (_own_conditions(plan, policy),)
-    uses = {each.budget: NUSD_PER_USD for each in conditions[0] if each.budget is not None}
+    uses = {each.budget: an_amount(plan, policy, each.budget) for each in conditions[0] if each.budget}
     asking = Asking(base=Witness(), anybody=True, amounts=(uses,))
     return _space((plan,), policy, asking, conditions, nested=False)
 

@@ -271,7 +271,8 @@ MEANING: Mapping[str, Code] = {
     ),
     "starved-target": Code(
         "a target that those before it leave no time or attempt for",
-        "A fallback that can't be reached is no fallback. A note where only all their retries use it up.",
+        "A fallback that can't be reached is no fallback. A note where one before it has no time of its"
+        " own, and so may take all of it.",
         ("warning", "note"),
     ),
     "attempt-beyond-total": Code(

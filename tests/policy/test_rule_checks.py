@@ -236,3 +236,21 @@ def test_first_match_is_what_the_checks_are_about() -> None:
     }
     assert won == {"r0"}
     assert dead(whole) == {"r1"}
+
+
+@pytest.mark.parametrize(
+    ("budget", "spent"),
+    [("$2000", "$1600.000000001"), ("$0.00001", "$0.800000001")],
+    ids=["one", "too small"],
+)
+def test_what_is_spent_in_an_overlap_is_a_share_of_the_amount_in_the_files(budget: str, spent: str) -> None:
+    text = HEAD + (
+        "policies:\n  fast:\n    targets: [openai/small]\n    ceiling: {output_tokens: 1k}\n    rules:\n"
+        "      - {name: long, when: {input_tokens: {over: 9k}}, targets: [gemini/flash]}\n"
+        "      - name: late\n"
+        "        when: {budget_used: {of: tenant, window: per_month, over: 80%}}\n"
+        "        targets: [anthropic/haiku]\n"
+        f"tenants:\n  acme: {{policies: all, budget: {{per_month: {budget}}}}}\n"
+    )
+    (found,) = (each for each in load_text(text, Book()).problems if each.code == "rules-overlap")
+    assert f"9001 tokens of input, the tenant's budget per month spent {spent}" in found.message
