@@ -5,6 +5,7 @@ Colour only on a terminal, never with NO_COLOR; no boxes anywhere; rich is impor
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,13 @@ INDENT = "  "
 
 GAP = 2
 """Columns between columns."""
+
+_COMMANDS = re.compile(
+    r"(?P<style>\x1b\[(?:[0-2]|3[1-7]|9[0-7])m)|\r(?!\n)"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+"""What a terminal obeys instead of showing it: escape sequences, and marks that turn the direction of text. Only the
+styles that commands write themselves (`click.style`, rich) are told apart."""
 
 LEGIBLE = 20
 """Columns that wrapped text keeps, however narrow the terminal."""
@@ -101,12 +109,18 @@ def width_of(stream: IO[str]) -> int:
 def _write(text: str, stream: IO[str], style: dict[str, Any]) -> None:
     color = colored(stream)
     text = legible(text, getattr(stream, "encoding", None) or "utf-8")
+    text = harmless(text) if stream.isatty() else text  # what a file or a pipe gets is data
     click.echo(click.style(text, **style) if color and style else text, file=stream, color=color)
 
 
 def legible(text: str, encoding: str = "utf-8") -> str:
     """With what `encoding` can't write, such as a byte of a file name that is no character, as `\\udcff`."""
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def harmless(text: str) -> str:
+    """With what would command a terminal as `\\u001b`, whoever wrote it: an author, a file's name, a model."""
+    return _COMMANDS.sub(lambda found: found["style"] or f"\\u{ord(found[0]):04x}", text)
 
 
 def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str) -> str:

@@ -1,6 +1,7 @@
 """What every command shares: help, wrong usage, failures in words, and how little is imported."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from router.cli import main
 from router.cli.app import COMMANDS
-from router.cli.out import Out
+from router.cli.out import Out, harmless
 from router.errors import BudgetExceeded, StoreError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -198,6 +199,43 @@ def test_a_terminal_gets_colours_unless_it_asks_for_none(monkeypatch):
     assert colored(Terminal())  # type: ignore[arg-type]
     monkeypatch.setenv("NO_COLOR", "1")
     assert not colored(Terminal())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("\x1b]0;title\x07 \x1b[2J \x1b[8mhidden", r"\u001b]0;title\u0007 \u001b[2J \u001b[8mhidden"),
+        ("\x9b2J \u202eold", r"\u009b2J \u202eold"),
+        ("over\rwritten", r"over\u000dwritten"),
+        ("two\nlines\r\n\tand שלום", "two\nlines\r\n\tand שלום"),
+        (
+            click.style("styled", fg="red", bold=True, dim=True),
+            click.style("styled", fg="red", bold=True, dim=True),
+        ),
+    ],
+)
+def test_a_terminal_shows_what_would_command_it(written, shown):
+    assert harmless(written) == shown
+
+
+def test_no_policy_commands_a_terminal(folder, monkeypatch):
+    policies = folder / "policies" / "main.yaml"
+    policies.write_text(policies.read_text().replace("Short answers.", '"Short\\e[2J answers."'))
+    parent, child = os.openpty()
+    ran = subprocess.run(
+        [sys.executable, "-m", "router", "explain", "fast"],
+        stdout=child,
+        stderr=child,
+        env={**os.environ, "TERM": "xterm", "PYTHONPATH": str(CHECKOUT)},
+        timeout=60,
+        check=False,
+    )
+    os.close(child)
+    told = os.read(parent, 100_000).decode()
+    os.close(parent)
+    assert ran.returncode == 0
+    assert r"Short\u001b[2J answers." in told
+    assert "\x1b[2J" not in told
 
 
 def test_columns_bound_a_table(run, monkeypatch):
