@@ -44,9 +44,9 @@ def sampled_caches(draft: Draft) -> Iterator[Problem]:
 def uncallable_policies(draft: Draft) -> Iterator[Problem]:
     """Policies that no tenant may call and that no callable policy leads to."""
     callable_ = callable_policies(draft.plan)
-    led_to = _led_to(draft, callable_)
+    reached = callable_ | _led_to(draft, callable_)
     for name, policy in draft.policies.items():
-        if name not in callable_ | led_to:
+        if name not in reached:
             message = f"no tenant may call policy `{name}`, and no policy that one may call leads to it"
             advice = "give it to a tenant, or take it out"
             yield problem("uncallable-policy", message, policy.place, help=advice, severity="warning")

@@ -53,6 +53,7 @@ NAME_CHECKS = (
     names.dangling_policies,
     names.default_policy,
     names.cycles,
+    names.multiplied,
     names.repeated_targets,
     names.condition_names,
     names.parameters,

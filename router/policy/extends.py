@@ -16,6 +16,9 @@ from router.policy.traps import shown
 from router.policy.words import BUDGET_WINDOWS, RESERVED
 
 NOT_INHERITED = frozenset({"extends", "abstract"})
+LONGEST_LINE = 32
+"""Parents of one policy, one above the other."""
+
 _AMOUNTS = frozenset((*BUDGET_WINDOWS, *(f"tokens_{window}" for window in BUDGET_WINDOWS)))
 
 
@@ -52,10 +55,11 @@ def parent_of(policy: Spot) -> str | None:
 
 
 def line_of(name: str, policies: Mapping[str, Spot]) -> tuple[str, ...] | None:
-    """The policy, its parent, and so on to the last one; None where that line has no end or leads nowhere."""
+    """The policy, its parent, and so on to the last one; None where that line has no end, or none that a reader would
+    come to, or leads nowhere."""
     line = [name]
     while (parent := parent_of(policies[line[-1]])) is not None:
-        if parent in line or parent not in policies:
+        if parent in line or parent not in policies or len(line) > LONGEST_LINE:
             return None
         line.append(parent)
     return tuple(line)
@@ -115,10 +119,14 @@ def _broken_lines(draft: Draft) -> Iterator[Problem]:
                 "dangling-name", f"there is no policy {shown(parent.text)}", parent.place, help=advice
             )
         elif name not in told:
-            circle = _circle(name, written)
-            told.update(circle)
-            if circle:
-                yield _circular(circle, written)
+            line, ends = _above(name, written)
+            if not ends and parent_of(written[line[-1]]) == name:
+                told.update(line)
+                yield _circular(line, written)
+            elif len(line) > LONGEST_LINE + 1:
+                message = f"policy {shown(name)} has more than {LONGEST_LINE} parents, one above the other"
+                advice = "extend a policy further up, or write out what it is to say"
+                yield problem("too-deep", message, parent.place, help=advice)
 
 
 def _circular(circle: tuple[str, ...], written: Mapping[str, Spot]) -> Problem:
@@ -131,14 +139,14 @@ def _circular(circle: tuple[str, ...], written: Mapping[str, Spot]) -> Problem:
     )
 
 
-def _circle(name: str, written: Mapping[str, Spot]) -> tuple[str, ...]:
-    """The names on the circle that starts at `name`; empty where its line ends, or only leads into one."""
+def _above(name: str, written: Mapping[str, Spot]) -> tuple[tuple[str, ...], bool]:
+    """The policy and its parents, as far as too long a line; and whether that is all of them."""
     line = [name]
     while (parent := parent_of(written[line[-1]])) is not None and parent in written:
-        if parent in line:
-            return tuple(line) if parent == name else ()
+        if parent in line or len(line) > LONGEST_LINE + 1:
+            return tuple(line), False
         line.append(parent)
-    return ()
+    return tuple(line), True
 
 
 def _unstated_rules(written: Mapping[str, Spot], woven: Mapping[str, Spot]) -> Iterator[Problem]:

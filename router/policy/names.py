@@ -85,6 +85,44 @@ def _cycles_from(
     heights[name] = height
 
 
+MOST_TARGETS = 1024
+"""Of one call, nested policies included: what is matched for every request, and looked at by checks, path by path."""
+
+
+def multiplied(draft: Draft) -> Iterator[Problem]:
+    """Nested policies whose ways multiply beyond what a call can go through, told where they come to be too many."""
+    sizes: dict[str, int] = {}
+    for name in draft.all_policies:
+        yield from _multiplied(name, draft, sizes, depth=0)
+
+
+def _multiplied(name: str, draft: Draft, sizes: dict[str, int], *, depth: int) -> Iterator[Problem]:
+    """`sizes`: the targets of the longest list that each policy can become, each way to a target counted."""
+    if name in sizes or depth > DEEPEST_NESTING:  # deeper than that is told as such
+        return
+    sizes[name] = 0  # while it is being counted: a cycle, which is told elsewhere, ends here
+    policy = draft.all_policies[name]
+    for entries in (policy.entries, *(rule.entries for rule in policy.rules)):
+        size = 0
+        for entry in entries:
+            if isinstance(entry, TargetEntry):
+                size += 1
+            elif entry.policy in draft.all_policies:
+                yield from _multiplied(entry.policy, draft, sizes, depth=depth + 1)
+                size += sizes.get(entry.policy, 0)
+                if size > MOST_TARGETS:
+                    yield _too_many(name, entry)
+                    size = 0  # told once, not again by everything above
+                    break
+        sizes[name] = max(sizes[name], size)
+
+
+def _too_many(name: str, entry: PolicyEntry) -> Problem:
+    message = f"with those of the policies it nests, {shown(name)} comes to more than {MOST_TARGETS} targets"
+    advice = "a policy counts on every way that leads to it: nest it once, or write fewer targets"
+    return problem("too-deep", message, entry.place, help=advice)
+
+
 def nested(policy: Policy) -> Iterator[PolicyEntry]:
     """Every policy that this one leads to, in its targets and rules."""
     entries = [*policy.entries, *(entry for rule in policy.rules for entry in rule.entries)]

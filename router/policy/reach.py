@@ -1,7 +1,7 @@
 """What a call of a policy can reach: its branches in order, and every target of it with the ceilings of its path."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -36,23 +36,37 @@ class Branch:
 
 
 def branches(plan: Plan, policy: Policy) -> Iterator[Branch]:
-    """The targets, then each rule that does not reject."""
+    """The targets, then each rule that does not reject. A nested policy that is come to again with the same time and
+    ceilings adds nothing."""
     path = ROOT.into(policy)
     for rule in (None, *policy.rules):
         if rule is None or rule.reject is None:
             entries = rule.entries if rule else policy.entries
-            flat = islice(_flat(plan, policy, entries, path), MOST_PATHS)
-            yield Branch(rule=rule, reached=tuple(replace(reached, rule=rule) for reached in flat))
+            way = _Way(plan=plan, rule=rule, seen=set())
+            yield Branch(rule=rule, reached=tuple(islice(_flat(way, policy, entries, path), MOST_PATHS)))
 
 
-def _flat(plan: Plan, policy: Policy, entries: tuple[Entry, ...], path: PathTo) -> Iterator[Reached]:
+class _Way(NamedTuple):
+    """What does not change below one branch; `seen` are the nested policies, each with what holds on the way to it."""
+
+    plan: Plan
+    rule: Rule | None
+    seen: set[Hashable]
+
+
+def _flat(
+    way: _Way, policy: Policy, entries: tuple[Entry, ...], path: PathTo, via: Place | None = None
+) -> Iterator[Reached]:
     for entry in entries:
+        at = via or entry.place
         if isinstance(entry, TargetEntry):
-            yield _reached(plan, policy, entry, path)
-        else:
-            nested = plan.policies[entry.policy]
-            below = _flat(plan, nested, nested.entries, path.into(nested))
-            yield from (replace(reached, via=entry.place) for reached in below)
+            yield _reached(way.plan, policy, entry, path, via=at, rule=way.rule)
+            continue
+        nested = way.plan.policies[entry.policy]
+        below = path.into(nested)
+        if (step := (nested.name, below.total_s, below.ceiling)) not in way.seen:
+            way.seen.add(step)
+            yield from _flat(way, nested, nested.entries, below, at)
 
 
 def everything(plan: Plan, policy: Policy) -> tuple[Reached, ...]:
@@ -68,16 +82,18 @@ def everything(plan: Plan, policy: Policy) -> tuple[Reached, ...]:
         seen.add(way)
         for entry in (*current.entries, *(each for rule in current.rules for each in rule.entries)):
             if isinstance(entry, TargetEntry):
-                found.append(_reached(plan, current, entry, path))
+                found.append(_reached(plan, current, entry, path, via=entry.place))
             else:
                 waiting.append((plan.policies[entry.policy], path.into(plan.policies[entry.policy])))
     return tuple(found)
 
 
-def _reached(plan: Plan, policy: Policy, entry: TargetEntry, path: PathTo) -> Reached:
+def _reached(
+    plan: Plan, policy: Policy, entry: TargetEntry, path: PathTo, *, via: Place, rule: Rule | None = None
+) -> Reached:
     request = Request(id="", policy=policy.name, messages=())
     candidate = candidate_of(entry, policy, path, plan.targets[entry.target], request)
-    return Reached(entry=entry, via=entry.place, candidate=candidate, rule=None)
+    return Reached(entry=entry, via=via, candidate=candidate, rule=rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from router.policy.extends import LONGEST_LINE
 from router.policy.load import load
-from router.policy.names import DEEPEST_NESTING
+from router.policy.names import DEEPEST_NESTING, MOST_TARGETS
 from tests.policy.books import Book
 
 
@@ -22,3 +23,50 @@ def nested(levels: Sequence[int]) -> dict[str, object]:
 )
 def test_policies_nested_without_end_are_a_problem(levels: int, codes: set[str], step: int) -> None:
     assert {found.code for found in load(nested(range(levels)[::step]), Book()).problems} == codes
+
+
+def layered(layers: int, width: int) -> dict[str, object]:
+    """Every policy of a layer nests all of the next one: `width` ** `layers` ways to the last."""
+    last = {f"p{layers}x{each}": {"targets": ["openai/small"]} for each in range(width)}
+    nesting = {
+        f"p{layer}x{each}": {"targets": [{"policy": f"p{layer + 1}x{below}"} for below in range(width)]}
+        for layer in range(layers)
+        for each in range(width)
+    }
+    return {"version": 1, "providers": {"openai": {}}, "policies": {**nesting, **last}}
+
+
+@pytest.mark.parametrize(
+    ("layers", "fine"), [(MOST_TARGETS.bit_length() - 1, True), (11, False), (30, False)]
+)
+def test_ways_that_multiply_are_a_problem_before_a_call_has_to_go_them(layers: int, fine: bool) -> None:
+    loaded = load(layered(layers, 2), Book())
+    told = {(found.code, found.message) for found in loaded.errors}
+    expected = {
+        (
+            "too-deep",
+            f"with those of the policies it nests, `p{layers - 11}x{each}` comes to more than {MOST_TARGETS} targets",
+        )
+        for each in range(2)
+    }
+    assert told == (set() if fine else expected)
+
+
+@pytest.mark.parametrize(
+    ("parents", "codes"), [(LONGEST_LINE, set()), (LONGEST_LINE + 1, {"too-deep"}), (3000, {"too-deep"})]
+)
+@pytest.mark.parametrize("step", [1, -1], ids=["last first", "last last"])
+def test_parents_without_end_are_a_problem(parents: int, codes: set[str], step: int) -> None:
+    first = {"p0": {"targets": ["openai/small"]}}
+    line = {f"p{each}": {"extends": f"p{each - 1}"} for each in range(1, parents + 1)}
+    policies = dict(list({**first, **line}.items())[::step])
+    files = {"version": 1, "providers": {"openai": {}}, "policies": policies}
+    loaded = load(files, Book())
+    assert {found.code for found in loaded.errors} == codes
+    assert len(loaded.errors) == max(0, parents - LONGEST_LINE)
+
+
+def test_a_long_circle_of_parents_is_refused() -> None:
+    policies = {f"p{each}": {"extends": f"p{(each + 1) % 3000}"} for each in range(3000)}
+    files = {"version": 1, "providers": {"openai": {}}, "policies": policies}
+    assert {found.code for found in load(files, Book()).errors} == {"too-deep"}
