@@ -8,9 +8,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from router.errors import RequestError
 from router.policy.load import LARGEST_FILE, is_policy_file, read_bytes, too_large, unread
@@ -20,6 +21,15 @@ TIME_LIMIT_S = 60.0
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
 REGULAR = ("100644", "100755")
 SUBMODULE = "160000"
+
+_SETTINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "LC_ALL": "C",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",  # else what a partial clone lacks is fetched, by a command of that clone's settings
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +148,7 @@ def _git(folder: Path, *arguments: str, input: bytes = b"") -> subprocess.Comple
             capture_output=True,
             timeout=TIME_LIMIT_S,
             check=False,
-            env={**os.environ, "LC_ALL": "C", "GIT_LITERAL_PATHSPECS": "1", "GIT_TERMINAL_PROMPT": "0"},
+            env={**os.environ, **_SETTINGS},
         )
     except subprocess.TimeoutExpired as error:
         raise RequestError(

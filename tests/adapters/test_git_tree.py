@@ -168,6 +168,19 @@ def test_a_shallow_clone_says_what_to_fetch(repository: Path, tmp_path: Path) ->
     assert "fetch-depth: 0" in refused.value.help
 
 
+def test_nothing_is_fetched_for_a_partial_clone(repository: Path, tmp_path: Path) -> None:
+    git(repository, "config", "uploadpack.allowFilter", "true")
+    git(
+        tmp_path, "clone", "--quiet", "--no-checkout", "--filter=blob:none", f"file://{repository}", "partial"
+    )
+    clone, ran = tmp_path / "partial", tmp_path / "ran"
+    command = f"touch {ran}; git-upload-pack"
+    git(clone, "config", "remote.origin.uploadpack", command)
+    with pytest.raises(RequestError, match="git could not read"):
+        read(clone, "HEAD", "policies")
+    assert not ran.exists()
+
+
 def test_an_absent_path_is_refused(repository: Path) -> None:
     with pytest.raises(RequestError, match="there is nothing at `nowhere` in revision `HEAD`"):
         read(repository, "HEAD", "nowhere")

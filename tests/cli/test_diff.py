@@ -177,6 +177,7 @@ def test_a_side_that_is_nowhere(run, edited):
         (("HEAD", "policies"), "HEAD"),
         (("main:policies", "policies"), "main"),
         (("main:./policies",), "main"),
+        (("main:other/.././policies//",), "main"),
         (("HEAD:old", "policies"), "HEAD"),
     ],
 )
@@ -218,6 +219,7 @@ def test_the_file_of_a_revision_that_has_errors(run, repository):
         ("HEAD~9", "there is no revision `HEAD~9`"),
         ("HEAD:nowhere", "there is nothing at `nowhere` in revision `HEAD`"),
         ("HEAD:../outside", "is not in the repository"),
+        ("HEAD:policies/../../outside", "leads out of the repository"),
         (":policies", "`''` is no revision"),
         ("x" * 5_000, "there is no revision `xxx"),
     ],

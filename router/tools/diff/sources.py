@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from router.errors import RequestError
@@ -73,7 +74,7 @@ def _read(
         folder = here if here is not None else default()
         found = revision(folder if folder.is_dir() else folder.parent, side.revision)
         path = _from_top(found.top, folder)
-    path = path.strip("/")
+    path = _plain(path, side.revision)
     reads = read_revision(found, path)
     if not reads:
         raise RequestError(
@@ -81,6 +82,16 @@ def _read(
             help="files are found by their names: `*.yaml` and `*.yml`",
         )
     return Source(name=f"{side.revision}:{path}", loaded=load_reads(reads, prices, today=today))
+
+
+def _plain(path: str, revision: str) -> str:
+    """As git lists it: without `.`, `..` and slashes that mean nothing; "" is the top."""
+    found = normpath(path.strip("/") or ".")
+    if found.startswith(".."):
+        raise RequestError(
+            f"`{path}` leads out of the repository", help=f"name the path from its top: `{revision}:policies`"
+        )
+    return "" if found == "." else found
 
 
 def _from_top(top: Path, path: Path) -> str:
