@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
+from router.decide.scopes import did_you_mean
 from router.decide.windows import window_start
 from router.engine import Ports
+from router.errors import RequestError
 from router.plan import Budget, Limit, Plan, Window
 from router.ports import Row
 from router.tools.balance import BudgetNow, LimitNow, budgets_now, limits_now
@@ -77,13 +79,19 @@ async def usage(
     window: Window = "day",
     tenant: str | None = None,
 ) -> Report:
-    """One table for each of `by` (words of KEYS). `tenant` leaves out what is not at or below it. Raises StoreError."""
+    """One table for each of `by` (words of KEYS). `tenant` leaves out spend that is not at or below it, and budgets and
+    limits that do not hold for it. Raises StoreError, RequestError for a tenant that neither files nor rows know."""
     now_s, zone = ports.clock.now_s(), ZoneInfo(plan.settings.time_zone)
     rows = [
         row
         for row in await ports.ledger.rows(since_s=min(since_s, _buckets_since_s(plan, now_s)))
         if tenant is None or _at_or_below(row.tenant, tenant)
     ]
+    if tenant is not None and not rows and not _may_exist(plan, tenant):
+        near = did_you_mean(tenant, plan.tenants)
+        raise RequestError(
+            f"unknown tenant `{tenant}`{near}", help="neither the policies nor the ledger know it"
+        )
     counted = [row for row in rows if row.reserved_at_s >= since_s]
     budgets = [*_budgets(plan, tenant), *_bucket_budgets(plan, rows, now_s, zone, tenant)]
     limits = [*_limits(plan, tenant), *_bucket_limits(plan, rows, now_s, tenant)]
@@ -143,9 +151,20 @@ def _spend(rows: Sequence[Row]) -> Spend:
 # --- Budgets and limits -----------------------------------------------------------------------------------------------
 
 
+def _may_exist(plan: Plan, tenant: str) -> bool:
+    """Declared, or below one whose children need not be."""
+    above = plan.tenants.get(tenant.rpartition("/")[0])
+    return tenant in plan.tenants or (above is not None and any(each.of == "child" for each in above.each))
+
+
+def _holds_for(scope: str, tenant: str | None) -> bool:
+    """Whether the budgets of a scope are spent by this tenant, or by one below it."""
+    return tenant is None or _at_or_below(scope, tenant) or _at_or_below(tenant, scope)
+
+
 def _budgets(plan: Plan, tenant: str | None) -> Iterator[Budget]:
     """The budgets that the files name, but for those of each request, which leave no balance."""
-    owners = [each for each in plan.tenants.values() if tenant is None or _at_or_below(each.path, tenant)]
+    owners = [each for each in plan.tenants.values() if _holds_for(each.path, tenant)]
     found = [each.budgets for each in owners]
     if tenant is None:
         found += [each.budgets for each in plan.policies.values()]
@@ -155,7 +174,7 @@ def _budgets(plan: Plan, tenant: str | None) -> Iterator[Budget]:
 
 def _limits(plan: Plan, tenant: str | None) -> Iterator[Limit]:
     for each in plan.tenants.values():
-        if tenant is None or _at_or_below(each.path, tenant):
+        if _holds_for(each.path, tenant):
             yield from each.limits
 
 
@@ -165,6 +184,9 @@ def _bucket_budgets(
     """One budget for each user, session or child that the rows of the present windows name."""
     seen = {counter for row in rows for counter, _ in row.counters}
     for budget in _each_budgets(plan, tenant):
+        if not budget.owner.endswith("*"):  # a pool, or the bucket of one child
+            yield budget
+            continue
         start, _ = window_start(budget.window, now_s, zone)
         owners = {
             each.owner
@@ -176,10 +198,14 @@ def _bucket_budgets(
 
 
 def _each_budgets(plan: Plan, tenant: str | None = None) -> Iterator[Budget]:
+    """Templates; of a tenant above the one asked about, the bucket of the child on the way down alone."""
     for declared in plan.tenants.values():
-        if tenant is None or _at_or_below(declared.path, tenant):
-            for each in declared.each:
-                yield from (budget for budget in each.budgets if budget.window != "request")
+        for each in declared.each if _holds_for(declared.path, tenant) else ():
+            own = tenant is None or _at_or_below(declared.path, tenant)
+            below = "" if own else (tenant or "")[len(declared.path) + 1 :].partition("/")[0]
+            for budget in each.budgets:
+                if budget.window != "request" and (own or each.of == "child"):
+                    yield budget if own else replace(budget, owner=f"{budget.owner.removesuffix('*')}{below}")
 
 
 def _buckets_since_s(plan: Plan, now_s: float) -> float:

@@ -153,7 +153,8 @@ def test_a_tenant_sees_itself_and_what_is_below(router):
     assert report.total.spent_nusd == NANO_NUSD
     assert {each.owner.split(":")[1].split("/")[0] for each in report.budgets} == {"acme"}
     assert told(router, tenant="zeta").total.spent_nusd == HAIKU_NUSD
-    assert told(router, tenant="zet").total.attempts == 0
+    with pytest.raises(RouterError, match="unknown tenant `zet`"):  # a path is no prefix of a name
+        told(router, tenant="zet")
 
 
 def test_budgets_are_what_the_ledger_holds(router):
@@ -223,3 +224,25 @@ def test_a_day_starts_at_local_midnight():
 
     berlin, utc = (start_of_day_s("2026-11-21", ZoneInfo(zone)) for zone in ("Europe/Berlin", "UTC"))
     assert berlin == utc - 3_600
+
+
+def told_of(router: Router, tenant: str) -> list[tuple[str, str, int]]:
+    report = run_inline(usage(router.plan, router.ports, since_s=0.0, by=(), tenant=tenant))
+    return [(each.owner, each.window, each.settled) for each in report.budgets]
+
+
+def test_a_tenant_is_told_what_holds_for_it_and_what_is_left_of_it(router) -> None:
+    """Its own budgets, its bucket as a child, and those of every tenant above it."""
+    router.complete("Hello", policy="main", tenant="acme/deep", user="ann")
+    assert told_of(router, "acme/deep") == [
+        ("tenant:acme", "month", NANO_NUSD),
+        ("child:acme:deep", "day", NANO_NUSD),
+        ("user:acme/deep:ann", "day", NANO_NUSD),
+    ]
+    assert told_of(router, "acme/new") == [("tenant:acme", "month", NANO_NUSD), ("child:acme:new", "day", 0)]
+    assert told_of(router, "zeta") == []
+
+
+def test_a_tenant_that_nobody_knows_is_a_mistake(router) -> None:
+    with pytest.raises(RouterError, match=r"unknown tenant `zetta` \(did you mean `zeta`\?\)"):
+        told_of(router, "zetta")
