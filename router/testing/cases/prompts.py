@@ -8,12 +8,14 @@ from router.values import Message
 
 _WORD = " a"  # one token of every encoding, and short: more of the text is counted and less of it is bounded by bytes
 _ROUNDS = 12
+LARGEST = 20_000_000
+"""Tokens; beyond any context, and some 80 MB of text."""
 
 
 @cache
 def prompt_of(tokens: int) -> str | None:
-    """A prompt that rules count as `tokens`; None where a message alone, or what surrounds it, is more or never that
-    many."""
+    """A prompt that rules count as `tokens`, LARGEST at most; None where a message alone, or what surrounds it, is
+    more or never that many."""
     reader, words = TiktokenTokens(), max(1, tokens - 8)
     for _ in range(_ROUNDS):
         text = _WORD * words

@@ -17,7 +17,7 @@ from router.testing.cases.case import Call, Case, Faults, Spent, WrittenFault
 from router.testing.cases.expect import Expectation
 from router.testing.cases.instants import USUAL, instant_s
 from router.testing.cases.play import concurrency
-from router.testing.cases.prompts import prompt_of
+from router.testing.cases.prompts import LARGEST, prompt_of
 from router.testing.cases.reading_expect import expectations
 from router.testing.cases.spends import spent
 from router.values import Place, Request, SecretRef
@@ -185,10 +185,13 @@ class Reading:
         if size is None:
             return parts["prompt"].value if "prompt" in parts else SHORT
         tokens = scalars.count(size.value) or 0
-        made = prompt_of(tokens)
+        made = prompt_of(tokens) if tokens <= LARGEST else None
         if made is None:
             message = f"no prompt is counted as {tokens} tokens"
             advice = "what surrounds a message is counted too; take a larger number"
+            if tokens > LARGEST:
+                message = f"a prompt of {tokens} tokens is more than any model takes"
+                advice = f"take a number up to {scalars.count_text(LARGEST)}"
             self.blame(size.place, Fault("wrong-form", message, advice))
         return made
 
