@@ -81,3 +81,10 @@ def _show(out: Out, found: "Audit") -> None:
     looked = f"{count(found.rows, 'row')} and {count(found.counters, 'counter')}"
     verdict = "add up" if found.sound else "do not add up"
     out.line(f"{looked} {verdict}", bold=True, fg="green" if found.sound else "red")
+    if not found.sound:
+        out.line(
+            "help: only another hand than router's, or a bug, does that: keep a copy of the state and report it;"
+        )
+        out.line(
+            "  calls go on by the balances kept, and `ROUTER_STATE` with another place begins every budget anew"
+        )

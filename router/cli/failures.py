@@ -2,7 +2,9 @@
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +19,7 @@ PROBLEMS, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 def tell(out: Out, error: BaseException) -> int:
     """Say what went wrong, as text or as JSON, and return the exit code."""
-    message, advice, details = described(error)
+    message, advice, details = described(error, out.policies)
     if out.json:
         document = {"type": type(error).__name__, "message": message, "help": advice, **_fields(error)}
         out.document({"error": document})
@@ -31,10 +33,10 @@ def tell(out: Out, error: BaseException) -> int:
     return USAGE if isinstance(error, RequestError) else PROBLEMS
 
 
-def described(error: BaseException) -> tuple[str, str, Sequence[str]]:
-    """(message, help, details) of any error, each detail on a line of its own."""
+def described(error: BaseException, policies: Path | None = None) -> tuple[str, str, Sequence[str]]:
+    """(message, help, details) of any error, each detail on a line of its own. `policies`: as `--policies` says."""
     if isinstance(error, PolicyError):
-        return error.message.partition("\n")[0], "`router check` shows the same", ()
+        return error.message.partition("\n")[0], f"`{_check_of(error, policies)}` shows the same", ()
     if isinstance(error, RouterError):
         return _split(error)
     if isinstance(error, OSError):
@@ -46,6 +48,12 @@ def described(error: BaseException) -> tuple[str, str, Sequence[str]]:
         "run it again with ROUTER_DEBUG=1 to see where, and report it",
         (),
     )
+
+
+def _check_of(error: PolicyError, policies: Path | None) -> str:
+    drifted = any(each.code == "lock-drift" and each.severity == "error" for each in error.problems)
+    where = f" --policies {shlex.quote(str(policies))}" if policies else ""
+    return f"router check{' --frozen' if drifted else ''}{where}"
 
 
 def problems(out: Out, found: Sequence[Problem], *, remark: bool = False) -> None:

@@ -90,8 +90,15 @@ def policies_option(function: F) -> F:
         "--policies",
         type=click.Path(path_type=Path),
         metavar="PATH",
+        callback=_named,
         help="A folder of policies, or one file.",
     )(function)
+
+
+def _named(ctx: click.Context, _: click.Parameter, policies: Path | None) -> Path | None:
+    if isinstance(ctx.obj, Out):
+        ctx.obj.policies = policies
+    return policies
 
 
 def frozen_option(function: F) -> F:

@@ -44,10 +44,12 @@ class Column:
 
 
 class Out:
-    """The two streams of one command. `json` says that the caller asked for a JSON document instead of text."""
+    """The two streams of one command. `json` says that the caller asked for a JSON document instead of text, `policies`
+    which policies `--policies` names, for advice."""
 
     def __init__(self) -> None:
         self.json = False
+        self.policies: Path | None = None
 
     def line(self, text: str = "", **style: Any) -> None:
         """One line of the answer. `style` as in `click.style`."""

@@ -8,7 +8,7 @@ from router.decide.conditions import Snapshot, Verdict, first_match
 from router.decide.demands import Refusal, refusal
 from router.decide.fit import DUPLICATE, as_open
 from router.decide.params import output_request
-from router.decide.scopes import Caller, least, tighter
+from router.decide.scopes import Caller, did_you_mean, least, tighter
 from router.errors import Dropped, RequestError
 from router.plan import (
     Budget,
@@ -172,11 +172,17 @@ def _preferred(plan: Plan, flat: list[_Flat], request: Request) -> list[_Flat]:
     for name in (*request.prefer, *request.only):
         if name not in plan.targets:
             raise RequestError(
-                f"`{name}` is no target of these policies",
+                f"`{name}` is no target of these policies{_whole_name(name, plan)}",
                 help="prefer= and only= take targets as the policies write them: provider/model",
             )
     rank = {name: position for position, name in enumerate(request.prefer)}
     return sorted(flat, key=lambda item: rank.get(item[0].target, len(rank)))
+
+
+def _whole_name(name: str, plan: Plan) -> str:
+    """` (did you mean ...?)`, also for a model without its provider."""
+    whole = next((target for target in sorted(plan.targets) if target.endswith(f"/{name}")), None)
+    return did_you_mean(whole or name, plan.targets)
 
 
 def _filtered(

@@ -35,12 +35,20 @@ def no_route(route: Route, dropped: Sequence[Dropped]) -> NoRoute:
     reasons = (
         "; ".join(f"{drop.target}: {drop.detail or drop.reason}" for drop in dropped) or "its list is empty"
     )
-    keys = any(drop.reason == "missing_key" for drop in dropped)
     return NoRoute(
         f"policy `{route.policy}` has no target left for this request: {reasons}",
         dropped=dropped,
-        help=f"set the key, {FAKE_SWITCH}" if keys else explained_by(route.policy),
+        help=_what_helps(route, dropped),
     )
+
+
+def _what_helps(route: Route, dropped: Sequence[Dropped]) -> str:
+    if any(drop.reason == "missing_key" for drop in dropped):
+        return f"set the key, {FAKE_SWITCH}"
+    if dropped and all(drop.reason == "not_in_only" for drop in dropped):
+        targets = ", ".join(dict.fromkeys(drop.target for drop in dropped))
+        return f"`only` names no target that this call comes to; those are {targets}"
+    return explained_by(route.policy)
 
 
 def explained_by(policy: str) -> str:

@@ -63,11 +63,30 @@ def param_fault(name: str, value: Any) -> str | None:
         return f"unknown parameter `{name}`"
     wrong_bool = isinstance(value, bool) and bool not in accepted
     if wrong_bool or not isinstance(value, accepted):
-        wanted = " or ".join(kind.__name__.lower() for kind in accepted)
-        return f"`{name}` must be {wanted}, not `{type(value).__name__}`"
+        wanted = " or ".join(
+            dict.fromkeys(_KINDS[kind] for kind in accepted if (kind, accepted) != (int, NUMBER))
+        )
+        return f"`{name}` must be {wanted}, not {_kind_of(value)}"
     if isinstance(value, int) and name in COUNTS and value < 1:
         return f"`{name}` must be at least 1, not `{value}`"
     return None
+
+
+_KINDS: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    tuple: "a list",
+    Mapping: "a map",
+}
+
+
+def _kind_of(value: Any) -> str:
+    """What a value is, in the words of what it should be; of a type that no parameter has, its name."""
+    found = next((words for kind, words in _KINDS.items() if isinstance(value, kind)), None)
+    return "nothing" if value is None else found or f"`{type(value).__name__}`"
 
 
 def output_request(params: Mapping[str, Any]) -> int | None:

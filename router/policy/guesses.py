@@ -21,8 +21,8 @@ _DURATION_UNITS = {
     "d": ("d", "day", "days"),
 }
 _UNIT = {spelled: unit for unit, spellings in _DURATION_UNITS.items() for spelled in spellings}
-_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([a-z]+)[ ,]*")
-_DIGITS = r"([0-9]{1,12}(?:[_, ][0-9]{3}){0,4}(?:\.[0-9]{1,9})?)"  # `1,500.50` and `1_500`: groups of three
+_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9}) *([a-z]+)[ ,]*")
+_DIGITS = r"([0-9]{1,12}(?:[_, ][0-9]{3}){0,4}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})"  # groups of three: `1,500.50`
 _COUNT = re.compile(rf"{_DIGITS} *([kKmM]?)(?: *tokens)?")
 _MONEY = re.compile(rf"(?:USD|US\$|\$)? *{_DIGITS} *([kKmM]?) *(?:USD|dollars?|\$)?", re.IGNORECASE)
 _SHARE = re.compile(r"% *([0-9.]{1,9})|([0-9.]{1,9}) *(?:%|percent)")
@@ -87,6 +87,26 @@ _GUESSES: Mapping[str, Callable[[str], str | None]] = MappingProxyType(
 )
 
 
+_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("vllm", "llama.cpp", "llamacpp", "llama-cpp", "llama_cpp", "sglang"), "hosted_vllm"),
+        **dict.fromkeys(("lmstudio", "lm-studio"), "lm_studio"),
+        **dict.fromkeys(("google", "google-ai", "google_ai", "googleai"), "gemini"),
+        **dict.fromkeys(("vertex", "vertexai", "vertex-ai", "google-vertex"), "vertex_ai"),
+        **dict.fromkeys(("together", "togetherai", "together-ai"), "together_ai"),
+        **dict.fromkeys(("fireworks", "fireworks-ai"), "fireworks_ai"),
+        **dict.fromkeys(("azure-openai", "azure_openai", "azureopenai"), "azure"),
+        **dict.fromkeys(("aws", "aws-bedrock", "amazon", "amazon-bedrock"), "bedrock"),
+        "claude": "anthropic",
+    }
+)
+
+
+def kind_meant(name: str) -> str | None:
+    """The kind of a provider that goes by this name elsewhere; servers that speak OpenAI's wire are `hosted_vllm`."""
+    return _KINDS.get(name.lower())
+
+
 _NAME = r"([A-Z][A-Z0-9_]*)"  # small letters may be those of a secret, which no message shows
 _REFERENCES = (
     re.compile(_NAME),
@@ -117,6 +137,11 @@ _BUDGET = Habit("budget", "`budget: {per_day: $25}`")
 _TIMEOUT = Habit("timeout", "`timeout: {total: 45s, attempt: 8s}`")
 _PARAMS = Habit("params", "`params: {temperature: 0}`")
 
+_A_RATE = Habit("", "a rate: `limits: {requests_per_minute: 600, tokens_per_minute: 200k}`")
+_NO_REQUESTS = Habit(
+    "", "a budget of requests, which comes in a later version; until then `requests_per_hour`"
+)
+
 _SPANS = {
     word: Habit(key, f"`{key}`")
     for key, spellings in {
@@ -127,6 +152,26 @@ _SPANS = {
         "in_total": ("total", "max", "lifetime"),
     }.items()
     for word in spellings
+} | {
+    **dict.fromkeys(
+        ("per_second", "per_minute"), Habit("", "`per_hour` at the least; rates stand in `limits`")
+    ),
+    **{
+        f"{unit}_{window}": _A_RATE
+        for unit in ("requests", "tokens")
+        for window in ("per_second", "per_minute")
+    },
+    **dict.fromkeys(("rpm", "tpm"), _A_RATE),
+}
+
+_RATE_SPANS = {
+    **dict.fromkeys(("rpm", "rpm_limit"), Habit("requests_per_minute", "`requests_per_minute`")),
+    **dict.fromkeys(("tpm", "tpm_limit"), Habit("tokens_per_minute", "`tokens_per_minute`")),
+    **{f"requests_{window}": _NO_REQUESTS for window in ("per_day", "per_week", "per_month")},
+    **{
+        f"tokens_{window}": Habit("", f"a budget: `budget: {{tokens_{window}: 2M}}`")
+        for window in ("per_day", "per_week", "per_month")
+    },
 }
 
 _HABITS: Mapping[str, Mapping[str, Habit]] = MappingProxyType(
@@ -170,6 +215,7 @@ _HABITS: Mapping[str, Mapping[str, Habit]] = MappingProxyType(
         },
         "budget": _SPANS,
         "pool": _SPANS,
+        "limits": _RATE_SPANS,
         "maxPrice": {
             "input": Habit("input_per_million", "`input_per_million`"),
             "output": Habit("output_per_million", "`output_per_million`"),

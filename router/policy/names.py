@@ -8,6 +8,7 @@ from router.plan import Entry, Policy, PolicyEntry, TargetEntry
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to, suggestion
+from router.policy.scalars import count
 from router.policy.traps import shown
 from router.policy.walk import conditions_of, target_items
 from router.policy.windows import WINDOWS
@@ -288,10 +289,16 @@ def _parameter(name: str, spot: Spot) -> Iterator[Problem]:
     if name in NOT_YET:
         yield problem("unsupported", fault, spot.key_place, help="take it out")
     elif name in CHAT_PARAMS:
-        yield problem("wrong-form", fault, spot.place, help="parameters have OpenAI's names and forms")
+        yield problem("wrong-form", fault, spot.place, help=_parameter_help(spot.value))
     else:
         message = f"unknown parameter {shown(name)}"
         yield problem("unknown-parameter", message, spot.key_place, help=suggestion(name, CHAT_PARAMS))
+
+
+def _parameter_help(value: object) -> str:
+    """Parameters are sent as they stand: `1k` is a word of this language, and none of OpenAI's."""
+    number = count(value) if isinstance(value, str) else None
+    return "parameters have OpenAI's names and forms" if number is None else f"write it out: `{number}`"
 
 
 def windowless(draft: Draft) -> Iterator[Problem]:

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from router.policy import words
 from router.policy.document import Path
 from router.policy.forms import Block, Form, ListOf, MapOf, Open, Scalar
-from router.policy.guesses import meant, variable_in
-from router.policy.traps import NO_SPACE, SECRET, Fault, no_space, shown
+from router.policy.guesses import kind_meant, meant, variable_in
+from router.policy.traps import NO_SPACE, SECRET, Fault, no_space, odd_space, shown
 
 _YES = {"on": "true", "yes": "true", "y": "true", "off": "false", "no": "false", "n": "false"}
 _MODEL_ALONE = re.compile(r"[A-Za-z][A-Za-z0-9.:_-]*[0-9.:_-][A-Za-z0-9.:_-]*")
@@ -86,6 +86,8 @@ def wrong_form(form: Form, value: object, path: Path, raw: str | None) -> Fault:
         return Fault("wrong-form", message, f"write `{{env: {name}}}`")
     if isinstance(value, str) and (secret := literal_secret(value, path)):
         return secret
+    if isinstance(value, str) and not is_secretive(path) and (odd := odd_space(value)):
+        return odd
     taken = isinstance(form, Scalar) and _later_word(form, value)
     if taken:
         message = f"`{label(path).strip('`')}: {taken}` is part of the language but not supported by this version yet"
@@ -172,8 +174,8 @@ def _unit_help(form: Scalar | Block, raw: str) -> str:
 
 def _help(form: Form, value: object) -> str:
     text = form.text if isinstance(form, Block) else form
-    if isinstance(text, Scalar) and isinstance(value, str) and (guess := meant(text, value)):
-        return f"did you mean {_as_written(text, guess)}?"
+    if isinstance(text, Scalar) and isinstance(value, str) and (advice := _help_of_text(text, value)):
+        return advice
     if isinstance(form, Scalar) and isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
         return f"one value, not a list: {shown(value[0])}"
     if isinstance(form, Scalar) and form.types == ("boolean",) and str(value).lower() in _YES:
@@ -194,6 +196,16 @@ def _help(form: Form, value: object) -> str:
         named = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
         return form.help or f"write a map: `{{{named[0] if named else 'name'}: {{...}}}}`"
     return ""
+
+
+def _help_of_text(form: Scalar, value: str) -> str:
+    """Empty where nothing is known of what was meant."""
+    if form is words.KIND and (kind := kind_meant(value)):
+        return f"here that is `{kind}`"
+    if form.types == ("integer",) and value.isdecimal():
+        return f"a number has no quotes: `{value}`"
+    guess = meant(form, value)
+    return f"did you mean {_as_written(form, guess)}?" if guess else ""
 
 
 def _help_of_item(form: Form, value: str) -> str:

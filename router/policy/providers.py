@@ -7,6 +7,7 @@ from router.errors import Problem
 from router.plan import Key, Provider
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
+from router.policy.guesses import kind_meant
 from router.policy.kinds import KINDS, WIRE_WORDS, KnownKind
 from router.policy.phrases import close_to
 from router.policy.references import reference_of
@@ -111,6 +112,9 @@ def _patterns(spot: Spot) -> Iterator[Problem]:
 
 
 def _kind_help(name: str) -> str:
+    known = kind_meant(name)
+    if known is not None:
+        return f"say its kind: `{name}: {{kind: {known}}}`"
     close = close_to(name, KINDS, cutoff=0.75)
     return f"did you mean `{close}`?" if close else f"say its `kind`: one of {', '.join(KINDS)}"
 

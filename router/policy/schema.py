@@ -25,7 +25,7 @@ from router.policy.phrases import (
     wrong_form,
 )
 from router.policy.table.root import ROOT
-from router.policy.traps import SECRET, SHORTEST_SECRET, Fault, shown
+from router.policy.traps import SECRET, SHORTEST_SECRET, Fault, odd_space, shown
 from router.policy.words import NAME_PATTERN, RESERVED, VERSION
 
 if TYPE_CHECKING:
@@ -185,6 +185,8 @@ def _unknown(key: str, block: Block, root: Block) -> Fault:
     if key in block.later:
         message = f"`{key}` is part of the language but not supported by this version yet"
         return Fault("unsupported", message, "take it out; a version that can't honour a word refuses it")
+    if odd := odd_space(key):
+        return odd
     message = f"unknown key {shown(key)} in {block.name}"
     here = habit(block.ref, key)
     advice = here.advice if here else block.habits.get(key)
@@ -265,6 +267,8 @@ def _bad_name(form: MapOf, name: str) -> Fault:
 
 def _wrong(form: Form | None, error: "ValidationError", path: Path, document: Document) -> Fault:
     value: Any = error.instance
+    if form is VERSION and value == "1":
+        return Fault("version", "`version` is a number, not text", "take the quotes out: `version: 1`")
     if form is VERSION:
         return Fault("version", f"this version reads policies of version 1, not {shown(value)}", form.help)
     if error.validator == "uniqueItems":

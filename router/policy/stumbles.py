@@ -3,13 +3,14 @@
 import re
 from typing import Any, NamedTuple
 
-from router.policy.traps import NO_SPACE, Fault, anchored, no_space, shown
+from router.policy.traps import NO_SPACE, ODD_SPACES, Fault, anchored, no_space, odd_space, shown
 
 LONGEST_KEY = 1024
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _SHELL = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 _PERCENT = re.compile(r"%([0-9.]+)")
+_ODD_INDENTATION = re.compile(rf"^ *({ODD_SPACES}).*", re.MULTILINE)
 _DIRECTIVE = re.compile(r"%\S*(\s+\S+)?")
 
 _AROUND = "check the indentation, brackets and quotes around here"
@@ -33,6 +34,8 @@ def position_of(index: int, text: str) -> tuple[int, int]:
 
 def stumble(error: Any, text: str) -> Stumble:
     """`error` is a YAMLError: some have two marks, of what was begun and of what was found; some have none."""
+    if odd := _odd_indentation(text):
+        return odd
     context, problem = getattr(error, "context", None) or "", getattr(error, "problem", None) or "unreadable"
     begun = ("scanning" in context and "simple key" not in context) or "flow" in context
     found_first = not begun or any(sign in problem for sign in ("tab character", "node content"))
@@ -45,6 +48,13 @@ def stumble(error: Any, text: str) -> Stumble:
         column = len(lines[line]) - len(lines[line].lstrip())
     at = lines[min(line, len(lines) - 1)]
     return Stumble(line + 1, column + 1, _fault(problem, context, at, column))
+
+
+def _odd_indentation(text: str) -> Stumble | None:
+    """libyaml stumbles over it only later, wherever the lines below stop making sense."""
+    found = _ODD_INDENTATION.search(text)
+    fault = odd_space(found[0].strip(" ")) if found else None
+    return Stumble(*position_of(found.start(1), text), fault) if found and fault else None
 
 
 def _fault(problem: str, context: str, line: str, column: int) -> Fault:

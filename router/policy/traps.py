@@ -81,6 +81,18 @@ def ambiguous(text: str) -> Fault | None:
     return None
 
 
+ODD_SPACES = "[\u00a0\u2007\u202f\u3000]"
+
+
+def odd_space(text: str) -> Fault | None:
+    """A space that shows as one and is none to YAML; they come with text that is copied from a page."""
+    found = re.search(ODD_SPACES, text)
+    if found is None:
+        return None
+    message = f"{shown(text)} holds a no-break space (U+{ord(found[0]):04X}), which is no space to YAML"
+    return Fault("yaml", message, "type a plain space in its place")
+
+
 def valueless_key(key: str, previous: object) -> Fault:
     """A key that no value follows; `previous` is the value written before it in the same map."""
     if isinstance(previous, str) and re.fullmatch(r"\$[0-9]+", previous) and AMOUNT_TAIL.fullmatch(key):
@@ -88,7 +100,10 @@ def valueless_key(key: str, previous: object) -> Fault:
         return Fault("comma-in-amount", message, f"write `{previous}{key}`")
     if isinstance(previous, int) and AMOUNT_TAIL.fullmatch(key):
         message = f"`{previous},{key}` reads as the number `{previous}` and a key `{key}`"
-        return Fault("comma-in-amount", message, f"write `{previous}{key}`")
+        advice = f"write `{previous}{key}`, or `${previous}{key}` where it is money"
+        return Fault("comma-in-amount", message, advice)
+    if odd := odd_space(key):
+        return odd
     close = NO_SPACE.fullmatch(key)
     if close:
         return no_space(close[1], close[2])

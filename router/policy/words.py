@@ -71,7 +71,7 @@ ADDRESS_TEXT = Scalar(
     name="an address",
     pattern=ADDRESS,
     examples=("http://localhost:8000/v1",),
-    help="an address that starts with http:// or https:// and holds no credentials, or `{env: NAME}`, `{file: PATH}`",
+    help="it must start with http:// or https:// and hold no credentials; or write `{env: NAME}`, `{file: PATH}`",
 )
 ENV_NAME = Scalar(
     name="the name of an environment variable",

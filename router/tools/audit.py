@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from router.engine import Ports
 from router.ports import Balance, Counter, Row
+from router.tools.figures import money
 
 ROUNDS = 3
 LAPSED_GRACE_S = 60.0
@@ -100,9 +101,13 @@ def _differences(found: Differences) -> Iterator[Finding]:
         yield Finding(
             law="balance",
             subject=name_of(counter),
-            detail=f"kept {kept.settled} settled and {kept.reserved} reserved, "
-            f"and its rows add up to {summed.settled} and {summed.reserved}",
+            detail=f"kept {_amount(kept.settled, counter)} settled and {_amount(kept.reserved, counter)} reserved, and "
+            f"its rows add up to {_amount(summed.settled, counter)} and {_amount(summed.reserved, counter)}",
         )
+
+
+def _amount(number: int, counter: Counter) -> str:
+    return money(number) if counter.unit == "nusd" else f"{number} {counter.unit}"
 
 
 def _of_rows(rows: Sequence[Row], now_s: float) -> Iterator[Finding]:
@@ -121,7 +126,7 @@ def _of_rows(rows: Sequence[Row], now_s: float) -> Iterator[Finding]:
             yield Finding(
                 law="overrun",
                 subject=row.id,
-                detail=f"{row.target} billed {over} nano-USD above its bound of {row.worst_nusd}",
+                detail=f"{row.target} billed {money(over)} above its bound of {money(row.worst_nusd)}",
             )
         if row.state in ("settled", "released", "expired") and row.ended_at_s is None:
             yield Finding(

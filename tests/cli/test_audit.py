@@ -29,7 +29,9 @@ def test_one_that_does_not_says_what_and_fails(run, spent):
         assert connection.execute("UPDATE counters SET settled = settled + 5").rowcount
     told = run("audit", code=1)
     assert "balance" in told.stdout
-    assert told.stdout.rstrip().endswith("do not add up")
+    verdict, advice, _ = told.stdout.splitlines()[-3:]
+    assert verdict.endswith("do not add up")
+    assert "keep a copy of the state and report it" in advice
 
 
 def test_without_any_state_there_is_nothing_that_could_be_wrong(run, folder):

@@ -188,7 +188,7 @@ def test_warnings_are_counted_and_not_logged(run, folder, caplog):
         ("messages=x", "`messages` is not a parameter of a chat call"),
         ("timeout=3", "`timeout` is not a parameter of a chat call"),
         ("self=x", "unknown parameter `self`"),
-        ("temperature=" + "[" * 100_000, "`temperature` must be int or float, not `str`"),
+        ("temperature=" + "[" * 100_000, "`temperature` must be a number, not text"),
     ],
     ids=["policy", "messages", "timeout", "self", "nested"],
 )

@@ -95,6 +95,15 @@ def test_only_and_prefer_are_those_of_the_call(run, with_keys):
     assert "openai/gpt-5-nano" not in "".join(section(told, "tried in this order"))
 
 
+def test_an_only_that_names_nothing_says_what_there_is(run, with_keys):
+    told = run("explain", "fast", *SEARCH, *HELLO, "--only", "gpt-5-nano", code=1).stdout
+    assert "`gpt-5-nano` is no target of these policies (did you mean `openai/gpt-5-nano`?)" in told
+    told = run("explain", "night", "--tenant", "acme", *HELLO, "--only", "openai/gpt-5-nano", code=1).stdout
+    assert (
+        "help: `only` names no target that this call comes to; those are anthropic/claude-haiku-4-5" in told
+    )
+
+
 def test_rules_say_how_they_came_out(run, with_keys):
     plain = run("explain", "night", "--tenant", "acme", *HELLO).stdout
     assert "rule tagged unknown (the call names no tag)" in plain

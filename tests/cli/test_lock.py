@@ -72,6 +72,9 @@ def test_a_frozen_call_is_refused_where_anything_drifted(run, drifted):
     assert run(*call).exit_code == 0
     told = run(*call, "--frozen", code=1).stderr
     assert "input_per_million was `$0.04` when locked, and is `$0.05` now" in told
+    assert "help: `router check --frozen` shows the same" in told
+    told = run(*call, "--frozen", "--policies", "policies", code=1).stderr
+    assert "help: `router check --frozen --policies policies` shows the same" in told
     run("lock")
     assert run(*call, "--frozen").stdout
 

@@ -21,6 +21,8 @@ SPELLINGS: Mapping[tuple[str, str], str | None] = {
     ("duration", "1 fortnight"): None,
     ("duration", "0s"): None,
     ("duration", "soon"): None,
+    ("duration", ".2s"): "200ms",
+    ("money", "$.30"): "$0.30",
     ("count", "200K"): "200k",
     ("count", "200,000"): "200k",
     ("count", "1_000"): "1k",

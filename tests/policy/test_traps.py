@@ -20,7 +20,8 @@ TRAPS = {
         "6:28 comma-in-amount: `$1,500` reads as the amount `$1` and a key `500`; write `$1500`"
     ),
     "ceiling: {input_tokens: 1,500}": (
-        "6:31 comma-in-amount: `1,500` reads as the number `1` and a key `500`; write `1500`"
+        "6:31 comma-in-amount: `1,500` reads as the number `1` and a key `500`; "
+        "write `1500`, or `$1500` where it is money"
     ),
     "budget: {per_day: $1,500.00}": (
         "6:26 comma-in-amount: `$1,500.00` reads as the amount `$1` and a key `500.00`; write `$1500.00`"

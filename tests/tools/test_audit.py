@@ -73,6 +73,7 @@ def test_a_bill_above_its_bound_is_told_and_no_fault(state: State) -> None:
     found = audited(state)
     assert found.sound
     assert [(each.law, each.subject) for each in found.findings] == [("overrun", "a")]
+    assert found.findings[0].detail.endswith("billed $0.00000005 above its bound of $0.0000001")
 
 
 def test_a_balance_that_somebody_changed_is_found(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_a_balance_that_somebody_changed_is_found(tmp_path: Path) -> None:
             ("balance", "tenant:acme nusd day 2026-09-21")
         ]
         assert found.findings[0].detail == (
-            "kept 69 settled and 300 reserved, and its rows add up to 70 and 300"
+            "kept $0.000000069 settled and $0.0000003 reserved, and its rows add up to $0.00000007 and $0.0000003"
         )
 
 

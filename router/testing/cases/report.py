@@ -6,7 +6,7 @@ from pathlib import Path
 
 from router.adapters.tiktoken_tokens import TiktokenTokens
 from router.client.assembly import load_plan
-from router.errors import Problem, RequestError
+from router.errors import PolicyError, Problem, RequestError
 from router.plan import Plan
 from router.policy.load import CASES
 from router.ports import Tokens
@@ -149,7 +149,7 @@ class Loaded:
 def cases_at(path: str | Path, *, policies: str | Path | None = None) -> Loaded:
     """The cases of a folder or file, and the plan they are about. Raises as `run_cases`."""
     path = Path(path)
-    plan, warnings = load_plan(policies or (path.parent if path.name.endswith(CASES) else path))
+    plan, warnings = _plan_of(path, policies)
     paths = case_files(path)
     if not paths:
         raise RequestError(
@@ -165,3 +165,17 @@ def cases_at(path: str | Path, *, policies: str | Path | None = None) -> Loaded:
         cases=() if problems else tuple(case for file in read for case in file.cases),
         problems=problems,
     )
+
+
+def _plan_of(path: Path, policies: str | Path | None) -> tuple[Plan, tuple[Problem, ...]]:
+    """The policies named, else those beside the cases."""
+    alone = policies is None and path.name.endswith(CASES)
+    try:
+        return load_plan(policies or (path.parent if alone else path))
+    except PolicyError as error:
+        if alone and path.exists() and [each.code for each in error.problems] == ["no-policies"]:
+            raise RequestError(
+                f"there are no policies beside `{path}`",
+                help="name the policies it is about: `--policies FOLDER`",
+            ) from error
+        raise
