@@ -103,6 +103,21 @@ def test_a_config_that_is_not_there(run):
     assert told.startswith("gone.yaml: error: can't be read")
 
 
+def test_a_folder_is_no_config(run, folder):
+    told = run("import", "litellm", str(folder), "--output", "fresh", code=1).stdout
+    assert "error: this is a folder, and a config is one file" in told
+    assert f"help: name the file in it: `router import litellm {folder}/config.yaml`" in told
+
+
+def test_an_empty_map_has_no_report_to_look_at(run, folder):
+    (folder / "config.yaml").write_text("{}\n")
+    told = run("import", "litellm", "config.yaml", "--output", "fresh", code=1).stdout
+    assert told == (
+        "config.yaml:1:1: error: it has no `model_list`: there is nothing to call [nothing-to-import]\n"
+        "    help: name the file that the proxy starts with\n"
+    )
+
+
 def test_nothing_to_call(run, folder):
     (folder / "config.yaml").write_text("litellm_settings: {num_retries: 1}\n")
     told = run("import", "litellm", "config.yaml", "--output", "fresh", code=1).stdout

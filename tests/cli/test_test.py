@@ -28,6 +28,16 @@ def test_cases_that_pass(run, cases):
     assert run("test").stdout == "fine: 2 cases, 2 calls in 1 file\n"
 
 
+def test_cases_without_policies_beside_them_need_to_be_told_whose_they_are(run, cases, folder):
+    alone = folder / "alone" / "fast.cases.yaml"
+    alone.parent.mkdir()
+    cases.rename(alone)
+    told = run("test", "alone/fast.cases.yaml", code=2).stderr
+    assert "error: there are no policies beside `alone/fast.cases.yaml`" in told
+    assert "help: name the policies it is about: `--policies FOLDER`" in told
+    assert run("test", "alone/fast.cases.yaml", "--policies", "policies").stdout.startswith("fine: 2 cases")
+
+
 def test_a_case_that_fails_tells_the_line_and_what_happened(run, cases):
     cases.write_text(BAD, encoding="utf-8")
     told = run("test", code=1).stdout

@@ -78,8 +78,8 @@ SLIPS = {
     (
         "    targets:",
         "\u00a0   targets:",
-    ): "`\\xa0   targets:` holds a no-break space (U+00A0), which is no space to "
-    "YAML; type a plain space in its place",
+    ): "`\\xa0   targets: [openai/small]` holds a no-break space (U+00A0), which is no space to YAML; "
+    "type a plain space in its place",
 }
 
 

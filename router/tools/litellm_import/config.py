@@ -92,6 +92,10 @@ def _merge(sections: dict[str, tuple[Written, ...]], root: Written, account: Acc
 
 
 def _root(path: Path) -> Written:
+    if path.is_dir():
+        advice = f"name the file in it: `router import litellm {path / 'config.yaml'}`"
+        message = "this is a folder, and a config is one file"
+        raise ConfigRefused(Problem(code="unreadable", message=message, place=_start(path), help=advice))
     text = file_text(path)
     if not isinstance(text, str):
         raise ConfigRefused(text.problems[0])

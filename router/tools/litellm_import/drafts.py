@@ -69,6 +69,8 @@ def make_policies(
         settings=settings,
     )
     drafts = tuple(maker.policy(group, settings) for group in groups.values())
+    if settings.retries_key is not None and base.attempts is not None:
+        account.changed(settings.retries_key, _retries_told(base.attempts, drafts))
     timed = settings.attempt_ms is not None or any(
         isinstance(entry, Target) and entry.attempt_ms for draft in drafts for entry in draft.entries
     )
@@ -77,6 +79,20 @@ def make_policies(
     attempt_ms = settings.attempt_ms or BUILT_IN_ATTEMPT_MS
     total_ms = max(_longest(drafts, attempt_ms), BUILT_IN_ATTEMPT_MS)
     return Base(attempts=base.attempts, attempt_ms=attempt_ms, total_ms=total_ms, settings=settings), drafts
+
+
+def _retries_told(attempts: int, drafts: tuple[PolicyDraft, ...]) -> str:
+    """With what policies say instead."""
+    own: dict[int, list[str]] = {}
+    for draft in drafts:
+        if draft.attempts is not None:
+            own.setdefault(draft.attempts, []).append(f"`{draft.name}`")
+    instead = "".join(f"; {count} in {', '.join(names)}" for count, names in sorted(own.items()))
+    cut = f", at most {MOST_SENDS}" if attempts == MOST_SENDS else ""
+    return (
+        f"`retry: {{attempts: {attempts}}}`{instead}: sends to one target, the first included{cut}; litellm's are "
+        "shared by the deployments of a group, so that the sends of a group stay about the same"
+    )
 
 
 def _longest(drafts: tuple[PolicyDraft, ...], attempt_ms: int) -> int:
@@ -108,6 +124,7 @@ class _Maker:
     account: Account
 
     def policy(self, group: Group, settings: Settings) -> PolicyDraft:
+        attempts = self._attempts(group, settings)
         targets = {target.name: target for target in self._targets(group, tell=True)}
         entries: list[Target | Nested] = [*targets.values()]
         for step in self.chains.steps.get(group.model_name, ()):
@@ -124,7 +141,7 @@ class _Maker:
             name=group.name,
             place=group.written.place,
             entries=tuple(entries),
-            attempts=self._attempts(group, settings),
+            attempts=attempts,
             description=next((each.description for each in group.deployments if each.description), ""),
             filtered=group.model_name in self.chains.filtered,
         )
@@ -154,11 +171,17 @@ class _Maker:
                 )
 
     def _attempts(self, group: Group, settings: Settings) -> int | None:
-        """Sends to each target so that the group's sends stay about what litellm's retries make of them."""
+        """Sends to each target so that the group's sends stay about what litellm's retries make of them. None: as the
+        base says."""
         own = {each.retries for each in group.deployments} - {None}
         retries = max((count for count in own if count is not None), default=settings.retries)
         if retries is None or not group.deployments:
             return None
         attempts = min(ceil((retries + 1) / len(group.deployments)), MOST_SENDS)
+        for each in group.deployments:
+            key = each.entry.get("litellm_params", "num_retries")
+            if key is not None and each.retries is not None:
+                whose = "of its policy, which holds for all its targets"
+                self.account.retell(key, Outcome.CHANGED, f"`retry: {{attempts: {attempts}}}` {whose}")
         base = None if settings.retries is None else min(settings.retries + 1, MOST_SENDS)
         return None if attempts == base else attempts

@@ -163,6 +163,5 @@ def _nothing(config: Config) -> Problem:
         if items
         else "it has no `model_list`: there is nothing to call"
     )
-    return Problem(
-        code="nothing-to-import", message=what, place=place, help="the report says why, key by key"
-    )
+    advice = "the report says why, key by key" if items else "name the file that the proxy starts with"
+    return Problem(code="nothing-to-import", message=what, place=place, help=advice)

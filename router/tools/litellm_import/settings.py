@@ -32,9 +32,11 @@ _WINDOWS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`retries` as litellm counts them: sends after the first. None: not written."""
+    """`retries` as litellm counts them: sends after the first. None: not written. `retries_key` is where they are,
+    where that was understood."""
 
     retries: int | None = None
+    retries_key: Written | None = None
     retry_on: tuple[str, ...] | None = None
     retry_base_ms: int | None = None
     attempt_ms: int | None = None
@@ -45,10 +47,12 @@ class Settings:
 
 def read_settings(config: Config, account: Account) -> Settings:
     reader = _Reader(config=config, account=account)
-    retries, on = reader.retry_policy(reader.retries())
+    key, count = reader.retries()
+    retries, on = reader.retry_policy(count)
     reader.checks()
     return Settings(
         retries=retries,
+        retries_key=key,
         retry_on=on,
         retry_base_ms=reader.retry_after(),
         attempt_ms=reader.attempt(),
@@ -90,24 +94,17 @@ class _Reader:
     config: Config
     account: Account
 
-    def retries(self) -> int | None:
+    def retries(self) -> tuple[Written | None, int | None]:
         key = preferred(
             self.config, self.account, ("router_settings", "num_retries"), ("litellm_settings", "num_retries")
         )
         count = number(key)
         if key is None:
-            return None
+            return None, None
         if count is None or count < 0 or count != int(count):
             self.account.refused(key, "no number of retries")
-            return None
-        cut = f", at most {MOST_SENDS}" if count + 1 > MOST_SENDS else ""
-        self.account.changed(
-            key,
-            f"`retry: {{attempts: {min(int(count) + 1, MOST_SENDS)}}}`: sends to one target, the first "
-            f"included{cut}; litellm's are shared by the "
-            "deployments of a group, so that the sends of a group stay about the same",
-        )
-        return int(count)
+            return None, None
+        return key, int(count)
 
     def retry_policy(self, retries: int | None) -> tuple[int | None, tuple[str, ...] | None]:
         """One number for all kinds of failure, and the kinds that are worth a retry."""
@@ -194,16 +191,21 @@ class _Reader:
         for key in asked:
             self.account.changed(
                 key,
-                "`cache: {ttl: ..., sampled: true}` of each policy: kept on disk, and apart for each tenant, where "
-                "litellm serves one tenant's answers to another, and none to requests of more than four messages",
+                "`cache: {ttl: ..., sampled: true}` of each policy: kept on disk, or where `settings: {cache: ...}` "
+                "says, and apart for each tenant, where litellm serves one tenant's answers to another, and none to "
+                "requests of more than four messages",
+            )
+        if params is not None and (kind := params.get("type")):
+            self.account.changed(
+                kind,
+                "answers are kept in a folder beside the policies; `settings: {cache: redis://HOST:PORT}` keeps them "
+                "on a server",
             )
         ttl = params.get("ttl") if params else None
         seconds = number(ttl)
         if ttl is None or seconds is None or not 0.001 <= seconds <= LONGEST_S * 30:
             return DEFAULT_TTL_S * 1000
         self.account.imported(ttl, "`ttl` of the cache")
-        if params is not None and (kind := params.get("type")):
-            self.account.changed(kind, "answers are kept in a folder beside the policies")
         return round(seconds * 1000)
 
     def time_zone(self) -> str | None:

@@ -531,7 +531,9 @@ class TestSettings:
         made = self.settings(tmp_path, "router_settings: {num_retries: 3}", items=(GPT, *double))
         assert made.plan.policies["gpt"].lexical.retry.attempts == 4
         assert made.plan.policies["two"].lexical.retry.attempts == 2
-        assert made.one("router_settings.num_retries")[0] is CHANGED
+        outcome, message = made.one("router_settings.num_retries")
+        assert outcome is CHANGED
+        assert message.startswith("`retry: {attempts: 4}`; 2 in `two`: sends to one target")
 
     def test_no_retries(self, tmp_path: Path) -> None:
         made = self.settings(tmp_path, "litellm_settings: {num_retries: 0}")
@@ -540,6 +542,8 @@ class TestSettings:
     def test_retries_of_one_deployment(self, tmp_path: Path) -> None:
         made = self.settings(tmp_path, items=(deployment("a", "openai/gpt-4o", "num_retries: 4"), MINI))
         assert made.plan.policies["a"].lexical.retry.attempts == 5
+        _, message = made.one("model_list[].litellm_params.num_retries")
+        assert message.startswith("`retry: {attempts: 5}` of its policy")
         assert made.plan.policies["mini"].lexical.retry.attempts == 2
 
     def test_a_retry_policy_by_kind(self, tmp_path: Path) -> None:
@@ -550,6 +554,7 @@ class TestSettings:
         )
         retry = made.plan.policies["gpt"].lexical.retry
         assert retry.attempts == 5
+        assert made.one("router_settings.num_retries")[1].startswith("`retry: {attempts: 5}`: sends")
         assert retry.on == {Kind.RATE_LIMITED, Kind.OVERLOADED, Kind.SERVER_ERROR, Kind.CONNECTION}
         assert (retry.base_s, retry.max_s) == (5, 5)
         outcome, message = made.one("router_settings.retry_policy.ContentPolicyViolationRetries")
@@ -588,6 +593,17 @@ class TestSettings:
         assert made.one("litellm_settings.cache_params.ttl")[0] is IMPORTED
         assert made.one("litellm_settings.cache_params.type")[0] is CHANGED
         assert made.one("litellm_settings.cache_params")[0] is REFUSED
+
+    def test_a_server_for_state_and_answers_has_its_words_here(self, tmp_path: Path) -> None:
+        made = self.settings(
+            tmp_path,
+            "litellm_settings: {cache: true, cache_params: {type: redis}}",
+            "router_settings: {redis_host: h}",
+        )
+        kept = "`settings: {cache: redis://HOST:PORT}` keeps them on a server"
+        assert made.one("litellm_settings.cache_params.type")[1].endswith(kept)
+        (found,) = (each for each in made.imported.findings if "redis_host" in str(each))
+        assert "`settings: {state: redis://HOST:PORT, cache: redis://HOST:PORT}`" in found.verdict.help
 
     def test_no_cache(self, tmp_path: Path) -> None:
         made = self.settings(tmp_path, "litellm_settings: {cache: false, cache_params: {type: redis}}")
