@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from router.errors import Problem
-from router.plan import Ceiling, Demand, MaxPrice
+from router.plan import Ceiling, Demand, MaxPrice, Provider
 from router.policy import scalars
 from router.policy.catalog import known_facts
 from router.policy.document import Spot
@@ -49,12 +49,14 @@ def _allowed(spot: Spot | None, targets: Collection[str]) -> frozenset[str] | No
     if spot is None or not isinstance(spot.value, list):
         return None
     patterns = _words(spot)
-    return frozenset(name for name in targets if any(matches(pattern, name) for pattern in patterns))
+    return frozenset(
+        name for name in targets if name in patterns or any(f"{above}*" in patterns for above in _above(name))
+    )
 
 
-def matches(pattern: str, target: str) -> bool:
-    """`openai/*` matches all of openai's targets, `groq/openai/*` those below that, anything else itself."""
-    return target.startswith(pattern[:-1]) if pattern.endswith("/*") else target == pattern
+def _above(target: str) -> Iterator[str]:
+    """`groq/` and `groq/openai/` of `groq/openai/gpt-oss-20b`: a pattern is one of these, and a `*`."""
+    return (target[: at + 1] for at, sign in enumerate(target[:-1]) if sign == "/")
 
 
 def _words(spot: Spot | None) -> frozenset[str]:
@@ -102,19 +104,25 @@ def _unmatched(item: Spot, text: str, draft: Draft) -> Iterator[Problem]:
     if known is None or is_unsure_of(model, draft.written.providers[provider]):
         return
     declared = draft.written.providers[provider].get("models")
-    written = {name for name, _ in declared.fields()} if declared else set()
     if not text.endswith("*"):
-        if model not in written and known_facts(draft.catalog, known.kind, model) is None:
+        written = isinstance(declared.value, dict) and model in declared.value if declared else False
+        if not written and known_facts(draft.catalog, known.kind, model) is None:
             yield unknown_model(model, known, item, draft)
         return
-    models = {*written, *draft.catalog.models(known.kind)}
-    names = {*draft.targets, *(f"{provider}/{name}" for name in models)}
     if declared is not None and not declared.is_whole:
         return
-    if not text.endswith("/*") or not any(matches(text, name) for name in names):
+    folders = draft.once(f"folders of models of {provider}", lambda: _folders(known, declared, draft))
+    if not text.endswith("/*") or text[:-1] not in folders:
         message = f"{shown(text)} matches no model"
         advice = "a pattern ends in `/*`: `openai/*`, `groq/openai/*`; or write the model out"
         yield problem("pattern-matches-nothing", message, item.place, help=advice)
+
+
+def _folders(provider: Provider, declared: Spot | None, draft: Draft) -> frozenset[str]:
+    """`groq/`, `groq/openai/`: what patterns of a provider may hold before their `*`."""
+    written = (name for name, _ in declared.fields()) if declared else ()
+    models = (f"{provider.name}/{name}" for name in (*written, *draft.catalog.models(provider.kind)))
+    return frozenset(above for name in (*draft.targets, *models) for above in _above(name))
 
 
 def unknown_labels(draft: Draft) -> Iterator[Problem]:

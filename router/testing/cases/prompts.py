@@ -1,6 +1,6 @@
 """Prompts of a size: the same text for the same number of tokens, wherever it is made."""
 
-from functools import cache
+from functools import lru_cache
 
 from router.adapters.tiktoken_tokens import ENCODED_CHARS, TiktokenTokens
 from router.engine.routing import RULES_COUNT_BY
@@ -12,7 +12,7 @@ LARGEST = 20_000_000
 """Tokens; beyond any context, and some 80 MB of text."""
 
 
-@cache
+@lru_cache(maxsize=8)  # the largest are not all held at once
 def prompt_of(tokens: int) -> str | None:
     """A prompt that rules count as `tokens`, LARGEST at most; None where a message alone, or what surrounds it, is
     more or never that many."""
