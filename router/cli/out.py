@@ -29,6 +29,9 @@ _COMMANDS = re.compile(
 """What a terminal obeys instead of showing it: escape sequences, and marks that turn the direction of text. Only the
 styles that commands write themselves (`click.style`, rich) are told apart."""
 
+POLICIES = (".yaml", ".yml", ".lock")
+"""How files end that people wrote or review."""
+
 LEGIBLE = 20
 """Columns that wrapped text keeps, however narrow the terminal."""
 
@@ -82,7 +85,12 @@ class Out:
 
 
 def written_to(file: Path, text: str) -> None:
-    """A whole answer into a file of its own, as UTF-8. Raises BadParameter where that can't be."""
+    """A whole answer into a file of its own, as UTF-8. Raises BadParameter where that can't be, and for a file that is
+    there and holds policies by its name: that is a slip, and there would be no way back."""
+    if file.resolve().suffix in POLICIES and file.exists():
+        raise click.BadParameter(
+            f"`{file}` is there, and may hold policies: an answer takes another name", param_hint="--output"
+        )
     try:
         file.write_text(legible(f"{text}\n"), encoding="utf-8", newline="\n")
     except OSError as error:

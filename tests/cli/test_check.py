@@ -152,6 +152,16 @@ def test_a_file_name_that_is_no_text_is_told_all_the_same(run, folder, format):
     assert shown in (folder / "report").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("output", ["policies/main.yaml", "link"])
+def test_a_report_never_takes_the_place_of_policies(run, folder, output):
+    main = folder / "policies" / "main.yaml"
+    (folder / "link").symlink_to(main)
+    before = main.read_bytes()
+    told = run("check", "--format", "json", "--output", output, code=2)
+    assert "may hold policies" in told.stdout + told.stderr
+    assert main.read_bytes() == before
+
+
 def test_colours_are_for_a_terminal(folder, monkeypatch):
     (folder / "policies" / "main.yaml").write_text(BROKEN)
     parent, child = os.openpty()
