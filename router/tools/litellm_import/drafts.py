@@ -1,7 +1,7 @@
 """Policies before they are written: the lists of targets and fallbacks, with the settings of each."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
@@ -68,7 +68,7 @@ def make_policies(
         total_ms=None,
         settings=settings,
     )
-    drafts = tuple(maker.policy(group, settings) for group in groups.values())
+    drafts = _without_repeats(tuple(maker.policy(group, settings) for group in groups.values()))
     if settings.retries_key is not None and base.attempts is not None:
         account.changed(settings.retries_key, _retries_told(base.attempts, drafts))
     timed = settings.attempt_ms is not None or any(
@@ -93,6 +93,28 @@ def _retries_told(attempts: int, drafts: tuple[PolicyDraft, ...]) -> str:
         f"`retry: {{attempts: {attempts}}}`{instead}: sends to one target, the first included{cut}; litellm's are "
         "shared by the deployments of a group, so that the sends of a group stay about the same"
     )
+
+
+def _without_repeats(drafts: tuple[PolicyDraft, ...]) -> tuple[PolicyDraft, ...]:
+    """A target that a policy before it in the list leads to is not tried again: its second place is left out."""
+    by_name, known = {draft.name: draft for draft in drafts}, dict[str, frozenset[str]]()
+
+    def reached(entry: Target | Nested) -> frozenset[str]:
+        if isinstance(entry, Target):
+            return frozenset({entry.name})
+        if entry.policy not in known:
+            known[entry.policy] = frozenset[str]().union(*map(reached, by_name[entry.policy].entries))
+        return known[entry.policy]
+
+    def kept(draft: PolicyDraft) -> tuple[Target | Nested, ...]:
+        found, before = list[Target | Nested](), set[str]()
+        for entry in draft.entries:
+            if not isinstance(entry, Target) or entry.name not in before:
+                found.append(entry)
+            before |= reached(entry)
+        return tuple(found)
+
+    return tuple(replace(draft, entries=kept(draft)) for draft in drafts)
 
 
 def _longest(drafts: tuple[PolicyDraft, ...], attempt_ms: int) -> int:

@@ -874,3 +874,10 @@ class TestIncludes:
 def test_two_runs_write_the_same(tmp_path: Path) -> None:
     text = config(GPT, MINI, CLAUDE, rest="router_settings: {fallbacks: [{gpt: [mini]}, {mini: [gpt]}]}\n")
     assert run(text, tmp_path) == run(text, tmp_path)
+
+
+def test_a_fallback_that_another_one_leads_to_stands_once(tmp_path: Path) -> None:
+    chains = "router_settings: {fallbacks: [{claude: [gpt, mini]}, {gpt: [mini, claude]}, {mini: [claude, gpt]}]}\n"
+    made = make(config(GPT, MINI, CLAUDE, rest=chains), tmp_path)
+    assert made.targets("gpt") == ["openai/gpt-4o", "-> mini"]
+    assert made.targets("mini") == ["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5", "openai/gpt-4o"]
