@@ -7,7 +7,6 @@ from datetime import datetime
 from router.plan import BudgetUse, Condition, LocalTime, Rule
 from router.values import Request
 
-MINUTES_A_DAY = 24 * 60
 FULL_SHARE = 100_000  # shares are thousandths of a percent
 
 

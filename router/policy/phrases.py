@@ -81,7 +81,7 @@ def quoted(value: object, path: Path) -> str:
 def wrong_form(form: Form, value: object, path: Path, raw: str | None) -> Fault:
     """`raw` is the text of a plain scalar that YAML reads as a number or a truth value."""
     is_reference = isinstance(form, Block) and form.ref in ("secret", "apiKey")
-    if is_reference and isinstance(value, str) and (name := variable_in(value)) and not _looks_secret(value):
+    if is_reference and isinstance(value, str) and (name := variable_in(value)) and not looks_secret(value):
         message = f"{label(path)} must be a secret by reference, not text"
         return Fault("wrong-form", message, f"write `{{env: {name}}}`")
     if isinstance(value, str) and (secret := literal_secret(value, path)):
@@ -116,12 +116,21 @@ def literal_secret(value: str, path: Path) -> Fault | None:
     in_address = (path[-1:] == ("base_url",) or path[:1] == ("settings",)) and _CARRIES_SECRET.search(
         value
     ) is not None
-    if not (in_address or _looks_secret(value) or _is_key(value, path)):
+    if not (in_address or looks_secret(value) or _is_key(value, path)):
         return None
-    advice = (
-        "write where it is: `{env: NAME}` or `{file: PATH}`; and replace it, a secret in a file is no secret"
-    )
+    advice = f"write where it is: `{{env: NAME}}` or `{{file: PATH}}`; {_REPLACE_IT}"
     return Fault("literal-secret", f"{label(path)} holds what looks like a secret", advice)
+
+
+_REPLACE_IT = "and replace it, a secret in a file is no secret"
+
+
+def secret_name(path: Path) -> Fault:
+    """A secret among the keys of the map at `path`."""
+    where = label(path) if path else "this file"
+    return Fault(
+        "literal-secret", f"{where} has a key that looks like a secret", f"take it out, {_REPLACE_IT}"
+    )
 
 
 _CARRIES_SECRET = re.compile(
@@ -130,7 +139,7 @@ _CARRIES_SECRET = re.compile(
 """In an address: a name and password before the host, or a key among its arguments."""
 
 
-def _looks_secret(value: str) -> bool:
+def looks_secret(value: str) -> bool:
     """The prefix of a known kind of key, and the mix of letters and digits that names do not have."""
     found = SECRET.search(value)
     return found is not None and all(re.search(kind, found[0]) for kind in ("[a-z]", "[A-Z]", "[0-9]"))

@@ -20,7 +20,9 @@ from router.policy.phrases import (
     expected,
     label,
     literal_secret,
+    looks_secret,
     quoted,
+    secret_name,
     suggestion,
     wrong_form,
 )
@@ -50,8 +52,8 @@ def formed(document: Document, root: Block = ROOT) -> Formed:
     """The same problems, with the document that knows where they are."""
     good = _acceptor(root)(document.value)
     errors = [] if good else list(strict_validator(root).iter_errors(document.value))
-    secrets = dict(_secrets(document.value))
-    if not errors and not secrets and not document.damaged:
+    secrets, named = dict(_secrets(document.value)), dict(_secret_names(document.value))
+    if not errors and not secrets and not named and not document.damaged:
         return Formed(document, ())
     misspelt = (below for error in errors for below in _misspelt(error))
     document = document.with_damage(
@@ -63,6 +65,8 @@ def formed(document: Document, root: Block = ROOT) -> Formed:
             found.setdefault((problem_path, problem.message), problem)
     for path, secret in secrets.items():
         found.setdefault((path, secret.message), _problem(secret, document.place(path)))
+    for path, secret in named.items():
+        found.setdefault((path, secret.message), _problem(secret, document.key_place(path)))
     return Formed(document.with_damage({path for path, _ in found}), tuple(found.values()))
 
 
@@ -95,6 +99,20 @@ def _secrets(value: Any, path: Path = ()) -> Iterator[tuple[Path, Fault]]:
             secret = literal_secret(text, at)
             if secret is not None:
                 yield at, secret
+
+
+def _secret_names(value: Any, path: Path = ()) -> Iterator[tuple[Path, Fault]]:
+    """Every secret that stands where a name does: of a tenant, a model, a parameter."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            if len(key) >= SHORTEST_SECRET and looks_secret(key):
+                yield (*path, key), secret_name(path)
+            if isinstance(below, dict | list):
+                yield from _secret_names(below, (*path, key))
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            if isinstance(below, dict | list):
+                yield from _secret_names(below, (*path, index))
 
 
 def _may_hold_secrets(value: Any) -> bool:

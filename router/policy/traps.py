@@ -16,7 +16,7 @@ class Fault(NamedTuple):
 AMOUNT_TAIL = re.compile(r"[0-9][0-9.]*[kM]?")
 NO_SPACE = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):(\S.*)", re.DOTALL)
 SECRET = re.compile(
-    r"(?:sk|pk|rk|gsk|xai|fw|hf|nvapi|ghp|pplx|csk)[-_][A-Za-z0-9_-]{12,}|AKIA[A-Z0-9]{12,}|AIza[A-Za-z0-9_-]{20,}"
+    r"(?<![a-z])(?:sk|pk|rk|gsk|xai|fw|hf|nvapi|ghp|pplx|csk)[-_][A-Za-z0-9_-]{12,}|AKIA[A-Z0-9]{12,}|AIza[A-Za-z0-9_-]{20,}"
     r"|eyJ[A-Za-z0-9_-]{16,}"
 )
 

@@ -155,3 +155,38 @@ def test_no_message_holds_a_secret(where: str) -> None:
     assert loaded.plan is None
     assert loaded.problems
     assert SECRET not in "".join(str(problem) for problem in loaded.problems)
+
+
+@pytest.mark.parametrize(
+    ("files", "where"),
+    [
+        ({"providers": {"openai": {"models": {SECRET: {"price": "free", "context": "1k"}}}}}, "models"),
+        ({"tenants": {SECRET: {"policies": "all"}}}, "tenants"),
+        (
+            {"policies": {"b": {"targets": ["openai/small"], "params": {"logit_bias": {SECRET: 1}}}}},
+            "logit_bias",
+        ),
+        (
+            {"policies": {"b": {"targets": ["openai/small"], "params": {"tools": [{SECRET: {}}]}}}},
+            "item 1 of `tools`",
+        ),
+    ],
+)
+def test_a_secret_is_no_name_either(files: dict[str, Any], where: str) -> None:
+    from router.policy.load import load
+    from tests.policy.books import Book
+
+    usual = {"version": 1, "providers": {"openai": {}}, "policies": {"a": {"targets": ["openai/small"]}}}
+    problems = [each for each in load({**usual, **files}, Book()).problems if each.code == "literal-secret"]
+    shown = where if " " in where else f"`{where}`"
+    assert [each.message for each in problems] == [f"{shown} has a key that looks like a secret"]
+    assert SECRET not in "".join(map(str, problems))
+
+
+def test_a_name_that_ends_in_letters_of_a_key_is_no_secret() -> None:
+    from router.policy.load import load
+    from tests.policy.books import Book
+
+    nesting = {"targets": [{"policy": "risk-assessment-europe"}]}
+    (found,) = load({"version": 1, "providers": {"openai": {}}, "policies": {"a": nesting}}, Book()).problems
+    assert found.message == "there is no policy `risk-assessment-europe`"

@@ -1,7 +1,8 @@
 """For GitHub Actions: an annotation on each line of a pull request that means something else now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from router.errors import Problem
 from router.tools.diff.change import Difference, Effect
@@ -10,13 +11,9 @@ from router.tools.reports.github import annotation
 from router.tools.reports.report import Report
 from router.values import Place
 
-SEVERITIES: dict[Effect, str] = {
-    "loosens": "warning",
-    "both": "warning",
-    "tightens": "note",
-    "neither": "note",
-}
-
+SEVERITIES: Mapping[Effect, str] = MappingProxyType(
+    {"loosens": "warning", "both": "warning", "tightens": "note", "neither": "note"}
+)
 
 NOWHERE = Place(file="", line=0, column=0)
 """What was taken out stands on no line any more, and may be the most that a change permits."""
