@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from router.testing.cases.coverage import KINDS, Coverage, Item
-from router.testing.cases.matrix import Matrix
 from router.testing.cases.report import CaseReport, Miss, Result
 from router.testing.cases.story import story
 from router.tools.plain import plain
@@ -26,11 +25,6 @@ def document(report: CaseReport) -> dict[str, Any]:
         "cases": [_case(result) for result in report.results],
         "coverage": report.coverage and _coverage(report.coverage, report.fail_under),
     }
-
-
-def matrix_document(found: Matrix) -> dict[str, Any]:
-    document: dict[str, Any] = plain(found)
-    return document
 
 
 def _case(result: Result) -> dict[str, Any]:
