@@ -116,7 +116,7 @@ def test_nothing_is_left_behind(
     assert list(temporary.iterdir()) == []
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     left = sorted(str(path.relative_to(scene.state.parent)) for path in scene.state.parent.rglob("*"))
-    assert left == ["cache", "cache/cache.db", "state.db"], (
+    assert left == [".gitignore", "cache", "cache/cache.db", "state.db"], (
         "a connection that is open keeps a log beside its file"
     )
 
