@@ -1,6 +1,6 @@
 """From a plan and a request to the flat list of candidates, each dropped one with its reason."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,6 +52,11 @@ class PathTo:
     budgets: tuple[Budget, ...] = ()
     per_request: tuple[Budget, ...] = ()
 
+    @property
+    def sums(self) -> Hashable:
+        """What two ways to a policy may differ in, whichever policies they lead through."""
+        return (self.total_s, self.ceiling, self.demands, self.budgets, self.per_request)
+
     def into(self, policy: Policy) -> "PathTo":
         return PathTo(
             policies=(*self.policies, policy.name),
@@ -82,7 +87,7 @@ def match(plan: Plan, policy: Policy, caller: Caller, snapshot: Snapshot, missin
     verdicts: list[tuple[str, Verdict]] = []
     rejects: dict[str, str] = {}
     root = path_of(caller)
-    flat = _flatten(plan, policy, root.into(policy), snapshot, verdicts, rejects)
+    flat = _flatten(plan, policy, root.into(policy), snapshot, verdicts, rejects, set())
     candidates, dropped = _filtered(plan, _preferred(plan, flat, snapshot.request), snapshot, missing_key)
     total_s = min(policy.total_s, snapshot.request.timeout_s or float("inf"))
     top = next((verdict.rule for name, verdict in verdicts if name == policy.name), None)
@@ -148,8 +153,10 @@ def _flatten(
     snapshot: Snapshot,
     verdicts: list[tuple[str, Verdict]],
     rejects: dict[str, str],
+    seen: set[Hashable],
 ) -> list[_Flat]:
-    """The winning branch of `policy`, nested policies spliced in; their rules are read on the same snapshot."""
+    """The winning branch of `policy`, nested policies spliced in; their rules are read on the same snapshot. One that
+    is come to again with the same ceilings, demands and budgets has nothing to add, and ways to it may multiply."""
     verdict = first_match(policy.rules, snapshot)
     if policy.rules:
         verdicts.append((policy.name, verdict))
@@ -163,7 +170,10 @@ def _flatten(
             flat.append((entry, policy, path))
         else:
             below = plan.policies[entry.policy]
-            flat.extend(_flatten(plan, below, path.into(below), snapshot, verdicts, rejects))
+            there = path.into(below)
+            if (way := (below.name, there.sums)) not in seen:
+                seen.add(way)
+                flat.extend(_flatten(plan, below, there, snapshot, verdicts, rejects, seen))
     return flat
 
 

@@ -1,7 +1,8 @@
 """Checks of names: everything that policies, rules and settings point at exists, and nothing points in a circle."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 
+from router.decide.match import ROOT
 from router.decide.params import CHAT_PARAMS, NOT_YET, param_fault
 from router.errors import Problem
 from router.plan import Entry, Policy, PolicyEntry, TargetEntry
@@ -93,35 +94,51 @@ MOST_TARGETS = 1024
 def multiplied(draft: Draft) -> Iterator[Problem]:
     """Nested policies whose ways multiply beyond what a call can go through, told where they come to be too many."""
     sizes: dict[str, int] = {}
-    for name in draft.all_policies:
-        yield from _multiplied(name, draft, sizes, depth=0)
+    told: set[str] = set()
+    for name, policy in draft.all_policies.items():
+        if _ways(name, draft, sizes, depth=0) > MOST_TARGETS and _walked(policy, draft) > MOST_TARGETS:
+            told.add(name)
+    for name in told:
+        entry = next(nested(draft.all_policies[name]), None)
+        if entry and told.isdisjoint(each.policy for each in nested(draft.all_policies[name])):
+            message = f"with those of the policies it nests, {shown(name)} comes to more than {MOST_TARGETS} targets"
+            advice = (
+                "a policy counts on every way that leads to it and adds up to something else: nest it once"
+            )
+            yield problem("too-deep", message, entry.place, help=advice)
 
 
-def _multiplied(name: str, draft: Draft, sizes: dict[str, int], *, depth: int) -> Iterator[Problem]:
-    """`sizes`: the targets of the longest list that each policy can become, each way to a target counted."""
-    if name in sizes or depth > DEEPEST_NESTING:  # deeper than that is told as such
-        return
-    sizes[name] = 0  # while it is being counted: a cycle, which is told elsewhere, ends here
-    policy = draft.all_policies[name]
-    for entries in (policy.entries, *(rule.entries for rule in policy.rules)):
-        size = 0
-        for entry in entries:
-            if isinstance(entry, TargetEntry):
-                size += 1
-            elif entry.policy in draft.all_policies:
-                yield from _multiplied(entry.policy, draft, sizes, depth=depth + 1)
-                size += sizes.get(entry.policy, 0)
-                if size > MOST_TARGETS:
-                    yield _too_many(name, entry)
-                    size = 0  # told once, not again by everything above
-                    break
-        sizes[name] = max(sizes[name], size)
+def _ways(name: str, draft: Draft, sizes: dict[str, int], *, depth: int) -> int:
+    """The targets of the longest list that a policy can become, each way to a target counted: quick, and too many."""
+    policy = draft.all_policies.get(name)
+    if policy is None or depth > DEEPEST_NESTING:  # deeper than that is told as such
+        return 0
+    if name not in sizes:
+        sizes[name] = 0  # while it is being counted: a cycle, which is told elsewhere, ends here
+        for entries in (policy.entries, *(rule.entries for rule in policy.rules)):
+            below = (
+                1 if isinstance(each, TargetEntry) else _ways(each.policy, draft, sizes, depth=depth + 1)
+                for each in entries
+            )
+            sizes[name] = max(sizes[name], sum(below))
+    return sizes[name]
 
 
-def _too_many(name: str, entry: PolicyEntry) -> Problem:
-    message = f"with those of the policies it nests, {shown(name)} comes to more than {MOST_TARGETS} targets"
-    advice = "a policy counts on every way that leads to it: nest it once, or write fewer targets"
-    return problem("too-deep", message, entry.place, help=advice)
+def _walked(policy: Policy, draft: Draft) -> int:
+    """Steps of a walk as a call takes it, each rule followed, as far as too many."""
+    seen: set[Hashable] = set()
+    waiting, steps = [(policy, ROOT.into(policy))], 0
+    while waiting and steps <= MOST_TARGETS:
+        current, path = waiting.pop()
+        steps += sum(isinstance(each, TargetEntry) for each in current.entries)
+        steps += sum(isinstance(each, TargetEntry) for rule in current.rules for each in rule.entries)
+        for below in filter(None, (draft.all_policies.get(entry.policy) for entry in nested(current))):
+            there = path.into(below)
+            if (way := (below.name, there.sums)) not in seen:
+                seen.add(way)
+                steps += 1
+                waiting.append((below, there))
+    return steps
 
 
 def nested(policy: Policy) -> Iterator[PolicyEntry]:

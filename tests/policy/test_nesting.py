@@ -6,8 +6,9 @@ import pytest
 
 from router.policy.extends import LONGEST_LINE
 from router.policy.load import load
-from router.policy.names import DEEPEST_NESTING, MOST_TARGETS
+from router.policy.names import DEEPEST_NESTING
 from tests.policy.books import Book
+from tests.world import World
 
 
 def nested(levels: Sequence[int]) -> dict[str, object]:
@@ -25,31 +26,38 @@ def test_policies_nested_without_end_are_a_problem(levels: int, codes: set[str],
     assert {found.code for found in load(nested(range(levels)[::step]), Book()).problems} == codes
 
 
-def layered(layers: int, width: int) -> dict[str, object]:
-    """Every policy of a layer nests all of the next one: `width` ** `layers` ways to the last."""
-    last = {f"p{layers}x{each}": {"targets": ["openai/small"]} for each in range(width)}
-    nesting = {
-        f"p{layer}x{each}": {"targets": [{"policy": f"p{layer + 1}x{below}"} for below in range(width)]}
+def layered(layers: int, *, budgets: bool) -> dict[str, object]:
+    """Both policies of a layer nest both of the next one: 2 ** `layers` ways to the last. With budgets of their own no
+    two ways add up to the same."""
+    policies: dict[str, dict[str, object]] = {
+        f"p{layer}x{each}": {"targets": [{"policy": f"p{layer + 1}x{below}"} for below in range(2)]}
         for layer in range(layers)
-        for each in range(width)
+        for each in range(2)
     }
-    return {"version": 1, "providers": {"openai": {}}, "policies": {**nesting, **last}}
+    for name in policies if budgets else ():
+        policies[name]["budget"] = {"per_day": "$1"}
+    policies |= {f"p{layers}x{each}": {"targets": ["openai/small"]} for each in range(2)}
+    for policy in policies.values():
+        policy["ceiling"] = {"output_tokens": 10}
+    return {"version": 1, "providers": {"openai": {}}, "policies": policies}
 
 
 @pytest.mark.parametrize(
-    ("layers", "fine"), [(MOST_TARGETS.bit_length() - 1, True), (11, False), (30, False)]
+    ("layers", "budgets", "codes"),
+    [(10, True, []), (30, False, []), (11, True, ["too-deep"] * 2), (30, True, ["too-deep"] * 2)],
 )
-def test_ways_that_multiply_are_a_problem_before_a_call_has_to_go_them(layers: int, fine: bool) -> None:
-    loaded = load(layered(layers, 2), Book())
-    told = {(found.code, found.message) for found in loaded.errors}
-    expected = {
-        (
-            "too-deep",
-            f"with those of the policies it nests, `p{layers - 11}x{each}` comes to more than {MOST_TARGETS} targets",
-        )
-        for each in range(2)
-    }
-    assert told == (set() if fine else expected)
+def test_ways_that_multiply_are_a_problem_before_a_call_has_to_go_them(
+    layers: int, budgets: bool, codes: list[str]
+) -> None:
+    loaded = load(layered(layers, budgets=budgets), Book())
+    assert [found.code for found in loaded.errors] == codes
+    assert all(f"`p{layers - 11}x" in found.message for found in loaded.errors)
+
+
+def test_a_call_goes_a_way_once() -> None:
+    plan = load(layered(30, budgets=False), Book()).plan
+    assert plan is not None
+    assert World(plan).call(policy="p0x0").target == "openai/small"
 
 
 @pytest.mark.parametrize(
