@@ -84,7 +84,8 @@ FILES: Mapping[str, Code] = {
         "`{per_day:$25}` is a key of that name without a value, and no budget.",
     ),
     "too-deep": Code(
-        "values nested deeper than any policy needs",
+        "values, nested policies or lines of `extends` deeper than any policy needs, or ways through nested policies "
+        "that come to more than 1,024 targets",
         "What no reader can follow can't be reviewed, and a hostile file could exhaust the stack.",
     ),
 }

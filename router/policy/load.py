@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from router.errors import Problem
@@ -99,9 +99,13 @@ def load_reads(reads: Iterable[Read], prices: Catalog, *, today: date | None = N
 
 
 def policy_files(folder: Path) -> Iterator[Path]:
-    """Every policy file below a folder, in a fixed order; hidden folders and case files are none."""
+    """Every policy file below a folder, in a fixed order; hidden folders and case files are none.
+
+    A link to a folder is named too: what is behind it isn't looked at, and reading it says so.
+    """
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (path for path in (Path(where) / name for name in folders) if path.is_symlink())
         for name in sorted(files):
             if is_policy_file(name):
                 yield Path(where) / name
@@ -123,6 +127,9 @@ def file_text(path: Path) -> str | Read:
     file = path.as_posix()
     try:
         found = path.stat()
+        if S_ISDIR(found.st_mode):
+            advice = "links to folders are not followed, for they may lead round: move its files here"
+            return unread(file, "a link to a folder", advice)
         if not S_ISREG(found.st_mode):
             return unread(file, "not a regular file", "policies are read from files and folders")
         with path.open("rb") as opened:

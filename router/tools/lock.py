@@ -51,9 +51,12 @@ def write_lock(locking: Locking) -> bool:
     if locking.path.is_file() and locking.path.read_bytes() == text:
         return False
     aside = locking.path.with_name(f".{LOCK_FILE}.{os.getpid()}")
-    try:
-        aside.write_bytes(text)
-        aside.replace(locking.path)
-    finally:
-        aside.unlink(missing_ok=True)
+    aside.unlink(missing_ok=True)  # left by one that was killed and had this number
+    with aside.open("xb") as opened:  # never through a link that somebody put there
+        try:
+            opened.write(text)
+            opened.close()
+            aside.replace(locking.path)
+        finally:
+            aside.unlink(missing_ok=True)
     return True

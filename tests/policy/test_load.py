@@ -48,6 +48,26 @@ def test_a_folder_is_every_policy_file_below_it(tmp_path: Path) -> None:
     assert (set(plan.policies), set(plan.tenants), plan.folder) == ({"fast"}, {"acme"}, str(tmp_path))
 
 
+def test_a_link_to_a_folder_is_a_problem_and_not_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, {"here/a.yaml": ONE, "there/b.yaml": "nonsense"})
+    (tmp_path / "here" / "team").symlink_to(tmp_path / "there")
+    (tmp_path / "here" / ".data").symlink_to(tmp_path / "there")
+    loaded = load(tmp_path / "here", Book())
+    [found] = loaded.problems
+    assert (found.code, found.place.file) == ("unreadable", (tmp_path / "here" / "team").as_posix())
+    assert found.message == "a link to a folder"
+    assert loaded.plan is None
+
+
+def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
+    write(tmp_path, {"..data/a.yaml": ONE})
+    (tmp_path / "a.yaml").symlink_to(tmp_path / "..data" / "a.yaml")
+    loaded = load(tmp_path, Book())
+    assert loaded.problems == ()
+    assert loaded.plan is not None
+    assert set(loaded.plan.policies) == {"fast"}
+
+
 def test_one_file_has_the_folder_it_is_in(tmp_path: Path) -> None:
     write(tmp_path, {"a.yaml": ONE, "b.yaml": "nonsense"})
     plan = load(tmp_path / "a.yaml", Book()).plan

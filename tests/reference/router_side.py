@@ -345,9 +345,10 @@ def _lists_differ(mine: Result, its: Result) -> Iterator[str]:
     if mine.listed != its.listed:
         yield f"listed: the interpreter has {mine.listed}, the router {its.listed}"
     known = [(target, policy) for target, policy, _ in its.dropped if target.count("/")]
-    # A policy that is come to again and adds up to the same is not gone through again: its targets are no duplicates.
+    # A policy that is come to again and adds up to the same is not gone through again: what it listed is no duplicate.
     told = {each[:2] for each in mine.dropped}
-    needed = {each[:2] for each in mine.dropped if each[2] != frozenset({"duplicate"})}
+    again = {each[:2] for each in mine.dropped if each[2] == frozenset({"duplicate"})} & mine.served_by
+    needed = {each[:2] for each in mine.dropped if each[:2] not in again}
     if not needed <= set(known) <= told:
         yield f"dropped: {mine.dropped}, the router {its.dropped}"
     for target, policy, reason in its.dropped:

@@ -118,6 +118,7 @@ class Run:
         flat = flatten(self.world, self.policies, caller, call, seen)
         result.rule, result.dropped = flat.rule, flat.dropped
         result.listed = [place.model.name for place in flat.listed]
+        result.served_by = flat.served_by
         if not flat.listed:
             raise Refused("NoRoute")
         return flat

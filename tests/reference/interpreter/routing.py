@@ -51,6 +51,7 @@ class Flat:
     listed: list[Place]
     possible: list[Place]
     dropped: list[tuple[str, str, frozenset[str]]]
+    served_by: set[tuple[str, str]]  # of the list: target, policy
 
 
 def needs_of(call: Call) -> frozenset[str]:
@@ -70,9 +71,10 @@ def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Cal
     listed: list[Place] = []
     possible: list[Place] = []
     dropped: list[tuple[str, str, frozenset[str]]] = []
+    served_by: set[tuple[str, str]] = set()
     rule = first_rule(policies[call.policy].get("rules", []), call.policy, seen)
     if rule is not None and "reject" in rule:
-        return Flat(rule["name"], [], [], [])
+        return Flat(rule["name"], [], [], [], set())
     for entry, policy, scopes in _entries(policies, call.policy, caller.scopes, seen):
         if call.params.get("n", 1) > {**policies[policy].get("params", {}), **entry.get("params", {})}.get(
             "n", 1
@@ -89,10 +91,11 @@ def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Cal
             dropped.append((model.name, policy, reasons))
         else:
             listed.append(place)
+            served_by.add((model.name, policy))
     order = {name: at for at, name in enumerate(call.prefer)}
     for places in (listed, possible):
         places.sort(key=lambda each: order.get(each.model.name, len(order)))
-    return Flat(rule["name"] if rule else None, listed, possible, dropped)
+    return Flat(rule["name"] if rule else None, listed, possible, dropped, served_by)
 
 
 def _hides(before: Place, later: Place) -> bool:
