@@ -9,18 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from router.decide.axes import Asking, Axis, Witness, axes_of, axis_key, unlike
+from router.decide.boxes import Box, Wanted, inside, outside
 from router.decide.budget_uses import an_amount
 from router.decide.callers import TINY, Callers, callers_of, chain
 from router.decide.conditions import Snapshot, holds
 from router.decide.match import Matched, conditions_within, match, reachable, used_budget
 from router.decide.scopes import NOBODY, Caller, caller
 from router.plan import BudgetUse, Condition, Entry, Plan, Policy, PolicyEntry, Rule
-
-Box = tuple[int, ...]
-"""For each axis of a space, the atoms that are in, as bits."""
-
-Wanted = tuple[tuple[int, int], ...]
-"""A conjunction: (axis, the atoms on which its condition holds)."""
 
 Choice = tuple[str, str | None]
 """(policy, the rule that won there; None: its targets)."""
@@ -59,28 +54,6 @@ class Space:
         return replace(self.base, **values, used=tuple(used), matters=frozenset(matters))
 
 
-def inside(box: Box, wanted: Wanted) -> Box | None:
-    """The part of a box in which a conjunction holds; None: nowhere."""
-    found = list(box)
-    for axis, mask in wanted:
-        found[axis] &= mask
-        if not found[axis]:
-            return None
-    return tuple(found)
-
-
-def outside(box: Box, wanted: Wanted) -> Iterator[Box]:
-    """The rest of it, in boxes that do not overlap."""
-    left = list(box)
-    for axis, mask in wanted:
-        rest = left[axis] & ~mask
-        if rest:
-            yield (*left[:axis], rest, *left[axis + 1 :])
-        left[axis] &= mask
-        if not left[axis]:
-            return
-
-
 def split(space: Space, side: int, policy: Policy, box: Box) -> Iterator[tuple[Rule | None, Box]]:
     """A box by the rule that wins in it; None: no rule holds there."""
     waiting = [(0, box)]
@@ -95,29 +68,6 @@ def split(space: Space, side: int, policy: Policy, box: Box) -> Iterator[tuple[R
                 break
         else:
             yield None, part
-
-
-MOST_STEPS = 20_000
-"""Boxes looked at for one question about rules."""
-
-
-class Undecided(Exception):
-    """The rules multiply too far to answer within MOST_STEPS."""
-
-
-def free_of(box: Box, others: Sequence[Wanted]) -> Box | None:
-    """Some part of a box in which none of these conjunctions holds; None: they cover it. Raises Undecided."""
-    waiting = [(box, 0)]
-    for _ in range(MOST_STEPS):
-        if not waiting:
-            return None
-        part, at = waiting.pop()
-        while at < len(others) and inside(part, others[at]) is None:
-            at += 1
-        if at == len(others):
-            return part
-        waiting.extend((rest, at + 1) for rest in outside(part, others[at]))
-    raise Undecided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

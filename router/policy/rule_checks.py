@@ -5,20 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
 
+from router.decide.boxes import Box, Undecided, Wanted, free_of, inside
 from router.decide.callers import callers_of
-from router.decide.cells import (
-    OF_CALLERS,
-    Box,
-    Choice,
-    Space,
-    Undecided,
-    Wanted,
-    enter,
-    free_of,
-    inside,
-    open_space,
-    rule_spaces,
-)
+from router.decide.cells import OF_CALLERS, Choice, Space, enter, open_space, rule_spaces
 from router.decide.match import reachable
 from router.errors import Problem
 from router.plan import Condition, Entry, Plan, Policy, PolicyEntry, Rule, TargetEntry
