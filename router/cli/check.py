@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from router.cli.failures import PROBLEMS
-from router.cli.options import format_of, frozen_option, json_option, policies_at, report_options
+from router.cli.options import (
+    format_of,
+    frozen_option,
+    json_option,
+    policies_argument,
+    policies_at,
+    report_options,
+)
 from router.cli.out import Out, written_to
 from router.cli.versions import installed_version
 from router.policy.collecting import no_collecting
@@ -15,8 +22,7 @@ from router.tools.reports import FORMATS, Report, reporter
 
 
 @click.command("check")
-@click.argument("path", type=click.Path(path_type=Path), required=False)
-@click.option("--policies", type=click.Path(path_type=Path), metavar="PATH", help="The same as the argument.")
+@policies_argument
 @click.option("--strict", is_flag=True, help="Warnings are problems too; notes never are.")
 @frozen_option
 @report_options(tuple(FORMATS))
@@ -24,7 +30,6 @@ from router.tools.reports import FORMATS, Report, reporter
 @click.pass_obj
 def command(
     out: Out,
-    path: Path | None,
     policies: Path | None,
     strict: bool,
     frozen: bool,
@@ -47,7 +52,7 @@ def command(
     """
     chosen = format_of(out, format)
     version = installed_version() if chosen == "sarif" else ""  # the only format that says it
-    report = _checked(policies_at(path or policies), strict=strict, frozen=frozen, version=version)
+    report = _checked(policies_at(policies), strict=strict, frozen=frozen, version=version)
     if output is not None:
         written_to(output, reporter(chosen)(report))
         out.line(_summary(report))

@@ -5,20 +5,20 @@ from pathlib import Path
 import click
 
 from router.cli.failures import PROBLEMS, problems
-from router.cli.options import json_option, policies_at, policies_option
+from router.cli.options import json_option, policies_argument, policies_at
 from router.cli.out import Out
 from router.tools.figures import count
 from router.tools.plain import plain
 
 
 @click.command("lock")
+@policies_argument
 @click.option("--check", is_flag=True, help="Write nothing; fail where the file does not hold.")
-@policies_option
 @json_option
 @click.pass_obj
 def command(out: Out, check: bool, policies: Path | None) -> int:
-    """Write `router.lock` into the folder of the policies: their digest, that of the price book, and what it says of
-    every target in use, a fact a line.
+    """Write `router.lock` into PATH, the folder of the policies: their digest, that of the price book, and what it
+    says of every target in use, a fact a line.
 
     Keep it beside the policies in version control. A price, context, capability or margin that changes with an upgrade
     is then a warning of `router check` that names it, and with --frozen (or `Router.open(..., frozen=True)`) an error.

@@ -1,6 +1,7 @@
 """Options that several commands share, and how their texts become values."""
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -95,7 +96,24 @@ def policies_option(function: F) -> F:
     )(function)
 
 
-def _named(ctx: click.Context, _: click.Parameter, policies: Path | None) -> Path | None:
+def policies_argument(function: Callable[..., int]) -> Callable[..., int]:
+    """`PATH`, or `--policies PATH`, as `policies: Path | None`; two that differ are wrong usage."""
+
+    @click.argument("path", type=click.Path(path_type=Path), required=False)
+    @click.option(
+        "--policies", type=click.Path(path_type=Path), metavar="PATH", help="The same as the argument."
+    )
+    @wraps(function)
+    def with_policies(*args: Any, path: Path | None, policies: Path | None, **options: Any) -> int:
+        if path is not None and policies is not None and path != policies:
+            raise click.UsageError(f"`{path}` and --policies `{policies}` are two places: name one")
+        chosen = _named(click.get_current_context(), None, path or policies)
+        return function(*args, policies=chosen, **options)
+
+    return with_policies
+
+
+def _named(ctx: click.Context, _: click.Parameter | None, policies: Path | None) -> Path | None:
     if isinstance(ctx.obj, Out):
         ctx.obj.policies = policies
     return policies

@@ -30,6 +30,16 @@ def test_it_writes_once_and_then_holds(run, folder):
     assert "lock-drift" not in told
 
 
+@pytest.mark.parametrize("command", ["lock", "check"])
+def test_the_folder_is_the_argument_or_an_option_and_never_two(run, folder, command):
+    here, there = folder / "policies", folder / "elsewhere"
+    here.rename(there)
+    for named in (["elsewhere"], ["--policies", "elsewhere"], ["elsewhere", "--policies", "elsewhere"]):
+        run(command, *named)
+    told = run(command, "elsewhere", "--policies", "policies", code=2).stderr
+    assert "`elsewhere` and --policies `policies` are two places: name one" in told
+
+
 def test_a_check_without_a_lock_fails_and_writes_nothing(run, folder):
     told = run("lock", "--check", code=1).stdout
     assert told.startswith("policies/router.lock: error: there is no lock file to hold on to [lock-drift]\n")
