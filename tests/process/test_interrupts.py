@@ -38,6 +38,7 @@ def test_an_interrupted_call_leaves_nothing_open(scene: Scene):
         status, out, err = ended(process)
     finally:
         process.kill()
+        process.communicate()
     assert time.monotonic() - interrupted_s < PROMPT_S
     assert out.splitlines() == ["interrupted", "later", "interrupted"]
     assert status == -signal.SIGINT

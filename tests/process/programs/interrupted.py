@@ -1,6 +1,7 @@
 """POLICIES: a call that the user interrupts, an answered one, then two more that nobody catches: first async."""
 
 import asyncio
+import signal
 import sys
 from typing import Any
 
@@ -22,6 +23,7 @@ def caught(call: Any) -> None:
 
 
 watch()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 (policies,) = sys.argv[1:]
 with Router.open(policies) as router:
     caught(lambda: router.complete("hello", **WHO))
