@@ -122,17 +122,24 @@ def _pays_nothing(budget: Budget, least: int) -> Problem:
 
 def _pay_no_whole_answer(call: Call, unit: Unit, told: set[Budget]) -> Iterator[Problem]:
     """Budgets in which not even a short request fits, unless it asks for less output than the policy gives."""
-    needs = [_need_of_short(reached, unit) for reached in call.reached]
-    known = [need for need in needs if need is not None]
-    if not known or len(known) < len(needs):
+    cheapest = _cheapest(call.reached, [_need_of_short(reached, unit) for reached in call.reached])
+    if cheapest is None:
         return
-    least, reached = min(zip(known, call.reached, strict=True), key=lambda each: each[0])
+    least, reached = cheapest
     own = [budget for budget in call.policy.budgets if budget.unit == unit and budget.amount < least]
     for budgets in (own, *(payers.amounts if unit == "nusd" else payers.tokens for payers in call.payers)):
         for budget in takewhile(lambda each: each.amount < least, budgets):
             if budget not in told:
                 told.add(budget)
                 yield _pays_no_whole_answer(budget, reached, least)
+
+
+def _cheapest(found: Sequence[Reached], needs: Sequence[int | None]) -> tuple[int, Reached] | None:
+    """The least of what each needs, and which that is; None where one of them is not known."""
+    known = [need for need in needs if need is not None]
+    if not known or len(known) < len(needs):
+        return None
+    return min(zip(known, found, strict=True), key=lambda each: each[0])
 
 
 def _need_of_short(reached: Reached, unit: Unit) -> int | None:
@@ -153,14 +160,7 @@ def _pays_no_whole_answer(budget: Budget, reached: Reached, least: int) -> Probl
         f"no call fits in `{budget.text}` unless it lowers `max_tokens`: even a short one at "
         f"`{reached.candidate.target.name}`, the cheapest, reserves {reserves}"
     )
-    return problem(
-        "budget-below-attempt",
-        message,
-        budget.place,
-        help="lower `ceiling: {output_tokens: ...}`, or raise the budget",
-        severity="warning",
-        also=reached.entry.place,
-    )
+    return _too_small(budget, reached, message, "lower `ceiling: {output_tokens: ...}`, or raise the budget")
 
 
 def _pays_no_worst_case(policy: Policy, found: Sequence[Reached], unit: Unit) -> Iterator[Problem]:
@@ -171,24 +171,20 @@ def _pays_no_worst_case(policy: Policy, found: Sequence[Reached], unit: Unit) ->
     small = min(amounts, key=lambda budget: budget.amount, default=None)
     if reached is None or small is None or cost <= small.amount:
         return
-    yield problem(
-        "budget-below-attempt",
+    message = (
         f"`{small.text}` can't pay the worst case of one attempt at `{reached.candidate.target.name}`, "
-        f"{money_text(cost) if unit == 'nusd' else f'{count_text(cost)} tokens'}",
-        small.place,
-        help="requests near the ceiling skip that target as over_budget; lower `ceiling`, or raise the budget",
-        severity="warning",
-        also=reached.entry.place,
+        f"{money_text(cost) if unit == 'nusd' else f'{count_text(cost)} tokens'}"
     )
+    advice = "requests near the ceiling skip that target as over_budget; lower `ceiling`, or raise the budget"
+    yield _too_small(small, reached, message, advice)
 
 
 def _pay_at_no_target(call: Call, told: set[Budget]) -> Iterator[Problem]:
     """Budgets of callers are for many policies: they are told where no target of one is cheap enough for them."""
-    costs = [_worst(reached, "nusd") for reached in call.reached]
-    known = [cost for cost in costs if cost is not None]
-    if not known or len(known) < len(costs):
+    cheapest = _cheapest(call.reached, [_worst(reached, "nusd") for reached in call.reached])
+    if cheapest is None:
         return
-    least, reached = min(zip(known, call.reached, strict=True), key=lambda each: each[0])
+    least, reached = cheapest
     for payers in call.payers:
         for budget in takewhile(lambda each: each.amount < least, payers.amounts):
             if budget not in told:
@@ -201,14 +197,14 @@ def _pays_at_no_target(budget: Budget, policy: Policy, reached: Reached, least: 
         f"`{budget.text}` can't pay the worst case of one attempt of policy `{policy.name}`: "
         f"{money_text(least)} at `{reached.candidate.target.name}`, the cheapest"
     )
-    return problem(
-        "budget-below-attempt",
-        message,
-        budget.place,
-        help="requests near the ceiling are refused as over_budget; lower `ceiling`, or raise the budget",
-        severity="warning",
-        also=reached.entry.place,
-    )
+    advice = "requests near the ceiling are refused as over_budget; lower `ceiling`, or raise the budget"
+    return _too_small(budget, reached, message, advice)
+
+
+def _too_small(budget: Budget, reached: Reached, message: str, advice: str) -> Problem:
+    """A warning at a budget and at the target that it is too small for."""
+    place, also = budget.place, reached.entry.place
+    return problem("budget-below-attempt", message, place, help=advice, severity="warning", also=also)
 
 
 def _worst(reached: Reached, unit: Unit) -> int | None:

@@ -14,13 +14,13 @@ from router.cli import main
 from router.cli.app import COMMANDS
 from router.cli.out import Out, harmless
 from router.errors import BudgetExceeded, StoreError
+from tests.cli.terminal import on_a_terminal
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def shell(code: str, *, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Python code in a process of its own, started in `folder`."""
-    import os
 
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -221,19 +221,8 @@ def test_a_terminal_shows_what_would_command_it(written, shown):
 def test_no_policy_commands_a_terminal(folder, monkeypatch):
     policies = folder / "policies" / "main.yaml"
     policies.write_text(policies.read_text().replace("Short answers.", '"Short\\e[2J answers."'))
-    parent, child = os.openpty()
-    ran = subprocess.run(
-        [sys.executable, "-m", "router", "explain", "fast"],
-        stdout=child,
-        stderr=child,
-        env={**os.environ, "TERM": "xterm", "PYTHONPATH": str(CHECKOUT)},
-        timeout=60,
-        check=False,
-    )
-    os.close(child)
-    told = os.read(parent, 100_000).decode()
-    os.close(parent)
-    assert ran.returncode == 0
+    status, told = on_a_terminal("explain", "fast")
+    assert status == 0
     assert r"Short\u001b[2J answers." in told
     assert "\x1b[2J" not in told
 

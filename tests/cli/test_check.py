@@ -1,13 +1,13 @@
 """`router check`."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from router.tools.reports import FORMATS
+from tests.cli.terminal import on_a_terminal
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -164,17 +164,7 @@ def test_a_report_never_takes_the_place_of_policies(run, folder, output):
 
 def test_colours_are_for_a_terminal(folder, monkeypatch):
     (folder / "policies" / "main.yaml").write_text(BROKEN)
-    parent, child = os.openpty()
     monkeypatch.delenv("NO_COLOR", raising=False)
-    ran = subprocess.run(
-        [sys.executable, "-m", "router", "check"],
-        stdout=child,
-        env={**os.environ, "TERM": "xterm", "PYTHONPATH": str(CHECKOUT)},
-        timeout=60,
-        check=False,
-    )
-    os.close(child)
-    told = os.read(parent, 100_000).decode()
-    os.close(parent)
-    assert ran.returncode == 1
+    status, told = on_a_terminal("check")
+    assert status == 1
     assert "\x1b[31m\x1b[1merror:\x1b[0m unknown key `retyr` in a policy \x1b[2m[unknown-key]\x1b[0m" in told

@@ -13,26 +13,15 @@ from router.decide.match import match
 from router.decide.scopes import caller
 from router.errors import Problem
 from router.plan import Condition, Plan, Rule
-from router.policy.draft import Draft
 from router.policy.load import load_text
 from router.policy.rule_checks import rules_in_themselves, rules_of_callers
 from tests.build import PLACE, entry, plan, policy
 from tests.policy.books import Book
+from tests.policy.drafts import draft
 from tests.rule_parts import grid, plans
 
 CODE = " [rule-never-reached]"
 HEAD = "version: 1\nproviders: {openai: {}, anthropic: {}, gemini: {}}\n"
-
-
-def draft(whole: Plan) -> Draft:
-    return Draft(
-        documents=(),
-        catalog=Book(),
-        providers=whole.providers,
-        targets=whole.targets,
-        policies=whole.policies,
-        tenants=whole.tenants,
-    )
 
 
 def told(whole: Plan) -> list[Problem]:

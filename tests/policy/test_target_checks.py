@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from router.decide.cells import cells, outcome
 from router.decide.match import Matched
 from router.plan import Condition, Demand, Plan, Policy, PolicyEntry, Rule, TargetEntry
-from router.policy.draft import Draft
 from router.policy.load import load_text
 from router.policy.reach import callable_policies
 from router.policy.target_checks import dead_targets, refused_targets, targets_left
 from router.values import Place
 from tests.build import PLACE, entry, plan, policy, target, tenant
 from tests.policy.books import Book
+from tests.policy.drafts import draft
 
 NAMES = ("openai/a", "openai/b", "groq/c")
 
@@ -82,17 +82,6 @@ def plans(draw: st.DrawFn) -> Plan:
         for name in NAMES
     )
     return plan(*made, tenants=tenants, targets=targets)
-
-
-def draft(whole: Plan) -> Draft:
-    return Draft(
-        documents=(),
-        catalog=Book(),
-        providers=whole.providers,
-        targets=whole.targets,
-        policies=whole.policies,
-        tenants=whole.tenants,
-    )
 
 
 def places_of(whole: Plan) -> dict[Place, str]:
