@@ -1,7 +1,7 @@
 """From a folder, a file or a dict to a plan, with every problem of every file in one run."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -99,16 +99,17 @@ def load_reads(reads: Iterable[Read], prices: Catalog, *, today: date | None = N
 
 
 def policy_files(folder: Path) -> Iterator[Path]:
-    """Every policy file below a folder, in a fixed order; hidden folders and case files are none.
+    """Every policy file below a folder, and every link to a folder: reading it says that it isn't followed."""
+    return files_below(folder, is_policy_file)
 
-    A link to a folder is named too: what is behind it isn't looked at, and reading it says so.
-    """
+
+def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
+    """Files by their names, in a fixed order; hidden folders are passed over. A link to a folder is named, and what is
+    behind it isn't looked at."""
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (path for path in (Path(where) / name for name in folders) if path.is_symlink())
-        for name in sorted(files):
-            if is_policy_file(name):
-                yield Path(where) / name
+        yield from (Path(where) / name for name in sorted(files) if wanted(name))
 
 
 def is_policy_file(name: str) -> bool:

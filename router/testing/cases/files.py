@@ -1,13 +1,12 @@
 """Case files: where they are, and from their text to cases, with every problem of every file in one run."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from router.errors import Problem
 from router.plan import Plan
-from router.policy.load import CASES, file_text
+from router.policy.load import CASES, file_text, files_below
 from router.policy.schema import formed
 from router.policy.source import Read, read_text
 from router.testing.cases.case import Case
@@ -28,19 +27,16 @@ def case_files(path: Path) -> tuple[Path, ...]:
     """Every `*.cases.yaml` below a folder, in a fixed order, hidden folders passed over; a case file itself; of a file
     of policies the cases of its name beside it."""
     if path.is_dir():
-        return tuple(_below(path))
+        found = files_below(path, _is_case_file)
+        return tuple(each for each in found if not each.is_dir())  # a link to one is told with the policies
     if path.name.endswith(CASES):
         return (path,)
     beside = (path.with_suffix(suffix) for suffix in CASES)
     return tuple(each for each in beside if each.exists())
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for where, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (
-            Path(where) / name for name in sorted(files) if name.endswith(CASES) and not name.startswith(".")
-        )
+def _is_case_file(name: str) -> bool:
+    return name.endswith(CASES) and not name.startswith(".")
 
 
 def read_cases(paths: Sequence[Path], plan: Plan) -> tuple[CaseFile, ...]:
