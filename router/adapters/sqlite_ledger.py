@@ -27,7 +27,7 @@ RECONCILED_A_STEP = 64
 SELECT_ATTEMPT = "SELECT seq, state, worst_nusd, parts, takes FROM attempts WHERE"
 SELECT_LAPSED = f"{SELECT_ATTEMPT} ended_at_s IS NULL AND lease_until_s <= ? ORDER BY lease_until_s LIMIT ?"
 ADD_RESERVED = """
-    INSERT INTO counters VALUES (?, 0, ?)
+    INSERT INTO counters (name, settled, reserved) VALUES (?, 0, ?)
     ON CONFLICT (name) DO UPDATE SET reserved = reserved + excluded.reserved
 """
 CHANGE_COUNTER = "UPDATE counters SET settled = settled + ?, reserved = reserved + ? WHERE name = ?"

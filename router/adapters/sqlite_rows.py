@@ -10,9 +10,10 @@ from router.adapters.accounts import Part, State, Taken
 from router.ports import Counter, Hold, Row, Settlement
 from router.values import Usage
 
+ROW_FIELDS = frozenset(field.name for field in fields(Row))
 USAGE_FIELDS = tuple(field.name for field in fields(Usage) if field.name != "reported")
 
-INSERT = "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = f"INSERT INTO attempts VALUES ({', '.join('?' * 24)})"  # noqa: S608
 SELECT_ROWS = "SELECT * FROM attempts WHERE seq > ? AND reserved_at_s >= ? ORDER BY seq LIMIT ?"
 
 
@@ -43,6 +44,8 @@ def attempt_values(
         hold.target,
         hold.plan_digest,
         hold.prices_digest,
+        None,
+        None,
     )
 
 
@@ -74,7 +77,7 @@ def usage_text(usage: Usage | None) -> str | None:
 
 def row_from(values: dict[str, Any], parts: Sequence[Part[Counter]]) -> Row:
     """A Row from one line of SELECT_ROWS, by the names of its columns; `parts` are those of its column."""
-    del values["parts"], values["takes"]
+    values = {name: value for name, value in values.items() if name in ROW_FIELDS}
     usage = values.pop("usage")
     known = None if usage is None else Usage(**json.loads(usage))
     ending = _ending(values["state"], values["cost_nusd"], known, values["how"], values["ended_at_s"])

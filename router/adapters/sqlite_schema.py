@@ -2,10 +2,9 @@
 
 import sqlite3
 
-VERSION = 1
 APPLICATION_ID = 0x726F7574  # "rout": says whose file this is
 
-SCHEMA = """
+FIRST = """
 CREATE TABLE attempts (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -66,6 +65,37 @@ INSERT INTO meta VALUES ('refused_seq', 0);
 CREATE VIEW spend AS SELECT key, settled, reserved FROM counters JOIN names USING (name);
 """
 
+SECOND = """
+-- key: under which name the provider's key is written. tags: JSON, a list; NULL where the call had none.
+ALTER TABLE attempts ADD COLUMN key TEXT;
+ALTER TABLE attempts ADD COLUMN tags TEXT;
+-- granted: by people, and already taken off `settled`. moved: what rows had settled that were moved out since.
+ALTER TABLE counters ADD COLUMN granted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE counters ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE acts (        -- of people: only ever added to
+    seq INTEGER PRIMARY KEY,
+    at_s REAL NOT NULL,
+    who TEXT NOT NULL,
+    why TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    what TEXT NOT NULL     -- JSON: the fields of the act
+);
+CREATE TABLE marks (       -- warnings that were given
+    name INTEGER NOT NULL,
+    percent_milli INTEGER NOT NULL,
+    until_s REAL,
+    PRIMARY KEY (name, percent_milli)
+) WITHOUT ROWID;
+DROP VIEW spend;
+CREATE VIEW spend AS
+    SELECT key, settled + granted AS settled, reserved, granted FROM counters JOIN names USING (name);
+"""
+
+VERSIONS = (FIRST, SECOND)
+"""What leads to each version from the one before it. A file is brought up to date in place, in one transaction; one
+that is new goes through all of them, so that both are alike."""
+VERSION = len(VERSIONS)
+
 
 class ForeignFile(Exception):
     """The file is not one that this version may write. `help` says what to do."""
@@ -76,24 +106,27 @@ class ForeignFile(Exception):
 
 
 def prepare(cursor: sqlite3.Cursor) -> None:
-    """Make the tables where there are none. Raises ForeignFile for a newer version and for another program's file."""
+    """Bring the tables to this version, from an earlier one or from nothing.
+
+    Raises ForeignFile for a newer version and for another program's file.
+    """
     if _version(cursor) == VERSION:
         return
     cursor.execute("BEGIN IMMEDIATE")
     try:
-        if _version(cursor) != VERSION:  # else another process was faster
-            _create(cursor)
+        for number in range(_version(cursor), VERSION):  # none where another process was faster
+            _apply(cursor, VERSIONS[number])
+        cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        cursor.execute(f"PRAGMA user_version = {VERSION}")
         cursor.execute("COMMIT")
     except BaseException:
         cursor.execute("ROLLBACK")
         raise
 
 
-def _create(cursor: sqlite3.Cursor) -> None:
-    for statement in SCHEMA.split(";\n"):
+def _apply(cursor: sqlite3.Cursor, statements: str) -> None:
+    for statement in statements.split(";\n"):
         cursor.execute(statement)
-    cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    cursor.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _version(cursor: sqlite3.Cursor) -> int:

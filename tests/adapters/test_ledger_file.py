@@ -200,7 +200,7 @@ def test_people_can_read_spend_with_any_sqlite_client(state: SqliteState, path: 
     do(state.ledger.settle("a", settlement(25)))
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT * FROM spend").fetchall() == [
-        ("day 2026-09-21 nusd tenant:acme", 25, 0)
+        ("day 2026-09-21 nusd tenant:acme", 25, 0, 0)
     ]
     connection.close()
 
