@@ -45,7 +45,7 @@ def arguments() -> dict[str, Any]:
 def worst(url: str) -> dict[str, int]:
     """What one call reserves: tokens in and nano-USD. Nothing is sent."""
     from router import Router
-    from router.client.routers import run_inline
+    from router.client.inline import run_inline
 
     with Router.open(policies(url, None), state="memory", transport="fake") as router:
         router.complete(**arguments())

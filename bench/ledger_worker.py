@@ -16,7 +16,7 @@ from router.adapters.clocks import AsyncClock, SystemClock
 from router.adapters.memory_state import MemoryState
 from router.adapters.redis_state import RedisState
 from router.adapters.sqlite_state import SqliteState
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.plan import Budget, Limit
 from router.ports import Charge, Counter, Granted, Hold, Settlement, Take
 from router.values import Place, Usage

@@ -12,7 +12,7 @@ from router import Router, TargetsExhausted
 from router import events as ev
 from router.adapters.cassette_transport import CassetteTransport
 from router.adapters.clocks import ManualClock
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.values import Kind
 from tests.recorded_calls import read_table
 from tests.recorded_reader import Answer, read

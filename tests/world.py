@@ -9,7 +9,7 @@ from router.adapters.memory_cache import MemoryCache
 from router.adapters.memory_state import MemoryState
 from router.adapters.scripted_transport import Script, ScriptedTransport
 from router.adapters.secrets import EnvSecrets
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.engine import Ports, execute
 from router.events import Event
 from router.plan import Plan, TokenClass

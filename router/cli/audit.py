@@ -13,8 +13,8 @@ from router.tools.figures import count
 from router.tools.plain import plain
 
 if TYPE_CHECKING:
+    from router.books.audit import Audit
     from router.client import Router
-    from router.tools.audit import Audit
 
 
 @click.command("audit")
@@ -33,9 +33,9 @@ def command(out: Out, accept_loss: bool, who: str | None, why: str | None, polic
     Exit code 1: something does not add up. A provider that billed above its bound is told, and is no fault of the
     ledger's.
     """
+    from router.books.audit import audit
     from router.client.assembly import public, state_place
-    from router.client.routers import run_inline
-    from router.tools.audit import audit
+    from router.client.inline import run_inline
     from router.tools.reading import loaded_policies, reading_router
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
@@ -52,7 +52,7 @@ def command(out: Out, accept_loss: bool, who: str | None, why: str | None, polic
 
 
 def _accept(router: "Router", who: str | None, why: str | None) -> None:
-    from router.client.routers import run_inline
+    from router.client.inline import run_inline
     from router.ports import MayLose
 
     ledger = router.ports.ledger

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 from router import events as ev
 from router.adapters.litellm_transport import LitellmTransport
+from router.books.balance import BudgetNow, budgets_now
 from router.cli.demo_progress import LiveLine
 from router.cli.demo_rows import Row, told
 from router.cli.demo_stage import Stage, copied_policies, fresh_folder, staged
 from router.cli.demo_story import Call, Scene
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.errors import RouterError, StoreError
 from router.testing import Answer
-from router.tools.balance import BudgetNow, budgets_now
 from router.tools.figures import count, seconds
 
 Say = Callable[[str], None]

@@ -54,7 +54,7 @@ def command(
     With a prompt it tells of that call, without one of the policy. Nothing is sent, reserved or written. Exit code 1:
     such a call would be refused.
     """
-    from router.client.routers import run_inline
+    from router.client.inline import run_inline
     from router.policy.effective import asked_of, effective
     from router.tools.explain import explain
     from router.tools.reading import asked, loaded_policies, reading_router

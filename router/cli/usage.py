@@ -8,13 +8,12 @@ import click
 
 from router.cli.options import json_option, policies_at, policies_option
 from router.cli.out import Column, Out
-from router.cli.since import Since, since_of
+from router.cli.since import Since
 from router.cli.usage_more import advise, export, forecast
 from router.tools.figures import about, count, left, money, percent, spent, tokens, tokens_left
 from router.tools.plain import plain
 
 BY = ("tenant", "user", "policy", "model", "provider", "window")
-OVERVIEW = (("tenant",), ("policy",), ("model",))
 
 
 @click.group("usage", invoke_without_command=True)
@@ -36,7 +35,7 @@ OVERVIEW = (("tenant",), ("policy",), ("model",))
 @click.pass_context
 def command(
     context: click.Context,
-    since: tuple[float | None, str | None],
+    since: str,
     by: Sequence[str],
     window: Any,
     tenant: str | None,
@@ -50,17 +49,11 @@ def command(
         return
     out: Out = context.obj
     from router.client.assembly import public, state_place
-    from router.client.routers import run_inline
     from router.tools.reading import loaded_policies, reading_router
-    from router.tools.usage import usage
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
         place = public(state_place(router.plan, None))
-        since_s = since_of(since, router.plan.settings.time_zone)
-        tables = (tuple(dict.fromkeys(by)),) if by else OVERVIEW
-        report = run_inline(
-            usage(router.plan, router.ports, since_s=since_s, by=tables, window=window, tenant=tenant)
-        )
+        report = router.usage(since=since, by=by, window=window, tenant=tenant)
     if out.json:
         out.document(plain(report))
         return

@@ -1,18 +1,18 @@
 """`router usage export`, `forecast` and `advise`: what else the rows of the ledger tell."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from router.cli.options import json_option, policies_at, policies_option
 from router.cli.out import Column, Out, written_to
-from router.cli.since import Since, since_of
+from router.cli.since import Since
 from router.tools.figures import about, count, money, percent, spent, tokens
 from router.tools.plain import plain
 
 if TYPE_CHECKING:
-    from router.tools.forecast import Forecast
+    from router.books.forecast import Forecast
 
 _since = click.option(
     "--since", type=Since(), default="30d", metavar="TIME", help="90d, 12h, or 2026-11-21 (default 30d)."
@@ -29,18 +29,16 @@ _since = click.option(
 )
 @policies_option
 @click.pass_obj
-def export(out: Out, since: Any, form: str, output: Path | None, policies: Path | None) -> None:
+def export(out: Out, since: str, form: str, output: Path | None, policies: Path | None) -> None:
     """Every attempt of the ledger as a row, for other programs.
 
     Who asked, what was tried, what it cost and how that is known. No content is in it: the ledger has none.
     """
-    from router.client.routers import run_inline
-    from router.tools.export import as_csv, as_json_lines, records
+    from router.books.export import as_csv, as_json_lines
     from router.tools.reading import loaded_policies, reading_router
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
-        since_s = since_of(since, router.plan.settings.time_zone)
-        found = records(run_inline(router.ports.ledger.rows(since_s=since_s)))
+        found = router.export(since=since)
     text = (as_csv(found) if form == "csv" else as_json_lines(found)).removesuffix("\n")
     if output is None:
         out.line(text) if text else None
@@ -58,18 +56,10 @@ def forecast(out: Out, policies: Path | None) -> None:
 
     It is judged by the same rest of past windows; the least and the most are what any of them would have led to.
     """
-    from zoneinfo import ZoneInfo
-
-    from router.client.routers import run_inline
-    from router.tools.forecast import forecast as forecasts
     from router.tools.reading import loaded_policies, reading_router
-    from router.tools.usage import known_budgets
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
-        now_s, zone = router.ports.clock.now_s(), ZoneInfo(router.plan.settings.time_zone)
-        rows = run_inline(router.ports.ledger.rows())
-        budgets = known_budgets(router.plan, rows, now_s=now_s, zone=zone)
-        found = forecasts(budgets, rows, now_s=now_s, zone=zone)
+        now_s, found = router.ports.clock.now_s(), router.forecast()
     if out.json:
         out.document({"now_s": now_s, "forecasts": plain(found)})
         return
@@ -100,18 +90,15 @@ def _forecast(each: "Forecast", now_s: float) -> tuple[str, ...]:
 @policies_option
 @json_option
 @click.pass_obj
-def advise(out: Out, since: Any, policies: Path | None) -> None:
+def advise(out: Out, since: str, policies: Path | None) -> None:
     """What would have saved money on the recorded rows, with the amount and the YAML to write.
 
     It is arithmetic over what was paid: whether a cheaper target answers well enough is for you to say.
     """
-    from router.client.routers import run_inline
-    from router.tools.advise import advise as advice
     from router.tools.reading import loaded_policies, reading_router
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
-        since_s = since_of(since, router.plan.settings.time_zone)
-        found = advice(router.plan, run_inline(router.ports.ledger.rows(since_s=since_s)))
+        found = router.advise(since=since)
     if out.json:
         out.document(plain(found))
         return

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from router.client.routers import AsyncRouter, Router, run_inline
+from router.client.inline import run_inline
+from router.client.routers import AsyncRouter, Router
 from router.errors import RequestError
 from router.values import Reply
 

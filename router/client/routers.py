@@ -7,11 +7,13 @@ and works inside a running one (a notebook); `AsyncRouter` awaits it. Either may
 from collections.abc import Coroutine, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from router.client.assembly import build_ports, load_plan
+from router.client.bookkeeping import AsyncBookkeeping, Bookkeeping, Books
 from router.client.calls import build_request
 from router.client.gate import Gate
+from router.client.inline import run_inline
 from router.engine import Ports, execute
 from router.errors import Problem
 from router.events import Sink
@@ -25,20 +27,8 @@ Policies = str | PathLike[str] | Mapping[str, Any] | Plan
 CLOSING_S = 5.0
 """How long `close` waits for calls that are under way to notice."""
 
-_T = TypeVar("_T")
 
-
-def run_inline(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """Run a coroutine that never really suspends, without an event loop. Raises RuntimeError if it does suspend."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
-    coroutine.close()
-    raise RuntimeError("a port suspended under the sync router; use AsyncRouter with it")
-
-
-class _Opened:
+class _Opened(Books):
     """What both routers are: a plan, its warnings, and the ports it runs over."""
 
     def __init__(self, plan: Plan, warnings: tuple[Problem, ...], ports: Ports) -> None:
@@ -78,7 +68,7 @@ class _Opened:
             await self.ports.transport.aclose()
 
 
-class Router(_Opened):
+class Router(_Opened, Bookkeeping):
     """The sync router.
 
     >>> with Router.open("policies", transport="fake") as router:
@@ -159,7 +149,7 @@ class Router(_Opened):
         self.close()
 
 
-class AsyncRouter(_Opened):
+class AsyncRouter(_Opened, AsyncBookkeeping):
     """The async router: the same methods as `Router`, awaited.
 
     >>> async with AsyncRouter.open("policies") as router:

@@ -10,6 +10,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from router import events as ev
+from router.books.balance import BudgetNow, LimitNow, budgets_now, limits_now
 from router.decide.bounds import (
     BranchBound,
     Starved,
@@ -29,7 +30,6 @@ from router.engine import Ports, routing
 from router.engine.run import Run
 from router.errors import Dropped, Rejected, RequestError
 from router.plan import Budget, Candidate, Limit, Plan, Policy, Route, TokenClass
-from router.tools.balance import BudgetNow, LimitNow, budgets_now, limits_now
 from router.tools.figures import seconds
 from router.tools.remedy import Short, advice, is_full
 from router.values import Kind, Place, Request, SecretRef, Usage

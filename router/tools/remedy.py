@@ -4,9 +4,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from router.books.balance import BudgetNow, LimitNow
 from router.decide.fit import Worst, worst_of
 from router.plan import Candidate, Plan
-from router.tools.balance import BudgetNow, LimitNow
 from router.tools.figures import about, money
 
 

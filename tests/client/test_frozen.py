@@ -8,7 +8,7 @@ import pytest
 from router import AsyncRouter, PolicyError, Router
 from router import events as ev
 from router.adapters.price_file import PriceFile
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.policy.load import load
 from router.policy.lock import LOCK_FILE
 from router.policy.source import read_text

@@ -14,7 +14,7 @@ from router.adapters.draws import SystemDraw
 from router.adapters.redis_state import RedisState
 from router.adapters.scripted_transport import Script, ScriptedTransport
 from router.adapters.sqlite_state import SqliteState
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.engine import Ports
 from router.plan import Plan
 from router.ports import Clock

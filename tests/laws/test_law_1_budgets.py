@@ -21,7 +21,7 @@ from router.adapters.clocks import AsyncClock, ManualClock, SystemClock
 from router.adapters.redis_state import RedisState
 from router.adapters.scripted_transport import Fails, Says
 from router.adapters.sqlite_state import SqliteState
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.engine import execute
 from router.errors import BudgetExceeded, RouterError
 from router.ports import Granted, Refused

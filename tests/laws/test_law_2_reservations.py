@@ -18,12 +18,12 @@ import pytest
 from router import events as ev
 from router.adapters.clocks import ManualClock, SystemClock
 from router.adapters.scripted_transport import Fails, Says, Script
-from router.client.routers import run_inline
+from router.books.audit import audit
+from router.client.inline import run_inline
 from router.engine import execute
 from router.errors import RouterError
 from router.plan import RetryRule
 from router.ports import Row
-from router.tools.audit import audit
 from router.values import Kind, Usage
 from tests.adapters.states import valkey
 from tests.build import budget, lexical, plan, policy, price, target

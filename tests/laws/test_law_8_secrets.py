@@ -17,7 +17,7 @@ from router.adapters.scripted_transport import Fails, Says, ScriptedTransport, S
 from router.adapters.secrets import EnvSecrets
 from router.adapters.sinks import event_json
 from router.adapters.sqlite_state import SqliteState
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.engine import execute
 from router.errors import RouterError, StreamBroken
 from router.plan import CacheRule, Key

@@ -14,7 +14,7 @@ from typing import Any
 
 from router.adapters.clocks import SystemClock
 from router.adapters.sqlite_state import SqliteState
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.plan import Limit
 from router.ports import Row
 from router.testing import FakeProvider, ReceivedRequest

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from router import events as ev
 from router.adapters.scripted_transport import Step as Scripted
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.decide.bounds import BranchBound, policy_bounds
 from router.errors import RequestError
 from router.plan import Plan

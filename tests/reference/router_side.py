@@ -13,7 +13,7 @@ from router.adapters.scripted_transport import Fails, NeverAnswers, Says, Script
 from router.adapters.scripted_transport import Step as Scripted
 from router.adapters.secrets import EnvSecrets
 from router.client.calls import build_request
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.engine import Ports, execute
 from router.errors import RouterError
 from router.plan import AUSD_PER_NUSD, Budget, ModelFacts, Plan, Price, PriceTable, TokenClass

@@ -13,7 +13,7 @@ from router.adapters.clocks import ManualClock
 from router.adapters.scripted_transport import Fails, Says, ScriptedTransport
 from router.client import Router
 from router.client.calls import build_request
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.errors import RouterError
 from router.tools.explain import Explanation, explain
 from router.tools.reading import asked

@@ -11,7 +11,7 @@ from router.adapters.memory_cache import MemoryCache
 from router.adapters.memory_state import MemoryState
 from router.adapters.scripted_transport import ScriptedTransport, made_up
 from router.adapters.scripted_transport import Step as Does
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.decide.scopes import caller
 from router.decide.windows import window_start
 from router.engine import Ports, execute

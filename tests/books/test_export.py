@@ -3,8 +3,9 @@
 import csv
 import io
 import json
+from dataclasses import asdict
 
-from router.tools.export import FIELDS, as_csv, as_json_lines, records
+from router.books.export import FIELDS, as_csv, as_json_lines, records
 from tests.tools.rows import row
 
 ROWS = (
@@ -15,9 +16,9 @@ ROWS = (
 
 def test_each_row_is_a_record_with_all_fields_in_order() -> None:
     found = records(ROWS)
-    assert [tuple(each) for each in found] == [FIELDS, FIELDS]
-    assert (found[0]["cost_nusd"], found[0]["input_tokens"], found[0]["state"]) == (123, 100, "settled")
-    assert (found[0]["reserved_at"], found[1]["ended_at"]) == ("2026-09-21T14:13:20.000+00:00", None)
+    assert [tuple(json.loads(line)) for line in as_json_lines(found).splitlines()] == [FIELDS, FIELDS]
+    assert (found[0].cost_nusd, found[0].input_tokens, found[0].state) == (123, 100, "settled")
+    assert (found[0].reserved_at, found[1].ended_at) == ("2026-09-21T14:13:20.000+00:00", None)
 
 
 def test_csv_reads_back_whatever_names_hold() -> None:
@@ -29,5 +30,5 @@ def test_csv_reads_back_whatever_names_hold() -> None:
 
 def test_json_lines_read_back() -> None:
     back = [json.loads(line) for line in as_json_lines(records(ROWS)).splitlines()]
-    assert back == [dict(each) for each in records(ROWS)]
+    assert back == [asdict(each) for each in records(ROWS)]
     assert as_json_lines(()) == ""

@@ -6,10 +6,11 @@ import pytest
 
 from router.adapters.clocks import ManualClock
 from router.adapters.scripted_transport import Fails, Says, ScriptedTransport
+from router.books.since import start_of_day_s
+from router.books.usage import KEYS, Report
 from router.client import Router
-from router.client.routers import run_inline
+from router.client.inline import run_inline
 from router.errors import RouterError
-from router.tools.usage import KEYS, Report, start_of_day_s, usage
 from router.values import Kind, Usage
 
 DAY_S = 86_400.0
@@ -74,9 +75,8 @@ def ask(router: Router, **who: Any) -> None:
         pytest.fail("this call was meant to be answered")
 
 
-def told(router: Router, *, by: Any = ((),), ago_s: float = DAY_S, **choices: Any) -> Report:
-    since_s = router.ports.clock.now_s() - ago_s
-    return run_inline(usage(router.plan, router.ports, since_s=since_s, by=by, **choices))
+def told(router: Router, *, ago_s: float = DAY_S, **choices: Any) -> Report:
+    return router.usage(since=router.ports.clock.now_s() - ago_s, **choices)
 
 
 def rows(router: Router) -> Any:
@@ -84,7 +84,7 @@ def rows(router: Router) -> Any:
 
 
 def test_nothing_yet(router):
-    report = told(router, by=(("tenant",),))
+    report = told(router, by=("tenant",))
     assert (report.total.attempts, report.total.spent_nusd) == (0, 0)
     assert report.tables[0].groups == ()
     assert {each.settled for each in report.budgets} == {0}
@@ -108,7 +108,7 @@ def test_every_grouping_adds_up(router, words):
     ask(router)
     ask(router, user="bob")
     ask(router, tenant="zeta", user=None, policy="side")
-    report = told(router, by=(words,))
+    report = told(router, by=words)
     (table,) = report.tables
     assert table.by == words
     assert {len(group.values) for group in table.groups} == {len(words)}
@@ -119,7 +119,7 @@ def test_every_grouping_adds_up(router, words):
 def test_groups_are_named_and_the_dearest_comes_first(router):
     ask(router)
     ask(router, tenant="zeta", user=None, policy="side")
-    (tenants, models) = told(router, by=(("tenant",), ("provider", "model"))).tables
+    (tenants,), (models,) = (told(router, by=by).tables for by in (["tenant"], ["provider", "model"]))
     assert [group.values for group in tenants.groups] == [("zeta",), ("acme/deep",)]
     assert [group.values for group in models.groups] == [
         ("anthropic", "anthropic/claude-haiku-4-5"),
@@ -132,9 +132,9 @@ def test_windows_are_of_the_local_calendar_and_in_time(router, clock):
     ask(router)
     clock.advance(DAY_S)
     ask(router, policy="side")
-    (table,) = told(router, by=(("window",),), ago_s=3 * DAY_S).tables
+    (table,) = told(router, by=("window",), ago_s=3 * DAY_S).tables
     assert [group.values for group in table.groups] == [("2026-11-18",), ("2026-11-19",)]
-    (table,) = told(router, by=(("window",),), ago_s=3 * DAY_S, window="month").tables
+    (table,) = told(router, by=("window",), ago_s=3 * DAY_S, window="month").tables
     assert [group.values for group in table.groups] == [("2026-11",)]
 
 
@@ -227,7 +227,7 @@ def test_a_day_starts_at_local_midnight():
 
 
 def told_of(router: Router, tenant: str) -> list[tuple[str, str, int]]:
-    report = run_inline(usage(router.plan, router.ports, since_s=0.0, by=(), tenant=tenant))
+    report = router.usage(since=0.0, tenant=tenant)
     return [(each.owner, each.window, each.settled) for each in report.budgets]
 
 

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from router.adapters.clocks import ManualClock
+from router.books.audit import Audit, audit, sums_of
 from router.ports import Balance
-from router.tools.audit import Audit, audit, sums_of
 from tests.adapters.states import (
     NOW_S,
     STATES,

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.books.forecast import forecast
 from router.plan import Budget
 from router.ports import Row
-from router.tools.forecast import forecast
 from tests.build import budget
 from tests.tools.rows import counted, row
 

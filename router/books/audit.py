@@ -6,9 +6,9 @@ It runs beside traffic: what changes while it looks is looked at again, and what
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from router.decide.outcome import dollars
 from router.engine import Ports
 from router.ports import Balance, Counter, Row
-from router.tools.figures import money
 
 ROUNDS = 3
 LAPSED_GRACE_S = 60.0
@@ -107,7 +107,7 @@ def _differences(found: Differences) -> Iterator[Finding]:
 
 
 def _amount(number: int, counter: Counter) -> str:
-    return money(number) if counter.unit == "nusd" else f"{number} {counter.unit}"
+    return dollars(number) if counter.unit == "nusd" else f"{number} {counter.unit}"
 
 
 def _of_rows(rows: Sequence[Row], now_s: float) -> Iterator[Finding]:
@@ -126,7 +126,7 @@ def _of_rows(rows: Sequence[Row], now_s: float) -> Iterator[Finding]:
             yield Finding(
                 law="overrun",
                 subject=row.id,
-                detail=f"{row.target} billed {money(over)} above its bound of {money(row.worst_nusd)}",
+                detail=f"{row.target} billed {dollars(over)} above its bound of {dollars(row.worst_nusd)}",
             )
         if row.state in ("settled", "released", "expired") and row.ended_at_s is None:
             yield Finding(

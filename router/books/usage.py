@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
+from router.books.balance import BudgetNow, LimitNow, budgets_now, limits_now
+from router.books.since import Since, since_of
 from router.decide.scopes import did_you_mean
 from router.decide.windows import window_start
 from router.engine import Ports
 from router.errors import RequestError
 from router.plan import Budget, Limit, Plan, Window
 from router.ports import Row
-from router.tools.balance import BudgetNow, LimitNow, budgets_now, limits_now
 
 DAY_S = 86_400.0
 LONGEST_S: Mapping[str, float] = {
@@ -26,6 +27,9 @@ NOBODY = "-"
 """Stands for a tenant or user that a call did not name."""
 
 WINDOWS: tuple[Window, ...] = ("hour", "day", "week", "month")
+
+OVERVIEW = (("tenant",), ("policy",), ("model",))
+"""The tables where none is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +78,16 @@ async def usage(
     plan: Plan,
     ports: Ports,
     *,
-    since_s: float,
-    by: Sequence[Sequence[str]],
+    since: Since = "7d",
+    by: Sequence[str] = (),
     window: Window = "day",
     tenant: str | None = None,
 ) -> Report:
-    """One table for each of `by` (words of KEYS). `tenant` leaves out spend that is not at or below it, and budgets and
-    limits that do not hold for it. Raises StoreError, RequestError for a tenant that neither files nor rows know."""
+    """One table by all words of `by` (of KEYS); without any, the tables of OVERVIEW. `tenant` leaves out spend that is
+    not at or below it, and budgets and limits that do not hold for it. Raises StoreError, RequestError for a word that
+    is none, and for a tenant that neither files nor rows know."""
     now_s, zone = ports.clock.now_s(), ZoneInfo(plan.settings.time_zone)
+    since_s, tables = since_of(since, now_s=now_s, time_zone=plan.settings.time_zone), _tables(by, window)
     rows = [
         row
         for row in await ports.ledger.rows(since_s=min(since_s, _buckets_since_s(plan, now_s)))
@@ -100,10 +106,23 @@ async def usage(
         now_s=now_s,
         time_zone=plan.settings.time_zone,
         total=_spend(counted),
-        tables=tuple(_table(counted, words, window, zone) for words in by),
+        tables=tuple(_table(counted, words, window, zone) for words in tables),
         budgets=tuple((await budgets_now(ports.ledger, budgets, now_s=now_s, zone=zone)).values()),
         limits=tuple((await limits_now(ports.limiter, limits, now_s=now_s)).values()),
     )
+
+
+def _tables(by: Sequence[str], window: str) -> Sequence[Sequence[str]]:
+    """Raises RequestError."""
+    words = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
+    for word in words:
+        if word not in KEYS:
+            raise RequestError(
+                f"`by` knows no `{word}`{did_you_mean(word, KEYS)}", help=f"words: {', '.join(KEYS)}"
+            )
+    if window not in WINDOWS:
+        raise RequestError(f"`window` is one of {', '.join(WINDOWS)}, not `{window}`")
+    return (words,) if words else OVERVIEW
 
 
 def known_budgets(plan: Plan, rows: Sequence[Row], *, now_s: float, zone: tzinfo) -> tuple[Budget, ...]:
@@ -237,8 +256,3 @@ def _bucket(of: str, path: str, row: Row) -> str:
 
 def _at_or_below(path: str | None, ancestor: str) -> bool:
     return path is not None and (path == ancestor or path.startswith(f"{ancestor}/"))
-
-
-def start_of_day_s(day: str, zone: tzinfo) -> float:
-    """Unix seconds of `2026-11-21` 00:00 in the zone. Raises ValueError."""
-    return datetime.fromisoformat(day).replace(tzinfo=zone).timestamp()

@@ -6,7 +6,9 @@ Arithmetic over what was paid, and no judgement of answers: whether a cheaper ta
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from router.books.since import Since, since_of
 from router.decide.estimate import cost_nusd, worst_nusd
+from router.engine import Ports
 from router.plan import Plan, Policy, Target, TargetEntry
 from router.ports import Row
 
@@ -32,6 +34,12 @@ class Advice:
     rows: int
     spent_nusd: int
     saved_nusd: int
+
+
+async def advice(plan: Plan, ports: Ports, *, since: Since = "30d") -> tuple[Advice, ...]:
+    """On the rows since then. Raises StoreError, RequestError."""
+    since_s = since_of(since, now_s=ports.clock.now_s(), time_zone=plan.settings.time_zone)
+    return advise(plan, await ports.ledger.rows(since_s=since_s))
 
 
 def advise(plan: Plan, rows: Sequence[Row]) -> tuple[Advice, ...]:

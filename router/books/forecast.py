@@ -11,9 +11,12 @@ from datetime import tzinfo
 from itertools import accumulate
 from statistics import median
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from router.books.usage import known_budgets
 from router.decide.windows import window_start
-from router.plan import Budget
+from router.engine import Ports
+from router.plan import Budget, Plan
 from router.ports import Counter, Row
 
 PAST = 8
@@ -47,6 +50,13 @@ class Forecast:
     past: int
     ends_at_s: float
     runs_out_at_s: float | None
+
+
+async def forecasts(plan: Plan, ports: Ports) -> tuple[Forecast, ...]:
+    """Of every budget that files and rows know. Raises StoreError."""
+    now_s, zone = ports.clock.now_s(), ZoneInfo(plan.settings.time_zone)
+    rows = await ports.ledger.rows()
+    return forecast(known_budgets(plan, rows, now_s=now_s, zone=zone), rows, now_s=now_s, zone=zone)
 
 
 def forecast(

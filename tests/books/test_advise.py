@@ -1,7 +1,7 @@
 """Advice: only what the recorded rows would really have saved."""
 
+from router.books.advise import advise
 from router.plan import Ceiling
-from router.tools.advise import advise
 from router.values import Kind, Usage
 from tests.build import plan, policy, price, target
 from tests.tools.rows import row
