@@ -122,7 +122,10 @@ def held(state: State, unit: str, needed: int, ending: Settlement | None) -> tup
 
 
 def settled_amount(unit: str, needed: int, ending: Settlement) -> int:
-    """The truth of a settlement in `unit`; where no usage is known, what was reserved stands in for tokens."""
+    """The truth of a settlement in `unit`; where no usage is known, what was reserved stands in for tokens.
+    What never left holds nothing."""
+    if ending.how == "unsent":
+        return 0
     if unit == "nusd":
         return ending.cost_nusd
     if unit == "requests":

@@ -14,8 +14,8 @@ from router.values import Place
 class BudgetNow:
     """A budget in its present window. `left` is below 0 where a provider billed above its bound.
 
-    Amounts are nano-USD, or tokens where `unit` says so. `resets_at_s` None: it never refills, or (window `request`)
-    holds anew for each request.
+    Amounts are nano-USD, or tokens or requests where `unit` says so. `resets_at_s` None: it never refills, or (window
+    `request`) holds anew for each request.
     """
 
     owner: str

@@ -47,9 +47,15 @@ def as_open(earlier: Candidate, later: Candidate) -> bool:
     least, most = earlier.input_ceiling, later.input_ceiling
     return (
         (least is None or (most is not None and most <= least))
-        and bool(earlier.budgets or earlier.per_request) <= bool(later.budgets or later.per_request)
+        and _promised(earlier) <= _promised(later)
         and (earlier.added_cost_nusd is not None) >= (later.added_cost_nusd is not None)
     )
+
+
+def _promised(candidate: Candidate) -> frozenset[str]:
+    """What must be bounded before a call, by the budgets of its path: `nusd`, `tokens`; requests are but counted."""
+    held = (*candidate.budgets, *candidate.per_request)
+    return frozenset(budget.unit for budget in held) - {"requests"}
 
 
 def fit(

@@ -63,17 +63,24 @@ Refusal = BudgetExceeded | LimitExceeded
 def budget_exceeded(
     target: str, budget: Budget, needed: int, available: int, resets_at_s: float | None
 ) -> BudgetExceeded:
-    money = budget.unit == "nusd"
-    shown = (dollars(needed), dollars(available)) if money else (f"{needed} tokens", f"{available} tokens")
+    needs = f"one attempt at `{target}` may need {amount_of(budget, needed)}"
+    ways = "raise the budget, lower `ceiling.output_tokens`, or add a cheaper target"
+    if budget.unit == "requests":
+        needs, ways = f"`{target}` would be one more", "raise the budget"
     return BudgetExceeded(
-        f"over budget: `{budget.owner}` has {shown[1]} left of `{budget.text}` ({budget.place}), "
-        f"and one attempt at `{target}` may need {shown[0]}",
+        f"over budget: `{budget.owner}` has {amount_of(budget, available)} left of `{budget.text}` "
+        f"({budget.place}), and {needs}",
         budget=budget.owner,
         needed=needed,
         available=available,
         resets_at_s=resets_at_s,
-        help=f"{_refill(resets_at_s)}raise the budget, lower `ceiling.output_tokens`, or add a cheaper target",
+        help=f"{_refill(resets_at_s)}{ways}",
     )
+
+
+def amount_of(budget: Budget, amount: int) -> str:
+    """In the unit of the budget: `$0.25`, `400 tokens`, `3 requests`."""
+    return dollars(amount) if budget.unit == "nusd" else f"{amount} {budget.unit}"
 
 
 def _refill(resets_at_s: float | None) -> str:

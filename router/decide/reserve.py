@@ -1,6 +1,6 @@
 """What one attempt must reserve: a charge on every budget and a take of every token limit that applies."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import tzinfo
 
 from router.decide.fit import Worst
@@ -11,14 +11,25 @@ Need = tuple[Budget, int, str, float | None]
 """(budget, needed, start of its window, when it resets)."""
 
 
-def needs_of_budgets(budgets: Iterable[Budget], worst: Worst, now_s: float, zone: tzinfo) -> tuple[Need, ...]:
-    """One need per budget, in the window of `now_s`. An unknown price needs nothing: `fit` saw to hard budgets."""
+def needs_of_budgets(
+    budgets: Iterable[Budget],
+    worst: Worst,
+    now_s: float,
+    zone: tzinfo,
+    *,
+    counted: Collection[str] = (),
+) -> tuple[Need, ...]:
+    """One need per budget, in the window of `now_s`. An unknown price needs nothing: `fit` saw to hard budgets.
+    `counted`: the owners in whose budgets of requests this request counts already."""
     return tuple(
-        (budget, _amount(budget, worst), *window_start(budget.window, now_s, zone)) for budget in budgets
+        (budget, _amount(budget, worst, counted), *window_start(budget.window, now_s, zone))
+        for budget in budgets
     )
 
 
-def _amount(budget: Budget, worst: Worst) -> int:
+def _amount(budget: Budget, worst: Worst, counted: Collection[str] = ()) -> int:
+    if budget.unit == "requests":  # of a provider's, every send is one: so its invoice says
+        return int(budget.owner.startswith("provider:") or budget.owner not in counted)
     if budget.unit == "tokens":
         return worst.input_tokens + worst.output_tokens
     return worst.nusd or 0

@@ -17,7 +17,7 @@ class Ending:
 
     cost_nusd: int
     usage: Usage | None
-    how: Literal["reported", "counted", "nothing", "worst_case"]
+    how: Literal["reported", "counted", "nothing", "worst_case", "unsent"]
     kind: Kind | None
 
 
@@ -28,7 +28,9 @@ def answered(prices: PriceTable | None, usage: Usage) -> Ending:
 
 
 def failed(error: ProviderError, prices: PriceTable | None, worst_nusd: int) -> Ending:
-    """What the failure table says of this failure."""
+    """What the failure table says of this failure; one that never left holds nothing."""
+    if not error.sent:
+        return unsent(error.kind)
     charge = charge_for(
         error.kind, sent=error.sent, answered=error.status is not None and error.status >= 300
     )
@@ -43,8 +45,13 @@ def failed(error: ProviderError, prices: PriceTable | None, worst_nusd: int) -> 
 def interrupted(worst_nusd: int, *, sent: bool) -> Ending:
     """Given up by the caller: what has left may have been worked on."""
     if not sent:
-        return Ending(cost_nusd=0, usage=None, how="nothing", kind=None)
+        return unsent(None)
     return Ending(cost_nusd=worst_nusd, usage=None, how="worst_case", kind=None)
+
+
+def unsent(kind: Kind | None) -> Ending:
+    """It is certain that nothing left: no money, no tokens, and no request either."""
+    return Ending(cost_nusd=0, usage=None, how="unsent", kind=kind)
 
 
 def spent_of(unit: str, ending: Ending, worst_tokens: int) -> int:
@@ -52,7 +59,7 @@ def spent_of(unit: str, ending: Ending, worst_tokens: int) -> int:
     if unit == "nusd":
         return ending.cost_nusd
     if ending.usage is None:
-        return 0 if ending.how == "nothing" else worst_tokens
+        return 0 if ending.how in ("nothing", "unsent") else worst_tokens
     return ending.usage.total_tokens
 
 

@@ -67,7 +67,9 @@ def _hold(run: Run, route: Route, candidate: Candidate, worst: Worst) -> Hold:
             budget=budget,
             resets_at_s=resets_at_s,
         )
-        for budget, needed, start, resets_at_s in needs_of_budgets(budgets, worst, now_s, run.zone)
+        for budget, needed, start, resets_at_s in needs_of_budgets(
+            budgets, worst, now_s, run.zone, counted=run.counted
+        )
     )
     return Hold(
         id=run.ports.draw.id(),
@@ -152,7 +154,7 @@ async def _mark_sent(run: Run, hold: Hold) -> None:
         await run.ports.ledger.mark_sent(hold.id, now_s=run.ports.clock.now_s())
     except BaseException:
         await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
-        unsent = Settlement(cost_nusd=0, usage=None, how="nothing", kind=None, now_s=run.ports.clock.now_s())
+        unsent = Settlement(cost_nusd=0, usage=None, how="unsent", kind=None, now_s=run.ports.clock.now_s())
         await run.ports.ledger.settle(hold.id, unsent)
         raise
     run.sends += 1
@@ -305,6 +307,8 @@ async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.End
     for owner, unit in {(budget.owner, budget.unit) for budget in candidate.per_request}:
         spent = settle.spent_of(unit, ending, hold.worst_tokens)
         run.spent[owner, unit] = run.spent.get((owner, unit), 0) + spent
+    if ending.how != "unsent":
+        run.counted |= {each.counter.owner for each in hold.charges if each.counter.unit == "requests"}
     settlement = Settlement(
         cost_nusd=ending.cost_nusd,
         usage=ending.usage,

@@ -60,6 +60,9 @@ class Run:
     spent: dict[tuple[str, str], int] = field(
         default_factory=dict
     )  # by owner and unit of a per_request budget
+    counted: set[str] = field(
+        default_factory=set
+    )  # owners of budgets that this request is counted in already
     sends: int = 0
     permit: bool = False  # whether the limiter holds concurrency for this request
 

@@ -11,15 +11,14 @@ from router.errors import Problem
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.phrases import suggestion
+from router.policy.table.amounts import AMOUNTS
 from router.policy.table.policies import CACHE
 from router.policy.traps import shown
-from router.policy.words import BUDGET_WINDOWS, RESERVED
+from router.policy.words import RESERVED
 
 NOT_INHERITED = frozenset({"extends", "abstract"})
 LONGEST_LINE = 32
 """Parents of one policy, one above the other."""
-
-_AMOUNTS = frozenset((*BUDGET_WINDOWS, *(f"tokens_{window}" for window in BUDGET_WINDOWS)))
 
 
 def weave_policies(draft: Draft) -> Draft:
@@ -92,7 +91,7 @@ def _over(child: Spot, parent: Spot) -> Spot:
 
 def _long(spot: Spot, other: Spot) -> Spot:
     """An amount in its long form, where what it is merged with is written so."""
-    if spot.key in _AMOUNTS and isinstance(other.value, dict) and not isinstance(spot.value, dict):
+    if spot.key in AMOUNTS and isinstance(other.value, dict) and not isinstance(spot.value, dict):
         return _map_of(spot, {"at_most": spot})
     return spot
 

@@ -138,9 +138,7 @@ _TIMEOUT = Habit("timeout", "`timeout: {total: 45s, attempt: 8s}`")
 _PARAMS = Habit("params", "`params: {temperature: 0}`")
 
 _A_RATE = Habit("", "a rate: `limits: {requests_per_minute: 600, tokens_per_minute: 200k}`")
-_NO_REQUESTS = Habit(
-    "", "a budget of requests, which comes in a later version; until then `requests_per_hour`"
-)
+_ONE_REQUEST = Habit("", "the number of sends of one request: `ceiling: {attempts: 3}`")
 
 _SPANS = {
     word: Habit(key, f"`{key}`")
@@ -162,14 +160,15 @@ _SPANS = {
         for window in ("per_second", "per_minute")
     },
     **dict.fromkeys(("rpm", "tpm"), _A_RATE),
+    "requests_per_request": _ONE_REQUEST,
 }
 
 _RATE_SPANS = {
     **dict.fromkeys(("rpm", "rpm_limit"), Habit("requests_per_minute", "`requests_per_minute`")),
     **dict.fromkeys(("tpm", "tpm_limit"), Habit("tokens_per_minute", "`tokens_per_minute`")),
-    **{f"requests_{window}": _NO_REQUESTS for window in ("per_day", "per_week", "per_month")},
     **{
-        f"tokens_{window}": Habit("", f"a budget: `budget: {{tokens_{window}: 2M}}`")
+        f"{unit}_{window}": Habit("", f"a budget: `budget: {{{unit}_{window}: {amount}}}`")
+        for unit, amount in (("requests", "10k"), ("tokens", "2M"))
         for window in ("per_day", "per_week", "per_month")
     },
 }

@@ -9,6 +9,7 @@ from router.policy import scalars
 from router.policy.document import Spot, text_of
 from router.policy.table.amounts import LIMIT_UNITS, LIMIT_WINDOWS
 from router.policy.traps import written
+from router.policy.words import CALENDAR_WINDOWS
 
 LimitUnit = Literal["requests", "tokens", "input_tokens", "output_tokens", "concurrent_requests"]
 
@@ -26,6 +27,7 @@ _BUDGETS: Mapping[str, tuple[Unit, Window]] = MappingProxyType(
     {
         **{key: ("nusd", window) for key, window in WINDOWS.items()},
         **{f"tokens_{key}": ("tokens", window) for key, window in WINDOWS.items()},
+        **{f"requests_{key}": ("requests", WINDOWS[key]) for key in CALENDAR_WINDOWS},
     }
 )
 _SECONDS = dict(zip(LIMIT_WINDOWS, (1.0, 60.0, 3600.0), strict=True))

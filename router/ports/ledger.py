@@ -82,13 +82,18 @@ class Refused:
     shortfalls: tuple[Shortfall, ...]
 
 
+How = Literal["reported", "counted", "nothing", "worst_case", "unsent"]
+"""Where the figures of a settlement come from. `nothing`: it was sent and is not billed, so a request it was all the
+same; `unsent`: it is certain that nothing left, so it holds nothing of any counter or window."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """How an attempt ended. `cost_nusd` is the whole truth, above the reservation too; tokens correct the windows."""
 
     cost_nusd: int
     usage: Usage | None
-    how: Literal["reported", "counted", "nothing", "worst_case"]
+    how: How
     kind: Kind | None  # None: it was answered
     now_s: float
 

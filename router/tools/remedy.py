@@ -92,22 +92,26 @@ def _sentence(short: Short, ways: Sequence[str]) -> str:
 
 
 def _ways(plan: Plan, short: Short, *, now_s: float) -> Iterator[str]:
-    policy = plan.policies[short.candidate.policy]
-    where = f"in policy `{policy.name}` ({policy.place})"
-    output = most_output(short)
-    tokens = 0 if output else most_input(short)
-    if output:
-        yield f"write `ceiling: {{output_tokens: {output}}}` {where}"
-    elif tokens:
-        yield f"keep the input within {tokens} tokens, as with `ceiling: {{input_tokens: {tokens}}}` {where}"
-    else:
-        yield f"add a cheaper target {where}"
+    if short.budget is None or short.budget.unit != "requests":  # one is one, however small
+        yield _smaller(plan, short)
     yield _raise(short)
     resets_at_s = short.budget.resets_at_s if short.budget else None
     if resets_at_s is not None and short.budget and short.needed <= short.budget.amount:
         yield f"wait {about(resets_at_s - now_s)}"
     if short.limit and short.needed <= short.limit.at_most:
         yield f"wait {about(short.limit.window_s)} at most"
+
+
+def _smaller(plan: Plan, short: Short) -> str:
+    policy = plan.policies[short.candidate.policy]
+    where = f"in policy `{policy.name}` ({policy.place})"
+    output = most_output(short)
+    tokens = 0 if output else most_input(short)
+    if output:
+        return f"write `ceiling: {{output_tokens: {output}}}` {where}"
+    if tokens:
+        return f"keep the input within {tokens} tokens, as with `ceiling: {{input_tokens: {tokens}}}` {where}"
+    return f"add a cheaper target {where}"
 
 
 def _raise(short: Short) -> str:

@@ -168,6 +168,32 @@ def test_tokens_without_usage_are_the_reservation_or_nothing(state: State, how: 
     assert balance(state, unit) == (tokens, 0)
 
 
+def test_what_never_left_holds_nothing_in_any_unit_and_what_cost_nothing_was_a_request(state: State) -> None:
+    units = [budget(unit=unit) for unit in ("nusd", "tokens", "requests")]
+    rate, tokens = limit(unit="requests", at_most=9), limit()
+    takes = [Take(limit=rate, amount=1), Take(limit=tokens, amount=7)]
+    held: dict[str, list[int]] = {}
+    for how in ("unsent", "nothing"):
+        assert granted(state, hold(how, *(charge(each, 5) for each in units), takes=takes))
+        do(state.ledger.mark_sent(how, now_s=NOW_S))
+        do(state.ledger.settle(how, settlement(0, usage=None, how=how, kind=Kind.CONNECTION)))
+        used = do(state.limiter.used([rate, tokens], now_s=NOW_S))
+        held[how] = [*(balance(state, each)[0] for each in units), used[rate], used[tokens]]
+        assert sum(held[how][:3]) == sum(amount for _, amount in row(state, how).counters)
+    assert held == {"unsent": [0, 0, 0, 0, 0], "nothing": [0, 0, 5, 1, 0]}
+    assert do(state.ledger.all_balances()) == balances_of_rows(do(state.ledger.rows()))
+
+
+def test_a_row_that_expired_is_corrected_to_nothing_where_it_never_left(state: State) -> None:
+    requests = budget(unit="requests")
+    assert granted(state, hold("a", charge(DAY, 60), charge(requests, 1)))
+    do(state.ledger.mark_sent("a", now_s=NOW_S))
+    do(state.ledger.reconcile(now_s=NOW_S + 9999))
+    assert (balance(state, DAY), balance(state, requests)) == ((60, 0), (1, 0))
+    do(state.ledger.settle("a", settlement(0, usage=None, how="unsent")))
+    assert (balance(state, DAY), balance(state, requests)) == ((0, 0), (0, 0))
+
+
 def test_every_end_is_final(state: State) -> None:
     for name in ("settled", "released"):
         assert granted(state, hold(name, charge(DAY, 20)))

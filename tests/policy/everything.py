@@ -26,6 +26,7 @@ def everything() -> dict[str, Any]:
     windows = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
     budget: dict[str, Any] = {window: f"${number}" for number, window in enumerate(windows, start=50)}
     budget |= {f"tokens_{window}": f"{number}M" for number, window in enumerate(windows, start=50)}
+    budget |= {f"requests_{window}": f"{number}k" for number, window in enumerate(windows[1:], start=50)}
     demands = {
         "ceiling": {"input_tokens": "1k", "output_tokens": 300, "attempts": 7, "added_cost": "$0.05"},
         "allow": ["weu/*", "openai/*"],

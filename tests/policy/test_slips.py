@@ -46,7 +46,9 @@ SLIPS = {
     ("per_day: $25", "tokens_per_minute: 3k"): "unknown key `tokens_per_minute` in a budget; "
     "here that is a rate: `limits: {requests_per_minute: 600, tokens_per_minute: 200k}`",
     ("requests_per_minute", "requests_per_day"): "unknown key `requests_per_day` in limits; "
-    "here that is a budget of requests, which comes in a later version; until then `requests_per_hour`",
+    "here that is a budget: `budget: {requests_per_day: 10k}`",
+    ("per_day: $25", "requests_per_request: 3"): "unknown key `requests_per_request` in a budget; "
+    "here that is the number of sends of one request: `ceiling: {attempts: 3}`",
     ("requests_per_minute", "tokens_per_day"): "unknown key `tokens_per_day` in limits; "
     "here that is a budget: `budget: {tokens_per_day: 2M}`",
     ("requests_per_minute", "rpm"): "unknown key `rpm` in limits; here that is `requests_per_minute`",

@@ -83,8 +83,6 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "in_budget": (
         in_budget,
         {
-            "requests_per_month": 5,
-            "requests_in_total": 5,
             "warn_at": ["80%"],
             "rolling": True,
             "when_spent": "reject",

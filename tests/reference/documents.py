@@ -105,8 +105,11 @@ class Maker:
     def windows(self, scale: float) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key in self.some(BUDGET_KEYS, 1, 2):
-            if self.random.random() < 0.2:
+            chance = self.random.random()
+            if chance < 0.2:
                 found[f"tokens_{key}"] = self.window(self.count(3_000, 60_000))
+            elif chance < 0.35 and key != "per_request":
+                found[f"requests_{key}"] = self.window(self.count(1, 5))
             else:
                 found[key] = self.window(self.money(0.003 * scale, 0.5 * scale))
         return {**found, **self.maybe(0.1, lambda: {"enforce": "hard"}, {})}

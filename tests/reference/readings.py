@@ -25,11 +25,18 @@ def owners_of(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             value = {"user": "ann", "session": "s1", "child": "search"}[of]
             named[f"{of}:{path}:{value}"] = each
     return [
-        (owner, "tokens" if key.startswith("tokens_") else "nusd", key.removeprefix("tokens_"))
+        (owner, unit, window)
         for owner, block in named.items()
         for key in block.get("budget", ())
-        if key.removeprefix("tokens_") in WINDOWS
+        for unit, window in [unit_of(key)]
+        if window in WINDOWS
     ]
+
+
+def unit_of(key: str) -> tuple[str, str]:
+    """`tokens_per_day` is in tokens, `per_day`."""
+    unit, _, window = key.partition("_")
+    return (unit, window) if unit in ("tokens", "requests") else ("nusd", key)
 
 
 def uses_of(document: Mapping[str, Any], policy: str) -> list[dict[str, str]]:

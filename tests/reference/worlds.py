@@ -134,6 +134,8 @@ class WorldMaker(Maker):
         return 1_767_225_600.0 + 900.0 * self.random.randint(0, 365 * 24 * 4)
 
     def past(self, unit: str) -> int:
+        if unit == "requests":
+            return self.random.randint(1, 3)
         return int(10 ** (self.random.uniform(5, 8.5) if unit == "nusd" else self.random.uniform(1, 4.5)))
 
     def env(self, document: Mapping[str, Any]) -> frozenset[str] | None:

@@ -117,7 +117,9 @@ local function end_row(id, state, now_s, truth, how)
   local before = row[1]
   local function amount_of(unit, needed)
     if state == "released" then return "0" end
-    if state == "expired" or unit == "requests" then return needed end
+    if state == "expired" then return needed end
+    if how == "unsent" then return "0" end
+    if unit == "requests" then return needed end
     local index = ({nusd = 1, tokens = 2, input_tokens = 3, output_tokens = 4})[unit]
     local known = truth[index]
     if known ~= "" then return known end

@@ -44,17 +44,20 @@ _WINDOWS = {
         f"tokens_{key}": Key(form=COUNT_WINDOW, description=f"Tokens, input and output. {span}")
         for key, span in _SPANS.items()
     },
+    **{
+        f"requests_{key}": Key(form=COUNT_WINDOW, description=f"Requests, each once. {_SPANS[key]}")
+        for key in words.CALENDAR_WINDOWS
+    },
     "enforce": Key(form=words.ENFORCE, description="The default of the windows beside it."),
 }
-_LATER = (*(f"requests_{window}" for window in words.BUDGET_WINDOWS), *_BUDGET_LATER)
 _HELP = "windows with amounts: `{per_request: $0.30, per_day: $25}`"
 _EXAMPLES = ({"per_request": "$0.30", "per_day": "$25"},)
 
 BUDGET = Block(
     ref="budget",
     name="a budget",
-    description="Money or tokens per window. Before each attempt its worst case is reserved; what does not fit is not "
-    "sent.",
+    description="Money, tokens or requests per window. Before each attempt its worst case is reserved; what does not "
+    "fit is not sent.",
     keys={
         **_WINDOWS,
         "pool": Key(
@@ -62,7 +65,7 @@ BUDGET = Block(
         ),
     },
     at_least=1,
-    later=_LATER,
+    later=_BUDGET_LATER,
     help=_HELP,
     examples=_EXAMPLES,
 )
@@ -70,10 +73,10 @@ BUDGET = Block(
 POOL = Block(
     ref="pool",
     name="a shared budget",
-    description="Money or tokens per window, spent by all whose `budget` names it as their `pool`.",
+    description="Money, tokens or requests per window, spent by all whose `budget` names it as their `pool`.",
     keys=_WINDOWS,
     at_least=1,
-    later=_LATER,
+    later=_BUDGET_LATER,
     help=_HELP,
     examples=_EXAMPLES,
 )
@@ -99,3 +102,11 @@ LIMITS = Block(
     help="rates like `{requests_per_minute: 600, concurrent_requests: 20}`",
     examples=({"requests_per_minute": 600, "tokens_per_minute": "200k", "concurrent_requests": 20},),
 )
+
+AMOUNTS = frozenset(
+    name
+    for block in (BUDGET, LIMITS)
+    for name, key in block.keys.items()
+    if key.form in (MONEY_WINDOW, COUNT_WINDOW)
+)
+"""The keys whose value is an amount, short or long."""

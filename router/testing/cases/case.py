@@ -17,7 +17,7 @@ class Spent:
     """What a budget holds before the first call."""
 
     budget: Budget
-    amount: int  # nano-USD or tokens, by the unit of the budget
+    amount: int  # nano-USD, tokens or requests, by the unit of the budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,13 +114,19 @@ class Desk:
             prices_digest=self._plan.prices_digest,
             worst_nusd=0,
             worst_tokens=0,
-            charges=(Charge(counter=counter, needed=0, budget=budget, resets_at_s=resets_at_s),),
+            charges=(
+                Charge(
+                    counter=counter,
+                    needed=spent.amount if budget.unit == "requests" else 0,
+                    budget=replace(budget, amount=2**62),  # what is spent may be above the budget
+                    resets_at_s=resets_at_s,
+                ),
+            ),
             takes=(),
             now_s=now_s,
             lease_s=60.0,
         )
         money = budget.unit == "nusd"
-        # It needs nothing, so it fits: what is spent may be above the budget.
         await self.ports.ledger.reserve(hold)
         await self.ports.ledger.settle(
             hold.id,

@@ -31,7 +31,7 @@ def spent(spot: Spot, plan: Plan) -> Spent | tuple[str, Fault]:
 
 
 def written_window(budget: Budget) -> str:
-    """The key of a budget as policies write it: `per_month`, `tokens_per_day`."""
+    """The key of a budget as policies write it: `per_month`, `tokens_per_day`, `requests_per_day`."""
     key = next(key for key, window in WINDOWS.items() if window == budget.window)
     return key if budget.unit == "nusd" else f"{budget.unit}_{key}"
 
@@ -99,7 +99,7 @@ def _amount(spot: Spot, budget: Budget) -> int | Fault:
     money = budget.unit == "nusd"
     amount = scalars.money_nusd(value) if money else scalars.count(value)
     if amount is None:
-        wanted = "an amount of money" if money else "a count of tokens"
+        wanted = "an amount of money" if money else f"a count of {budget.unit}"
         advice = "dollars, as in `$4000`" if money else "a whole number, as in `900k` or `1.5M`"
         return Fault("wrong-form", f"`amount` must be {wanted}, not {shown(value)}", advice)
     return amount

@@ -77,7 +77,7 @@ AMOUNT = Scalar(
     minimum=1,
     maximum=scalars.MOST_TOKENS,
     examples=("$4000", "1.5M"),
-    help="money like `$4000`; tokens like `1.5M` where the window counts tokens",
+    help="money like `$4000`; a count like `1.5M` where the window counts tokens or requests",
 )
 DOES = Scalar(
     name="what a target does",
@@ -104,9 +104,10 @@ OWNER = Scalar(
 OWNER_NAME = Scalar(name="a name", pattern=r"\S", help="the tenant's path, the user, the policy, ...")
 WINDOW = Scalar(
     name="a window",
-    pattern=r"^(tokens_)?(per_(hour|day|week|month)|in_total)$",
+    pattern=r"^(tokens_|requests_)?(per_(hour|day|week|month)|in_total)$",
     examples=("per_month", "tokens_per_day"),
-    help="as the budget writes it: per_hour, per_day, per_week, per_month, in_total, tokens_per_day, ...",
+    help="as the budget writes it: per_hour, per_day, per_week, per_month, in_total, tokens_per_day, "
+    "requests_per_day, ...",
 )
 REASON = Scalar(
     name="why a target was passed over",

@@ -72,6 +72,7 @@ class Run:
     bad_keys: set[tuple[str, str]] = field(default_factory=set)
     whole: bool = False  # the answer is neither cut nor filtered
     cut: Place | None = None  # a cut answer, kept for when no other target answers
+    counted: set[str] = field(default_factory=set)  # owners of budgets in which this request is one already
     short: list[str] = field(default_factory=list)  # what did not fit: "budget" or "limit"
 
     @property
@@ -246,7 +247,12 @@ class Run:
         added = (place.added_cost or 0) if adds_input(self.call) and not place.model.is_free else 0
         worst = 0 if price is None else price.worst(place.input_bound, output) + added
         needs = {"nusd": worst, "tokens": place.input_bound + output}
-        fits = all(self.fits(budget, needs[budget.unit]) for budget in self.budgets(place))
+        fits = all(
+            self.fits(
+                budget, self.one_more(budget.owner) if budget.unit == "requests" else needs[budget.unit]
+            )
+            for budget in self.budgets(place)
+        )
         takes = {"tokens": needs["tokens"], "input_tokens": place.input_bound, "output_tokens": output}
         limits = [limit for scope in place.scopes for limit in scope.limits() if limit.unit in takes]
         room = all(self.state.has_room(limit, takes[limit.unit], self.now_s) for limit in limits)
@@ -255,13 +261,20 @@ class Run:
             self.result.refused.append(place.model.name)
             return None
         self.result.reserved.append(worst)
-        self.held = {counter: needs[counter[1]] for counter in self.counters(place)}
+        self.held = {
+            counter: self.one_more(counter[0]) if counter[1] == "requests" else needs[counter[1]]
+            for counter in self.counters(place)
+        }
         self.entries = [
             (limit.unit, self.state.take(limit, takes[limit.unit], self.now_s)) for limit in limits
         ]
         for counter, amount in self.held.items():
             self.state.charge(counter, amount)
         return worst, output
+
+    def one_more(self, owner: str) -> int:
+        """A request is one, however often it is sent; to a provider, every send is."""
+        return int(owner.startswith("provider:") or owner not in self.counted)
 
     def fits(self, budget: Budget, amount: int) -> bool:
         if budget.window == "request":
@@ -278,11 +291,16 @@ class Run:
             if budget.window != "request"
         }
 
-    def settle(self, place: Place, cost: int, input: int, output: int) -> None:
-        """What was really used takes the place of what was reserved, in the windows of its reservation."""
+    def settle(self, place: Place, cost: int, input: int, output: int, *, sent: bool = True) -> None:
+        """What was really used takes the place of what was reserved, in the windows of its reservation. A send that
+        never left is no request."""
         really = {"nusd": cost, "tokens": input + output, "input_tokens": input, "output_tokens": output}
         for counter, amount in self.held.items():
-            self.state.charge(counter, really[counter[1]] - amount)
+            if counter[1] == "requests":
+                self.state.charge(counter, 0 if sent else -amount)
+                self.counted |= {counter[0]} if sent else set()
+            else:
+                self.state.charge(counter, really[counter[1]] - amount)
         for unit, entry in self.entries:
             entry[1] = really[unit]
         for owner in {budget.owner for budget in self.budgets(place)}:
@@ -316,7 +334,7 @@ class Run:
         elif (unread or step.says in WORST_CASE) and step.sent:
             self.settle(place, cost, place.input_bound, output)
         else:
-            self.settle(place, 0, 0, 0)
+            self.settle(place, 0, 0, 0, sent=step.sent)
 
     def kind_of(self, place: Place, step: Step) -> str | None:
         """None: this is the answer."""

@@ -142,6 +142,8 @@ def _windows(owner: str, block: Mapping[str, Any]) -> Iterator[Budget]:
             yield Budget(owner, "nusd", WINDOWS[key], nusd(amount(written)))
         elif key.startswith("tokens_"):
             yield Budget(owner, "tokens", WINDOWS[key.removeprefix("tokens_")], count(amount(written)))
+        elif key.startswith("requests_"):
+            yield Budget(owner, "requests", WINDOWS[key.removeprefix("requests_")], count(amount(written)))
 
 
 class Refused(Exception):

@@ -51,7 +51,7 @@ class Spent:
     """What a budget had spent before the first call: `owner` as in `tenant:acme`, `user:acme:ann`, `policy:fast`."""
 
     owner: str
-    unit: str  # "nusd" | "tokens"
+    unit: str  # "nusd" | "tokens" | "requests"
     window: str  # "hour" | "day" | "week" | "month" | "total"
     amount: int
 

@@ -17,7 +17,7 @@ policies:
   fast:
     targets: [openai/small]
     ceiling: {input_tokens: 1k, output_tokens: 100}
-    budget: {pool: canary, tokens_per_day: 500k}
+    budget: {pool: canary, tokens_per_day: 500k, requests_per_day: 20}
   slow:
     targets: [anthropic/haiku]
     ceiling: {input_tokens: 1k, output_tokens: 100}
@@ -35,9 +35,10 @@ def plan() -> Plan:
     return loaded.plan
 
 
-CANARY, TOKENS = (
+CANARY, TOKENS, REQUESTS = (
     "{of: pool, name: canary, window: ",
     "{of: policy, name: fast, window: tokens_per_day, amount: ",
+    "{of: policy, name: fast, window: requests_per_day, amount: ",
 )
 
 
@@ -52,6 +53,10 @@ CANARY, TOKENS = (
         ("fast", f"{TOKENS}500k}}", True),
         ("fast", f"{TOKENS}499k}}", False),
         ("slow", f"{TOKENS}500k}}", False),
+        ("fast", f"{REQUESTS}20}}", True),
+        ("fast", f"{REQUESTS}30}}", True),
+        ("fast", f"{REQUESTS}19}}", False),
+        ("slow", f"{REQUESTS}20}}", False),
     ],
 )
 def test_what_is_spent_stops_who_spends_from_it(plan: Plan, policy: str, spent: str, stopped: bool) -> None:
@@ -67,6 +72,7 @@ def test_what_is_spent_stops_who_spends_from_it(plan: Plan, policy: str, spent: 
     [
         (f"{CANARY}per_day, amount: 3M}}", "`amount` must be an amount of money, not `3M`"),
         (f"{TOKENS}$3}}", "`amount` must be a count of tokens, not `$3`"),
+        (f"{REQUESTS}$3}}", "`amount` must be a count of requests, not `$3`"),
         ("{of: policy, name: fast, window: per_day, amount: $3}", "policy `fast` has no budget `per_day`"),
         ("{of: pool, name: canry, window: per_day, amount: $3}", "there is no pool `canry`"),
     ],
