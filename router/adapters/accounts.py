@@ -1,6 +1,6 @@
 """What a reservation holds of its counters and windows, state by state: the arithmetic every ledger shares."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
 from router.decide.classify import FAILURES
@@ -12,6 +12,9 @@ from router.ports import Charge, Counter, Hold, Outcome, Settlement, Shortfall, 
 State = Literal["reserved", "sent", "settled", "released", "expired"]
 OPEN: frozenset[State] = frozenset({"reserved", "sent"})
 UNSETTLED: frozenset[State] = frozenset({"reserved", "sent", "expired"})
+TRUTHS = frozenset({"reported", "counted"})
+"""How a settlement says what an attempt really cost."""
+
 LAPSED: Mapping[State, State] = {"reserved": "released", "sent": "expired"}
 """How a row ends when its lease does: never sent, it costs nothing; sent, the worst is assumed."""
 
@@ -22,6 +25,7 @@ LAPSES_A_STEP = 16
 """Lapsed leases that one `reserve` resolves at most, so that no call pays for a crowd that died."""
 
 
+T = TypeVar("T")
 K = TypeVar("K")
 """What an adapter names its counters and windows by: their text, or a number that stands for it."""
 
@@ -57,6 +61,11 @@ def counter_of(key: str) -> Counter:
 def limit_key(limit: Limit) -> str:
     """One text per sliding window: its amount may be edited without losing the count."""
     return f"{limit.owner} {limit.unit} {limit.window_s:g}"
+
+
+def in_steps(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Runs of at most `size`, so that no atomic step keeps others waiting for long."""
+    return (things[at : at + size] for at in range(0, len(things), size))
 
 
 def parts_of(keys: Iterable[K], charges: Iterable[Charge]) -> list[Part[K]]:
@@ -155,10 +164,24 @@ def row_cost_nusd(state: State, worst_nusd: int, ending: Settlement | None) -> i
     return ending.cost_nusd if state == "settled" and ending is not None else worst_nusd
 
 
-def change(part: Part[K], before: State, after: State, ending: Settlement | None) -> tuple[int, int]:
-    """By how much (settled, reserved) of a counter change when a row goes from `before`, unsettled, to `after`."""
-    settled, reserved = held(after, part.unit, part.needed, ending)
-    return (settled - part.needed, reserved) if before == "expired" else (settled, reserved - part.needed)
+def at_worst_case(state: State, how: str | None) -> bool:
+    """Whether a row is charged at its worst case because nobody knew better when it ended."""
+    return state == "expired" or (state == "settled" and how == "worst_case")
+
+
+def may_settle(state: State, how: str | None, ending: Settlement) -> bool:
+    """Whether `ending` ends a row, or corrects one that had ended at its worst case."""
+    return state in UNSETTLED or (at_worst_case(state, how) and ending.how in TRUTHS)
+
+
+def change(
+    part: Part[K], before: State, after: State, ending: Settlement | None, known: Settlement | None = None
+) -> tuple[int, int]:
+    """By how much (settled, reserved) of a counter change when a row goes from `before` to `after`; `known` is how it
+    had ended where it was settled before."""
+    settled, reserved = held(before, part.unit, part.needed, known)
+    now_settled, now_reserved = held(after, part.unit, part.needed, ending)
+    return now_settled - settled, now_reserved - reserved
 
 
 def held_now(
@@ -166,6 +189,20 @@ def held_now(
 ) -> tuple[tuple[Counter, int], ...]:
     """What each counter holds for a row, settled or reserved."""
     return tuple((part.key, sum(held(state, part.unit, part.needed, ending))) for part in parts)
+
+
+# --- Grants -----------------------------------------------------------------------------------------------------------
+
+MOST_GRANTED = 2**62
+"""Half of what a counter can hold, so that no sum of grants and spend leaves it."""
+
+
+def granted_after(granted: int, amount: int) -> int:
+    """The sum of the grants of a counter. Raises StoreError where that is more than it can hold."""
+    total = granted + amount
+    if not -MOST_GRANTED <= total <= MOST_GRANTED:
+        raise too_much(amount)
+    return total
 
 
 # --- Health -----------------------------------------------------------------------------------------------------------
@@ -203,4 +240,12 @@ def ended_before_sent(id: str, state: str) -> StoreError:
         f"the reservation `{id}` was {state} before it was sent",
         port="ledger",
         help="its process stood still for longer than the lease; nothing was sent, so try again",
+    )
+
+
+def too_much(amount: int) -> StoreError:
+    return StoreError(
+        f"the ledger can't hold a grant of {amount} on top of the others",
+        port="ledger",
+        help="grant less, or raise the amount in the policies",
     )

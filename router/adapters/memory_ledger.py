@@ -5,13 +5,13 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from typing import Any
 
 from router.adapters import accounts
 from router.adapters.accounts import (
     LAPSED,
     LAPSES_A_STEP,
     OPEN,
-    UNSETTLED,
     Part,
     State,
     Taken,
@@ -20,7 +20,20 @@ from router.adapters.accounts import (
 )
 from router.adapters.memory_store import MemoryStore
 from router.decide.sliding import Room, room
-from router.ports import Balance, Charge, Counter, Granted, Hold, Refused, Row, Settlement, Take
+from router.ports import (
+    Act,
+    ActKind,
+    Balance,
+    Charge,
+    Counter,
+    Granted,
+    Hold,
+    Note,
+    Refused,
+    Row,
+    Settlement,
+    Take,
+)
 
 MAX_ROWS = 100_000
 MAX_ENDED_COUNTERS = 50_000
@@ -44,8 +57,10 @@ class Entry:
 class Count:
     """A counter and when its window ends."""
 
-    settled: int = 0
+    settled: int = 0  # less what was granted, so that reservations need not know of grants
     reserved: int = 0
+    granted: int = 0
+    moved: int = 0
     resets_at_s: float | None = None
 
 
@@ -65,6 +80,7 @@ class MemoryLedger:
         ] = []  # a heap; an entry that was renewed or has ended is passed over
         self._counts: dict[str, Count] = {}
         self._sweep_at = MAX_ENDED_COUNTERS
+        self._acts: list[Act] = []
 
     async def reserve(self, hold: Hold) -> Granted | Refused:
         with self._store.step():
@@ -95,8 +111,18 @@ class MemoryLedger:
     async def settle(self, id: str, settlement: Settlement) -> None:
         with self._store.step():
             entry = self._entry(id)
-            if entry.state in UNSETTLED:
+            if accounts.may_settle(entry.state, _how(entry), settlement):
                 self._end(entry, "settled", settlement.now_s, settlement)
+
+    async def correct(self, id: str, settlement: Settlement, note: Note) -> bool:
+        with self._store.step():
+            entry = self._entry(id)
+            if not accounts.at_worst_case(entry.state, _how(entry)):
+                return False
+            before = accounts.row_cost_nusd(entry.state, entry.hold.worst_nusd, entry.ending)
+            self._end(entry, "settled", settlement.now_s, settlement)
+            self._act("settle", note, amount=settlement.cost_nusd, row=id, before=before)
+            return True
 
     async def release(self, id: str, *, now_s: float) -> None:
         with self._store.step():
@@ -117,11 +143,50 @@ class MemoryLedger:
             counters = [accounts.counter_of(key) for key in self._counts]
             return {counter: self._balance(counter) for counter in counters}
 
-    async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
+    async def rows(self, *, since_s: float = 0.0, after: int = 0, limit: int | None = None) -> Sequence[Row]:
         with self._store.step():
             entries = [*self._open.values(), *self._ended.values()]
-        wanted = sorted((each for each in entries if each.hold.now_s >= since_s), key=lambda each: each.seq)
-        return [_row(entry) for entry in wanted[:limit]]
+        wanted = (each for each in entries if each.hold.now_s >= since_s and each.seq > after)
+        return [_row(entry) for entry in sorted(wanted, key=lambda each: each.seq)[:limit]]
+
+    async def row(self, id: str) -> Row | None:
+        with self._store.step():
+            entry = self._open.get(id) or self._ended.get(id)
+        return None if entry is None else _row(entry)
+
+    async def grant(self, counter: Counter, amount: int, note: Note) -> Balance:
+        with self._store.step():
+            count = self._counts.setdefault(counter_key(counter), Count())
+            after = accounts.granted_after(count.granted, amount)
+            count.settled, count.granted = count.settled - amount, after
+            self._act("grant", note, amount=amount, counter=counter)
+            return self._balance(counter)
+
+    async def acts(self) -> Sequence[Act]:
+        with self._store.step():
+            return tuple(self._acts)
+
+    async def move_out(self, rows: Sequence[Row]) -> int:
+        with self._store.step():
+            known = [(row, self._ended.get(row.id)) for row in rows]
+            ended = [
+                entry for row, entry in known if entry and (entry.state, _how(entry)) == (row.state, row.how)
+            ]
+            for entry in ended:
+                self._move_out(entry)
+        return len(ended)
+
+    async def forget(self, counters: Sequence[Counter]) -> int:
+        with self._store.step():
+            found = {key: self._counts.get(key) for key in map(counter_key, counters)}
+            over = [
+                key
+                for key, count in found.items()
+                if count and count.reserved == 0 and count.settled + count.granted == count.moved
+            ]
+            for key in over:
+                del self._counts[key]
+        return len(over)
 
     async def aclose(self) -> None:
         """Nothing to free."""
@@ -145,7 +210,17 @@ class MemoryLedger:
 
     def _balance(self, counter: Counter) -> Balance:
         count = self._counts.get(counter_key(counter), Count())
-        return Balance(settled=count.settled, reserved=count.reserved)
+        return Balance(
+            settled=count.settled + count.granted,
+            reserved=count.reserved,
+            granted=count.granted,
+            moved=count.moved,
+        )
+
+    def _act(self, kind: ActKind, note: Note, **fields: Any) -> None:
+        self._seq += 1
+        act = Act(seq=self._seq, at_s=note.at_s, who=note.who, why=note.why, kind=kind, **fields)
+        self._acts.append(act)
 
     def _begin(self, hold: Hold, rooms: Sequence[Room]) -> None:
         if hold.id in self._open or hold.id in self._ended:
@@ -163,7 +238,7 @@ class MemoryLedger:
         heappush(self._leases, (entry.lease_until_s, hold.id))
         self._sweep(hold.now_s)
         for key, charge in zip(keys, hold.charges, strict=True):
-            self._counts.setdefault(key, Count(resets_at_s=charge.resets_at_s))
+            self._counts.setdefault(key, Count()).resets_at_s = charge.resets_at_s
         for part in entry.parts:
             self._counts[part.key].reserved += part.needed
         for taken in entry.takes:
@@ -174,15 +249,32 @@ class MemoryLedger:
         self._open.pop(entry.hold.id, None)
         self._ended[entry.hold.id] = after
         for part in entry.parts:
+            self._change(part, entry, after)
+        for taken in entry.takes:
+            was = accounts.in_window(taken, entry.state, entry.ending)
+            self._store.correct(taken.key, taken.at, accounts.in_window(taken, state, ending) - was)
+        while len(self._ended) > self._max_rows:
+            self._move_out(next(iter(self._ended.values())))
+
+    def _change(self, part: Part[str], before: Entry, after: Entry) -> None:
+        count = self._counts.get(part.key)
+        if (
+            count is None
+        ):  # forgotten, with all that it held: only of a row that held nothing can it hold more now
+            if accounts.held(before.state, part.unit, part.needed, before.ending) != (0, 0):
+                return
+            count = self._counts[part.key] = Count()
+        settled, reserved = accounts.change(part, before.state, after.state, after.ending, before.ending)
+        count.settled += settled
+        count.reserved += reserved
+
+    def _move_out(self, entry: Entry) -> None:
+        """Forget a row that has ended; what it holds of its counters stays, as moved."""
+        del self._ended[entry.hold.id]
+        for part in entry.parts:
             count = self._counts.get(part.key)
             if count is not None:
-                settled, reserved = accounts.change(part, entry.state, state, ending)
-                count.settled += settled
-                count.reserved += reserved
-        for taken in entry.takes:
-            self._store.correct(taken.key, taken.at, accounts.in_window(taken, state, ending) - taken.amount)
-        while len(self._ended) > self._max_rows:
-            self._ended.popitem(last=False)
+                count.moved += accounts.held(entry.state, part.unit, part.needed, entry.ending)[0]
 
     def _lapse(self, now_s: float, at_most: int) -> int:
         """Resolve up to `at_most` leases that ended by `now_s`, oldest first. Returns how many."""
@@ -203,6 +295,10 @@ class MemoryLedger:
             if count.reserved == 0 and count.resets_at_s is not None and count.resets_at_s <= now_s:
                 del self._counts[key]
         self._sweep_at = max(MAX_ENDED_COUNTERS, 2 * len(self._counts))
+
+
+def _how(entry: Entry) -> str | None:
+    return entry.ending.how if entry.ending else None
 
 
 def _row(entry: Entry) -> Row:

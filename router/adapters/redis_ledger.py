@@ -1,19 +1,22 @@
 """Reservations on a Redis or Valkey server: one hash per attempt, and counters that are always the sum of the rows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from router.adapters import accounts
-from router.adapters.accounts import Part, counter_key, counter_of, limit_key
+from router.adapters.accounts import Part, counter_key, counter_of, in_steps, limit_key
+from router.adapters.act_texts import act_from, what_text
 from router.adapters.redis_store import RedisStore
 from router.adapters.sqlite_rows import row_from, usage_text
 from router.decide.sliding import Room, bucket_of, moved, room, slide_of
 from router.errors import StoreError
-from router.ports import Balance, Counter, Granted, Hold, Refused, Row, Settlement, Take
+from router.ports import Act, Balance, Counter, Granted, Hold, Note, Refused, Row, Settlement, Take
 
 ROWS_A_STEP = 500
 RECONCILED_A_STEP = 64
+MOVED_A_STEP = 100
+FORGOTTEN_A_STEP = 500
 _FIXED = (
     "request_id",
     "attempt",
@@ -80,23 +83,35 @@ class RedisLedger:
         await self._store.run("ledger", "renew", lambda again: [id, self._stamp(lease_until_s)])
 
     async def settle(self, id: str, settlement: Settlement) -> None:
+        await self._settle(id, settlement, lambda again: [])
+
+    async def correct(self, id: str, settlement: Settlement, note: Note) -> bool:
+        row = await self.row(id)
+        if row is None:
+            raise accounts.unknown_row(id)
+        what = what_text(amount=settlement.cost_nusd, row=id, before=row.cost_nusd)
+        act = _act_text("settle", note, what)
+        return await self._settle(id, settlement, lambda again: [act, note.id, str(int(again))])
+
+    async def _settle(self, id: str, settlement: Settlement, act: Callable[[bool], list[str]]) -> bool:
         usage = settlement.usage
         tokens = ["", "", ""]
         if usage is not None:
             tokens = [str(usage.total_tokens), str(usage.input_tokens), str(usage.output_tokens)]
         ending = [str(settlement.cost_nusd), *tokens]
         ending += [usage_text(usage) or "", settlement.how, str(settlement.kind or "")]
-        answer = await self._store.run(
-            "ledger", "settle", lambda again: [id, self._stamp(settlement.now_s), *ending]
+        _, state, changed = await self._store.run(
+            "ledger", "settle", lambda again: [id, self._stamp(settlement.now_s), *ending, *act(again)]
         )
-        if not answer[1]:
+        if not state:
             raise accounts.unknown_row(id)
-        if answer[1] == "too much":
+        if state == "too much":
             raise StoreError(
                 f"the ledger can't hold what `{id}` is said to cost: {settlement.cost_nusd} nano-USD",
                 port="ledger",
                 help="its provider reported a usage that can't be; the row ends at its worst case",
             )
+        return bool(changed == "1")
 
     async def release(self, id: str, *, now_s: float) -> None:
         await self._store.run("ledger", "release", lambda again: [id, self._stamp(now_s)])
@@ -115,29 +130,58 @@ class RedisLedger:
         keys = [counter_key(counter) for counter in counters]
         found = (await self._store.run("ledger", "balances", lambda again: keys))[1]
         return {
-            counter: Balance(settled=int(found[2 * at]), reserved=int(found[2 * at + 1]))
-            for at, counter in enumerate(counters)
+            counter: _balance(*map(int, found[4 * at : 4 * at + 4])) for at, counter in enumerate(counters)
         }
 
     async def all_balances(self) -> Mapping[Counter, Balance]:
-        _, settled, reserved = await self._store.run("ledger", "all_balances", lambda again: [])
-        sums = [dict(zip(flat[::2], flat[1::2], strict=True)) for flat in (settled, reserved)]
-        return {
-            counter_of(key): Balance(settled=int(sums[0].get(key, 0)), reserved=int(sums[1].get(key, 0)))
-            for key in {**sums[0], **sums[1]}
-        }
+        _, *found = await self._store.run("ledger", "all_balances", lambda again: [])
+        sums = [dict(zip(flat[::2], map(int, flat[1::2]), strict=True)) for flat in found]
+        keys = {key: None for each in sums for key in each}
+        return {counter_of(key): _balance(*[each.get(key, 0) for each in sums]) for key in keys}
 
-    async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
+    async def rows(self, *, since_s: float = 0.0, after: int = 0, limit: int | None = None) -> Sequence[Row]:
         rows: list[Row] = []
-        last, count = 0, ROWS_A_STEP
+        last, count = after, ROWS_A_STEP
         while count == ROWS_A_STEP and (limit is None or len(rows) < limit):
-            after = str(last)
-            found = (await self._store.run("ledger", "rows", lambda again: [after, str(ROWS_A_STEP)]))[1]  # noqa: B023
+            beyond = str(last)
+            found = (await self._store.run("ledger", "rows", lambda again: [beyond, str(ROWS_A_STEP)]))[1]  # noqa: B023
             count = len(found)
             read = [self._row(each, flat) for each, flat in found]
             last = read[-1].seq if read else last
             rows += [row for row in read if row.reserved_at_s >= since_s]
         return rows[:limit]
+
+    async def row(self, id: str) -> Row | None:
+        found = (await self._store.run("ledger", "row", lambda again: [id]))[1]
+        return self._row(id, found) if found else None
+
+    async def grant(self, counter: Counter, amount: int, note: Note) -> Balance:
+        act = _act_text("grant", note, what_text(amount=amount, counter=counter))
+        values = [counter_key(counter), str(amount), act, note.id]
+        _, refused, *found = await self._store.run(
+            "ledger", "grant", lambda again: [*values, str(int(again))]
+        )
+        if refused:
+            raise accounts.too_much(amount)
+        return _balance(*map(int, found[0]))
+
+    async def acts(self) -> Sequence[Act]:
+        _, written, losses = await self._store.run("ledger", "acts", lambda again: [])
+        found = [*map(_act, written), *map(_loss, losses)]
+        return sorted(found, key=lambda each: each.at_s)
+
+    async def move_out(self, rows: Sequence[Row]) -> int:
+        gone = 0
+        for some in in_steps(rows, MOVED_A_STEP):
+            values = [value for row in some for value in (row.id, row.state, row.how or "")]
+            gone += int((await self._store.run("ledger", "move_out", lambda again: values))[1])  # noqa: B023
+        return gone
+
+    async def forget(self, counters: Sequence[Counter]) -> int:
+        gone = 0
+        for some in in_steps([counter_key(each) for each in counters], FORGOTTEN_A_STEP):
+            gone += int((await self._store.run("ledger", "forget", lambda again: list(some)))[1])  # noqa: B023
+        return gone
 
     async def accept_loss(self, *, who: str, why: str) -> None:
         await self._store.accept_loss(who=who, why=why)
@@ -196,3 +240,29 @@ def room_from(take: Take, flat: Sequence[str], now_s: float) -> Room:
 def _parts(text: str) -> list[Part[Counter]]:
     lines = (line.split("\t") for line in text.split("\n") if line)
     return [Part(counter_of(counter), unit, int(needed)) for counter, unit, needed in lines]
+
+
+def _balance(net: int, reserved: int, granted: int, moved: int) -> Balance:
+    return Balance(settled=net + granted, reserved=reserved, granted=granted, moved=moved)
+
+
+def _act_text(kind: str, note: Note, what: str) -> str:
+    values = {"at_s": note.at_s, "who": note.who, "why": note.why, "kind": kind, "what": what}
+    return json.dumps(values)
+
+
+def _act(text: str) -> Act:
+    seq, _, rest = text.partition("\n")
+    return act_from(int(seq), **json.loads(rest))
+
+
+def _loss(text: str) -> Act:
+    found = json.loads(text)
+    return Act(
+        seq=0,
+        at_s=found["at_s"],
+        who=found["who"],
+        why=found["why"],
+        kind="accept_loss",
+        amount=int(found["seq"]),
+    )

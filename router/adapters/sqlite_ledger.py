@@ -5,32 +5,39 @@ from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
-from router.adapters import accounts, sqlite_windows
-from router.adapters.accounts import LAPSED, LAPSES_A_STEP, UNSETTLED, Part, State, counter_key, limit_key
+from router.adapters import accounts, sqlite_acts, sqlite_moving, sqlite_windows
+from router.adapters.accounts import LAPSED, LAPSES_A_STEP, Part, State, counter_key, in_steps, limit_key
+from router.adapters.act_texts import what_text
 from router.adapters.sqlite_file import SqliteFile
 from router.adapters.sqlite_names import SqliteNames, keys_of
 from router.adapters.sqlite_rows import (
     INSERT,
+    SELECT_ROW,
     SELECT_ROWS,
     attempt_values,
+    ending_from,
     parts_from,
     row_from,
     takes_from,
     usage_text,
 )
 from router.decide.sliding import Room
-from router.ports import Balance, Counter, Granted, Hold, Refused, Row, Settlement
+from router.ports import Act, Balance, Counter, Granted, Hold, Note, Refused, Row, Settlement
 
 ROWS_A_STEP = 1000
 RECONCILED_A_STEP = 64
 
-SELECT_ATTEMPT = "SELECT seq, state, worst_nusd, parts, takes FROM attempts WHERE"
+SELECT_ATTEMPT = "SELECT seq, state, worst_nusd, parts, takes, cost_nusd, usage, how FROM attempts WHERE"
 SELECT_LAPSED = f"{SELECT_ATTEMPT} ended_at_s IS NULL AND lease_until_s <= ? ORDER BY lease_until_s LIMIT ?"
+SELECT_BALANCES = "SELECT key, settled, reserved, granted, moved FROM counters JOIN names USING (name)"
 ADD_RESERVED = """
     INSERT INTO counters (name, settled, reserved) VALUES (?, 0, ?)
     ON CONFLICT (name) DO UPDATE SET reserved = reserved + excluded.reserved
 """
-CHANGE_COUNTER = "UPDATE counters SET settled = settled + ?, reserved = reserved + ? WHERE name = ?"
+CHANGE_COUNTER = """
+    INSERT INTO counters (settled, reserved, name) VALUES (?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET settled = settled + excluded.settled, reserved = reserved + excluded.reserved
+"""
 END_ATTEMPT = """
     UPDATE attempts SET state = ?, cost_nusd = ?, usage = ?, how = ?, kind = ?, ended_at_s = ? WHERE seq = ?
 """
@@ -75,10 +82,22 @@ class SqliteLedger:
     async def settle(self, id: str, settlement: Settlement) -> None:
         def work(cursor: sqlite3.Cursor) -> None:
             attempt = _attempt(cursor, id)
-            if attempt.state in UNSETTLED:
+            if accounts.may_settle(attempt.state, attempt.how, settlement):
                 _end(cursor, attempt, "settled", settlement.now_s, settlement)
 
         await self._file.step("ledger", work, ending=True)
+
+    async def correct(self, id: str, settlement: Settlement, note: Note) -> bool:
+        def work(cursor: sqlite3.Cursor) -> bool:
+            attempt = _attempt(cursor, id)
+            worst = accounts.at_worst_case(attempt.state, attempt.how)
+            if worst:
+                _end(cursor, attempt, "settled", settlement.now_s, settlement)
+                what = what_text(amount=settlement.cost_nusd, row=id, before=attempt.cost_nusd)
+                sqlite_acts.add_act(cursor, "settle", note, what)
+            return worst
+
+        return await self._file.step("ledger", work, ending=True)
 
     async def release(self, id: str, *, now_s: float) -> None:
         def work(cursor: sqlite3.Cursor) -> None:
@@ -102,27 +121,49 @@ class SqliteLedger:
 
     async def all_balances(self) -> Mapping[Counter, Balance]:
         def work(cursor: sqlite3.Cursor) -> Mapping[Counter, Balance]:
-            found = cursor.execute("SELECT key, settled, reserved FROM spend").fetchall()
-            return {
-                accounts.counter_of(key): Balance(settled=settled, reserved=reserved)
-                for key, settled, reserved in found
-            }
+            found = cursor.execute(SELECT_BALANCES).fetchall()
+            return {accounts.counter_of(key): _balance(*values) for key, *values in found}
 
         return await self._file.step("ledger", work, begin="")
 
-    async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
+    async def rows(self, *, since_s: float = 0.0, after: int = 0, limit: int | None = None) -> Sequence[Row]:
         rows: list[Row] = []
-        last = 0
+        last = after
         while limit is None or len(rows) < limit:
             wanted = ROWS_A_STEP if limit is None else min(ROWS_A_STEP, limit - len(rows))
             found = await self._file.step(
-                "ledger", partial(_rows, after=last, since_s=since_s, limit=wanted), begin="BEGIN"
+                "ledger", partial(_rows, query=SELECT_ROWS, values=(last, since_s, wanted)), begin="BEGIN"
             )
             rows += found
             if len(found) < wanted:
                 break
             last = rows[-1].seq
         return rows
+
+    async def row(self, id: str) -> Row | None:
+        found = await self._file.step("ledger", partial(_rows, query=SELECT_ROW, values=(id,)), begin="BEGIN")
+        return found[0] if found else None
+
+    async def grant(self, counter: Counter, amount: int, note: Note) -> Balance:
+        def work(cursor: sqlite3.Cursor, numbers: list[int]) -> Balance:
+            return sqlite_acts.grant(cursor, numbers[0], counter, amount, note)
+
+        return await self._names.step("ledger", [counter_key(counter)], work)
+
+    async def acts(self) -> Sequence[Act]:
+        return await self._file.step("ledger", sqlite_acts.acts, begin="")
+
+    async def move_out(self, rows: Sequence[Row]) -> int:
+        steps = in_steps(rows, sqlite_moving.ROWS_A_STEP)
+        return sum(
+            [await self._file.step("ledger", partial(sqlite_moving.move_out, rows=each)) for each in steps]
+        )
+
+    async def forget(self, counters: Sequence[Counter]) -> int:
+        steps = in_steps([counter_key(each) for each in counters], sqlite_moving.COUNTERS_A_STEP)
+        return sum(
+            [await self._file.step("ledger", partial(sqlite_moving.forget, keys=each)) for each in steps]
+        )
 
     async def aclose(self) -> None:
         await self._file.aclose()
@@ -155,6 +196,9 @@ class _Attempt(NamedTuple):
     worst_nusd: int
     parts: str
     takes: str
+    cost_nusd: int
+    usage: str | None
+    how: str | None
 
 
 def _attempt(cursor: sqlite3.Cursor, id: str) -> _Attempt:
@@ -227,16 +271,18 @@ def _end(
     """Move what the row holds from where it stands to what it ends as, in the windows it began in."""
     cost_nusd = accounts.row_cost_nusd(state, attempt.worst_nusd, ending)
     how = (usage_text(ending.usage), ending.how, ending.kind) if ending else (None, None, None)
+    known = ending_from(attempt.state, attempt.cost_nusd, attempt.usage, attempt.how)
     cursor.execute(END_ATTEMPT, (state, cost_nusd, *how, now_s, attempt.seq))
     cursor.executemany(
         CHANGE_COUNTER,
         [
-            (*accounts.change(part, attempt.state, state, ending), part.key)
+            (*accounts.change(part, attempt.state, state, ending, known), part.key)
             for part in parts_from(attempt.parts)
         ],
     )
     changes = (
-        (accounts.in_window(take, state, ending) - take.amount, take) for take in takes_from(attempt.takes)
+        (accounts.in_window(take, state, ending) - accounts.in_window(take, attempt.state, known), take)
+        for take in takes_from(attempt.takes)
     )
     sqlite_windows.correct(cursor, [(by, take.key, take.at) for by, take in changes if by])
 
@@ -249,20 +295,24 @@ def _lapse(cursor: sqlite3.Cursor, now_s: float, at_most: int) -> int:
     return len(found)
 
 
+def _balance(net: int, reserved: int, granted: int, moved: int) -> Balance:
+    """What reservations look at is net of grants, so that they need not know of them."""
+    return Balance(settled=net + granted, reserved=reserved, granted=granted, moved=moved)
+
+
 def _balances(cursor: sqlite3.Cursor, *, keys: Sequence[str]) -> dict[str, Balance]:
     """One statement, so one consistent read without a transaction around it."""
     found = cursor.execute(_balances_query(len(keys)), keys).fetchall()
-    return {key: Balance(settled=settled, reserved=reserved) for key, settled, reserved in found}
+    return {key: _balance(*values) for key, *values in found}
 
 
 @cache
 def _balances_query(keys: int) -> str:
-    marks = ", ".join("?" * keys)
-    return f"SELECT key, settled, reserved FROM counters JOIN names USING (name) WHERE key IN ({marks})"  # noqa: S608
+    return f"{SELECT_BALANCES} WHERE key IN ({', '.join('?' * keys)})"
 
 
-def _rows(cursor: sqlite3.Cursor, *, after: int, since_s: float, limit: int) -> list[Row]:
-    found = cursor.execute(SELECT_ROWS, (after, since_s, limit))
+def _rows(cursor: sqlite3.Cursor, *, query: str, values: tuple[object, ...]) -> list[Row]:
+    found = cursor.execute(query, values)
     columns = [column[0] for column in found.description]
     lines = [dict(zip(columns, values, strict=True)) for values in found.fetchall()]
     parts = [parts_from(line["parts"]) for line in lines]

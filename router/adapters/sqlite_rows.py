@@ -14,6 +14,7 @@ ROW_FIELDS = frozenset(field.name for field in fields(Row))
 USAGE_FIELDS = tuple(field.name for field in fields(Usage) if field.name != "reported")
 
 INSERT = f"INSERT INTO attempts VALUES ({', '.join('?' * 24)})"  # noqa: S608
+SELECT_ROW = "SELECT * FROM attempts WHERE id = ?"
 SELECT_ROWS = "SELECT * FROM attempts WHERE seq > ? AND reserved_at_s >= ? ORDER BY seq LIMIT ?"
 
 
@@ -78,13 +79,17 @@ def usage_text(usage: Usage | None) -> str | None:
 def row_from(values: dict[str, Any], parts: Sequence[Part[Counter]]) -> Row:
     """A Row from one line of SELECT_ROWS, by the names of its columns; `parts` are those of its column."""
     values = {name: value for name, value in values.items() if name in ROW_FIELDS}
-    usage = values.pop("usage")
-    known = None if usage is None else Usage(**json.loads(usage))
-    ending = _ending(values["state"], values["cost_nusd"], known, values["how"], values["ended_at_s"])
-    return Row(**values, usage=known, counters=accounts.held_now(parts, values["state"], ending))
+    ending = ending_from(values["state"], values["cost_nusd"], values["usage"], values["how"])
+    values["usage"] = usage_from(values["usage"])
+    return Row(**values, counters=accounts.held_now(parts, values["state"], ending))
 
 
-def _ending(state: State, cost_nusd: int, usage: Usage | None, how: Any, ended_s: float) -> Settlement | None:
+def usage_from(text: str | None) -> Usage | None:
+    return None if text is None else Usage(**json.loads(text))
+
+
+def ending_from(state: State, cost_nusd: int, usage: str | None, how: Any) -> Settlement | None:
+    """How a row was settled, as far as its counters ask; None where it was not."""
     if state != "settled":
         return None
-    return Settlement(cost_nusd=cost_nusd, usage=usage, how=how, kind=None, now_s=ended_s)
+    return Settlement(cost_nusd=cost_nusd, usage=usage_from(usage), how=how, kind=None, now_s=0.0)

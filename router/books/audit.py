@@ -65,7 +65,7 @@ async def _compared(ports: Ports) -> tuple[Sequence[Row], Differences, frozenset
     differing: Differences = {}
     rows: Sequence[Row] = await ports.ledger.rows()
     for _ in range(ROUNDS):
-        before, kept = sums_of(rows), await ports.ledger.all_balances()
+        before, kept = sums_of(rows), _in_rows(await ports.ledger.all_balances())
         rows = await ports.ledger.rows()
         after = sums_of(rows)
         moving = frozenset(each for each in {*before, *after} if before.get(each) != after.get(each))
@@ -77,6 +77,14 @@ async def _compared(ports: Ports) -> tuple[Sequence[Row], Differences, frozenset
         if not moving:
             break
     return rows, differing, moving
+
+
+def _in_rows(kept: Mapping[Counter, Balance]) -> Mapping[Counter, Balance]:
+    """The part of each balance that rows in the store must add up to."""
+    return {
+        counter: Balance(settled=each.settled - each.moved, reserved=each.reserved)
+        for counter, each in kept.items()
+    }
 
 
 def sums_of(rows: Sequence[Row]) -> Mapping[Counter, Balance]:

@@ -24,6 +24,7 @@ class BudgetNow:
     unit: str
     window: str
     amount: int
+    granted: int  # by people in this window, on top of the amount; below 0: taken from it
     settled: int
     reserved: int
     left: int
@@ -84,9 +85,10 @@ def _budget_now(budget: Budget, balance: Balance, resets_at_s: float | None) -> 
         unit=budget.unit,
         window=budget.window,
         amount=budget.amount,
+        granted=balance.granted,
         settled=balance.settled,
         reserved=balance.reserved,
-        left=budget.amount - balance.settled - balance.reserved,
+        left=budget.amount + balance.granted - balance.settled - balance.reserved,
         resets_at_s=resets_at_s,
     )
 

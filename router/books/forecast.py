@@ -6,13 +6,14 @@ drawn out in a straight line, and no interval is claimed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from itertools import accumulate
 from statistics import median
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from router.books.balance import budgets_now
 from router.books.usage import known_budgets
 from router.decide.windows import window_start
 from router.engine import Ports
@@ -39,8 +40,9 @@ Spend = tuple[float, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """Amounts in the unit of the budget. `low` and `high` are the least and the most that any past window would have
-    led to; None without past windows. `runs_out_at_s` None: not within this window."""
+    """Amounts in the unit of the budget, whose own has in it what people granted in this window. `low` and `high` are
+    the least and the most that any past window would have led to; None without past windows. `runs_out_at_s` None: not
+    within this window."""
 
     budget: Budget
     used: int
@@ -56,7 +58,10 @@ async def forecasts(plan: Plan, ports: Ports) -> tuple[Forecast, ...]:
     """Of every budget that files and rows know. Raises StoreError."""
     now_s, zone = ports.clock.now_s(), ZoneInfo(plan.settings.time_zone)
     rows = await ports.ledger.rows()
-    return forecast(known_budgets(plan, rows, now_s=now_s, zone=zone), rows, now_s=now_s, zone=zone)
+    known = known_budgets(plan, rows, now_s=now_s, zone=zone)
+    now = await budgets_now(ports.ledger, known, now_s=now_s, zone=zone)
+    granted = [replace(each, amount=each.amount + now[each].granted) for each in known]
+    return forecast(granted, rows, now_s=now_s, zone=zone)
 
 
 def forecast(
@@ -74,7 +79,7 @@ def forecast(
 
 def _urgency(found: Forecast) -> tuple[float, float]:
     out_at_s = float("inf") if found.runs_out_at_s is None else found.runs_out_at_s
-    return out_at_s, -found.expected / found.budget.amount
+    return out_at_s, -found.expected / max(found.budget.amount, 1)
 
 
 def _key(of: Budget | Counter) -> tuple[str, str, str]:

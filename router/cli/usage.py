@@ -126,8 +126,10 @@ def _budget(each: Any, now_s: float) -> Sequence[str]:
     shown = (spent(used), left(each.left)) if each.unit == "nusd" else (tokens(used), tokens_left(each.left))
     if each.window == "request":
         return each.owner, each.text, "", "", "", "each call"
+    shown_as = money if each.unit == "nusd" else str
+    text = f"{each.text} ({shown_as(each.granted)} granted)" if each.granted else each.text
     refills = "never" if each.resets_at_s is None else about(each.resets_at_s - now_s)
-    return each.owner, each.text, shown[0], percent(used, each.amount), shown[1], refills
+    return each.owner, text, shown[0], percent(used, each.amount + each.granted), shown[1], refills
 
 
 def limits(out: Out, found: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ FULL_SHARE = 100_000  # shares are thousandths of a percent
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """All that rules may look at, read once. `input_tokens` is None where no rule asks for it. `used` maps a budget use
-    to (used, amount); absent: no such budget."""
+    to (used, amount with what was granted); absent: no such budget."""
 
     request: Request
     needs: frozenset[str]
@@ -75,6 +75,8 @@ def _between(value: int | None, condition: Condition) -> bool | None:
 
 
 def _share_holds(condition: Condition, used: int, amount: int) -> bool:
+    if amount <= 0:  # people took back all that was left of it
+        used, amount = max(used, 1), 1
     scaled = used * FULL_SHARE
     return (condition.over is None or scaled > condition.over * amount) and (
         condition.up_to is None or scaled <= condition.up_to * amount

@@ -14,7 +14,7 @@ from router.decide.params import output_request
 from router.decide.windows import window_start
 from router.engine.run import Run
 from router.plan import Budget, BudgetUse, Condition, Policy, Route, TokenClass
-from router.ports import Counter
+from router.ports import Balance, Counter
 from router.values import SecretRef
 
 RULES_COUNT_BY = TokenClass(method="exact", encoding="o200k_base", family="openai")
@@ -70,10 +70,11 @@ async def _used(
     if not found:
         return {}
     balances = await run.ports.ledger.balances([counter for _, counter in found.values()])
-    return {
-        use: (balances[counter].settled + balances[counter].reserved, budget.amount)
-        for use, (budget, counter) in found.items()
-    }
+    return {use: _used_of(budget, balances[counter]) for use, (budget, counter) in found.items()}
+
+
+def _used_of(budget: Budget, balance: Balance) -> tuple[int, int]:
+    return balance.settled + balance.reserved, budget.amount + balance.granted
 
 
 def _counter(budget: Budget, run: Run, now_s: float) -> Counter:

@@ -5,10 +5,10 @@ the engine inline and refuses a port that suspends; `AsyncRouter` refuses a Tran
 Only the types in `values`, `plan` and this package cross a port. Times called `now_s` are wall-clock Unix seconds.
 """
 
+from router.ports.acts import Act, ActKind, Note
+from router.ports.counters import Balance, Counter
 from router.ports.ledger import (
-    Balance,
     Charge,
-    Counter,
     Granted,
     Hold,
     Ledger,
@@ -49,6 +49,8 @@ from router.ports.world import (
 )
 
 __all__ = [
+    "Act",
+    "ActKind",
     "Balance",
     "Cache",
     "CacheEntry",
@@ -65,6 +67,7 @@ __all__ = [
     "LimitFull",
     "Limiter",
     "MayLose",
+    "Note",
     "Outcome",
     "Pending",
     "Prices",

@@ -4,19 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from router.plan import Budget, Limit, Unit, Window
+from router.plan import Budget, Limit
+from router.ports.acts import Act, Note
+from router.ports.counters import Balance, Counter
 from router.values import Kind, Usage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counter:
-    """One bucket of spend: never keyed by amount or file, so an edit keeps it. `start` is the local date and hour at
-    which its calendar window began (`2026-11-21`, `2026-11-21T14`, `2026-11`, `2026-W47`), "" for `total`."""
-
-    owner: str
-    unit: Unit
-    window: Window
-    start: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +90,6 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
-    settled: int = 0
-    reserved: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One attempt as the ledger keeps it, for ever; balances are derivable from the rows alone."""
 
@@ -144,7 +129,7 @@ class Ledger(Protocol):
     def suspends(self) -> bool: ...
 
     async def reserve(self, hold: Hold) -> Granted | Refused:
-        """Reserve every charge and take, or none. For each charge: settled + reserved + needed <= budget.amount.
+        """Reserve every charge and take, or none. For each charge: settled + reserved + needed <= amount + granted.
 
         An expired lease met on the way is resolved first (see `reconcile`). A charge with needed 0 always fits.
         """
@@ -159,8 +144,9 @@ class Ledger(Protocol):
         ...
 
     async def settle(self, id: str, settlement: Settlement) -> None:
-        """End a row in the windows of its reservation. A second call has no effect, except that it corrects a row
-        that `reconcile` had expired."""
+        """End a row in the windows of its reservation. A second call has no effect, except that the truth (`reported`,
+        `counted`) corrects a row that was charged at its worst case: one that `reconcile` had expired, or that was
+        settled as `worst_case`."""
         ...
 
     async def release(self, id: str, *, now_s: float) -> None:
@@ -179,8 +165,36 @@ class Ledger(Protocol):
         """Every counter that was ever written and is still kept; one consistent read. For audits."""
         ...
 
-    async def rows(self, *, since_s: float = 0.0, limit: int | None = None) -> Sequence[Row]:
-        """Rows reserved at or after `since_s`, oldest first."""
+    async def rows(self, *, since_s: float = 0.0, after: int = 0, limit: int | None = None) -> Sequence[Row]:
+        """Rows reserved at or after `since_s` with a number above `after`, oldest first."""
+        ...
+
+    async def row(self, id: str) -> Row | None: ...
+
+    async def grant(self, counter: Counter, amount: int, note: Note) -> Balance:
+        """Let a budget spend `amount` more in one window, or less where it is below 0. It is one step, and holds for
+        every reservation after it. Returns the balance then. Raises StoreError, and does nothing, for what no store
+        can hold."""
+        ...
+
+    async def correct(self, id: str, settlement: Settlement, note: Note) -> bool:
+        """As a `settle` that comes late, in somebody's name. False, and nothing is done, unless the row is charged at
+        its worst case."""
+        ...
+
+    async def acts(self) -> Sequence[Act]:
+        """Everything that people did, oldest first."""
+        ...
+
+    async def move_out(self, rows: Sequence[Row]) -> int:
+        """Remove rows that are kept elsewhere, in several steps; each adds what its rows had settled to what was moved,
+        so balances stay. Left alone is one that is open, or that was corrected since it was read. Returns how many
+        are gone. What was moved is never given out again: numbers do not go back."""
+        ...
+
+    async def forget(self, counters: Sequence[Counter]) -> int:
+        """Drop counters of windows that are over, with what was granted and moved in them; left alone is one that still
+        has rows which hold anything of it. Returns how many are gone."""
         ...
 
     async def aclose(self) -> None: ...

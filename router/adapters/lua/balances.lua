@@ -1,8 +1,9 @@
--- ARGV from 3: counters. Returns settled and reserved of each.
+-- ARGV from 3: counters. Returns settled (less what was granted), reserved, granted and moved of each.
 if lost() then return {"lost"} end
 local found = {}
 for number = 3, #ARGV do
-  found[#found + 1] = redis.call("HGET", SETTLED, ARGV[number]) or "0"
-  found[#found + 1] = redis.call("HGET", RESERVED, ARGV[number]) or "0"
+  for _, sums in ipairs({SETTLED, RESERVED, GRANTED, MOVED}) do
+    found[#found + 1] = redis.call("HGET", sums, ARGV[number]) or "0"
+  end
 end
 return {"done", found}

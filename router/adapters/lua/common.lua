@@ -2,9 +2,12 @@
 -- ARGV[1] is the epoch that the caller knows, ARGV[2] the highest sequence number that it has seen.
 local NAME = KEYS[1]
 local META, SETTLED, RESERVED = NAME .. ":meta", NAME .. ":settled", NAME .. ":reserved"
+-- SETTLED is less what people granted, so that reservations need not know of grants; MOVED is what rows had settled that were
+-- moved out since.
+local GRANTED, MOVED, ACTS = NAME .. ":granted", NAME .. ":moved", NAME .. ":acts"
 local OPEN, ROWS = NAME .. ":open", NAME .. ":rows"
 local BUCKETS, KEPT = 60, 121
-local LARGEST, EXACT = "9223372036854775807", 2 ^ 53
+local LARGEST, MOST_GRANTED, EXACT = "9223372036854775807", "4611686018427387904", 2 ^ 53
 
 local function attempt_key(id) return NAME .. ":attempt:" .. id end
 local function window_key(limit) return NAME .. ":window:" .. limit end
@@ -25,26 +28,35 @@ local function lost()
   return true
 end
 
--- Numbers of Lua are exact to 2^53, amounts of money to 2^63: they are kept as text and compared in two halves.
+-- Numbers of Lua are exact to 2^53, amounts of money to 2^63: they are kept as text and compared in two halves, which have the
+-- sign of the whole.
 local function halves(text)
   local length = #text
   if length <= 9 then return 0, tonumber(text) end
-  return tonumber(string.sub(text, 1, length - 9)), tonumber(string.sub(text, length - 8))
+  local high, low = tonumber(string.sub(text, 1, length - 9)) or 0, tonumber(string.sub(text, length - 8))
+  if string.sub(text, 1, 1) == "-" then low = -low end
+  return high, low
 end
 
-local function fits(settled, reserved, needed, amount)
+-- The sum of some amounts: its high half, and its low half, which is never below 0.
+local function sum_of(texts)
   local high, low = 0, 0
-  for _, text in ipairs({settled, reserved, needed}) do
+  for _, text in ipairs(texts) do
     local above, below = halves(text)
     high, low = high + above, low + below
   end
-  high, low = high + math.floor(low / 1e9), low % 1e9
-  local most, rest = halves(amount)
+  return high + math.floor(low / 1e9), low % 1e9
+end
+
+local function fits(settled, reserved, needed, amount)
+  local high, low = sum_of({settled, reserved, needed})
+  local most, rest = sum_of({amount})
   return high < most or (high == most and low <= rest)
 end
 
 local function minus(text)
   if text == "0" then return "0" end
+  if string.sub(text, 1, 1) == "-" then return string.sub(text, 2) end
   return "-" .. text
 end
 
@@ -109,41 +121,55 @@ local function lines_of(text)
   return lines
 end
 
--- End a row: `truth` is nil where nothing is known of it, else {cost, tokens, input, output}, each "" where unknown. False, and
--- nothing is done, where a counter can't hold that.
+-- What a row in `state` holds of `needed` in `unit`, settled or reserved. `truth` is nil where it was never settled, else
+-- {cost, tokens, input, output}, each "" where unknown.
+local function held_of(state, unit, needed, truth, how)
+  if state == "released" then return "0" end
+  if state ~= "settled" then return needed end
+  if how == "unsent" then return "0" end
+  if unit == "requests" then return needed end
+  local known = truth[({nusd = 1, tokens = 2, input_tokens = 3, output_tokens = 4})[unit]]
+  if known ~= "" then return known end
+  if how == "nothing" then return "0" end
+  return needed
+end
+
+-- The truth of a row that was settled before, from its cost and its usage.
+local function truth_of(cost, usage)
+  if not usage or usage == "" then return {cost, "", "", ""} end
+  local known = cjson.decode(usage)
+  local input, output = known["input_tokens"] or 0, known["output_tokens"] or 0
+  return {cost, whole(input + output), whole(input), whole(output)}
+end
+
+-- Put an act of people on record, with a number of its own.
+local function add_act(text)
+  local seq = redis.call("HINCRBY", META, "seq", 1)
+  redis.call("RPUSH", ACTS, whole(seq) .. "\n" .. text)
+end
+
+-- End a row, or correct one that had ended: `truth` is nil where nothing is known of it. False, and nothing is done, where a
+-- counter can't hold that.
 local function end_row(id, state, now_s, truth, how)
   local key = attempt_key(id)
-  local row = redis.call("HMGET", key, "state", "worst_nusd", "parts", "takes")
-  local before = row[1]
-  local function amount_of(unit, needed)
-    if state == "released" then return "0" end
-    if state == "expired" then return needed end
-    if how == "unsent" then return "0" end
-    if unit == "requests" then return needed end
-    local index = ({nusd = 1, tokens = 2, input_tokens = 3, output_tokens = 4})[unit]
-    local known = truth[index]
-    if known ~= "" then return known end
-    if how == "nothing" then return "0" end
-    return needed
-  end
+  local row = redis.call("HMGET", key, "state", "worst_nusd", "parts", "takes", "cost_nusd", "usage", "how")
+  local before, known = row[1], nil
+  if before == "settled" then known = truth_of(row[5], row[6]) end
+  local function now_of(unit, needed) return held_of(state, unit, needed, truth, how) end
+  local function was_of(unit, needed) return held_of(before, unit, needed, known, row[7]) end
   local parts = lines_of(row[3])
   for _, part in ipairs(parts) do
-    local amount = amount_of(part[2], part[3])
+    local amount = now_of(part[2], part[3])
     if #amount > 15 and not fits(redis.call("HGET", SETTLED, part[1]) or "0", "0", amount, LARGEST) then return false end
   end
+  local was_in = (before == "expired" or before == "settled") and SETTLED or RESERVED
   for _, part in ipairs(parts) do
     local counter, unit, needed = part[1], part[2], part[3]
-    redis.call("HINCRBY", SETTLED, counter, amount_of(unit, needed))
-    if before == "expired" then
-      redis.call("HINCRBY", SETTLED, counter, minus(needed))
-    else
-      redis.call("HINCRBY", RESERVED, counter, minus(needed))
-    end
+    redis.call("HINCRBY", was_in, counter, minus(was_of(unit, needed)))
+    redis.call("HINCRBY", SETTLED, counter, now_of(unit, needed))
   end
   for _, taken in ipairs(lines_of(row[4])) do
-    local now = state == "settled" and tonumber(amount_of(taken[2], taken[4])) or tonumber(taken[4])
-    if state == "released" then now = 0 end
-    correct(taken[1], taken[3], now - tonumber(taken[4]))
+    correct(taken[1], taken[3], tonumber(now_of(taken[2], taken[4])) - tonumber(was_of(taken[2], taken[4])))
   end
   local cost = state == "released" and "0" or (truth and truth[1]) or row[2]
   redis.call("HSET", key, "state", state, "cost_nusd", cost, "ended_at_s", now_s)
