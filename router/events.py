@@ -160,13 +160,15 @@ class AttemptAnswered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled(Event):
-    """`cost_nusd` None: the model has no known price. `bound_exceeded`: the provider billed above the reservation."""
+    """`cost_nusd` None: the model has no known price. `bound_exceeded`: the provider billed above the reservation.
+    `on_record` False: the attempt has no row, for the ledger failed and is called open."""
 
     attempt: str
     cost_nusd: int | None
     worst_nusd: int
     how: str  # "reported" | "nothing" | "worst_case" | "counted"
     bound_exceeded: bool
+    on_record: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,9 +187,12 @@ class ReleaseFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HealthFailed(Event):
-    """Health could not be noted; the request goes on."""
+class StoreBypassed(Event):
+    """A store failed, and the call goes on without this step of its port: `settings.on_store_error` calls it open, or
+    the step came after an answer, which is not thrown away."""
 
+    port: str  # "ledger" | "limiter" | "health" | "cache"
+    step: str
     why: str
 
 

@@ -322,12 +322,31 @@ class Tenant:
     place: Place
 
 
+StoreFailure = Literal["closed", "open"]
+StorePort = Literal["ledger", "limiter", "health", "cache"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnStoreError:
+    """What a store that fails does to a call. closed: it fails, before it is sent. open: it goes on without."""
+
+    ledger: StoreFailure = "closed"
+    limiter: StoreFailure = "closed"
+    health: StoreFailure = "open"
+    cache: StoreFailure = "open"
+
+    def opens(self, port: StorePort) -> bool:
+        chosen: StoreFailure = getattr(self, port)
+        return chosen == "open"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     time_zone: str = "UTC"
     state: str | SecretRef | None = None  # a reference where the address holds credentials
     cache: str | SecretRef | None = None
     default_policy: str | None = None
+    on_store_error: OnStoreError = OnStoreError()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,13 @@ policies:
     ceiling: {input_tokens: 100k, output_tokens: 400}
 tenants:
 """
-BEFORE = {"yaml policies": POLICIES, "yaml tenants": TENANTS}
+SETTINGS = """
+version: 1
+providers: {openai: {}}
+policies: {cheap-fast: {targets: [openai/gpt-5-nano]}}
+settings:
+"""
+BEFORE = {"yaml policies": POLICIES, "yaml tenants": TENANTS, "yaml settings": SETTINGS}
 """What stands before a fragment, by the words of its fence: the rest of a file, up to the block it is a part of."""
 
 

@@ -32,6 +32,7 @@ INSIDES: Mapping[str, Sequence[str]] = {
     "`budget_used`": ["budgetUsed"],
     "`each` of a tenant": ["each"],
     "`content`": ["content"],
+    "`on_store_error`": ["onStoreError"],
     "`limits`": ["limits"],
     "a window's long form": ["moneyWindow", "countWindow"],
 }

@@ -5,6 +5,7 @@ from router.decide import stored
 from router.decide.cachekey import cache_key, partition
 from router.decide.judge import is_sampled, soft_kind
 from router.engine.run import Run
+from router.engine.stores import bypass
 from router.errors import StoreError
 from router.plan import Route
 from router.ports import CacheEntry
@@ -41,7 +42,8 @@ async def stored_reply(run: Run, route: Route, key: str | None) -> Reply | None:
         return None
     try:
         entry = await run.ports.cache.get(key)
-    except StoreError:  # a cache that can't answer never fails a request; the event says so
+    except StoreError as error:
+        bypass(run, "cache", "get", error)
         run.emit(ev.CacheMissed, key=key, why="store_error")
         return None
     reply = entry and stored.from_bytes(entry.body, request_id=run.request.id, policy=route.policy)
@@ -62,7 +64,8 @@ async def keep(run: Run, route: Route, key: str | None, reply: Reply) -> None:
     entry = CacheEntry(body=stored.to_bytes(reply), stored_at_s=run.ports.clock.now_s())
     try:
         await run.ports.cache.put(key, entry, ttl_s=route.cache.ttl_s)
-    except StoreError:
+    except StoreError as error:  # closed or open: an answer that was paid for is not thrown away
+        run.emit(ev.StoreBypassed, port="cache", step="put", why=error.message)
         run.emit(ev.CacheSkipped, why="store_error")
         return
     run.emit(ev.CacheStored, key=key, ttl_s=route.cache.ttl_s)

@@ -9,6 +9,7 @@ from router.decide.judge import cooling_s
 from router.decide.reserve import needs_of_budgets, request_shortfall, token_takes
 from router.decide.step import Failure, Try
 from router.engine.run import LEASE_S, RENEW_EVERY_S, Run
+from router.engine.stores import bypass, free
 from router.errors import Attempt, ProviderError, StoreError
 from router.plan import Candidate, Route
 from router.ports import (
@@ -37,7 +38,7 @@ async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
     if refused is not None:
         return Failure(index=step.index, key=step.key, kind=refused, sent=False)
     if run.ports.clock.mono_s() >= ends_s:  # the store was busy for longer than there was time
-        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
+        await _release(run, hold)
         return Failure(index=step.index, key=step.key, kind=Kind.TIMEOUT, sent=False)
     await _mark_sent(run, hold)
     started_s, pending = run.ports.clock.mono_s(), None
@@ -97,10 +98,12 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> 
         return _refused(run, hold, 0, outcome.budget_exceeded(hold.target, *short, None))
     try:
         granted = await run.ports.ledger.reserve(hold)
-    except StoreError:
-        raise
+    except StoreError as error:
+        bypass(run, "ledger", "reserve", error)
+        run.rowless.add(hold.id)
+        return None
     except BaseException:  # cancelled on the way: it may have been granted
-        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
+        await free(run, hold)
         raise
     if isinstance(granted, Refused):
         return _refused(run, hold, granted.seq, *(_refusal(hold, each) for each in granted.shortfalls))
@@ -115,6 +118,15 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> 
         seq=granted.seq,
     )
     return None
+
+
+async def _release(run: Run, hold: Hold) -> None:
+    if hold.id in run.rowless:
+        return
+    try:
+        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
+    except StoreError as error:
+        bypass(run, "ledger", "release", error)
 
 
 def _refused(run: Run, hold: Hold, seq: int, *refusals: outcome.Refusal) -> Kind:
@@ -149,15 +161,30 @@ def _refusal(hold: Hold, short: Shortfall) -> outcome.Refusal:
 
 async def _mark_sent(run: Run, hold: Hold) -> None:
     """Durable before the first byte. Where that can't be written nothing is sent, and the hold is given back; where it
-    may have been written, unheard, the row costs nothing either."""
+    may have been written, unheard, the row costs nothing either. An open ledger sends all the same."""
     try:
-        await run.ports.ledger.mark_sent(hold.id, now_s=run.ports.clock.now_s())
+        if hold.id not in run.rowless:
+            await run.ports.ledger.mark_sent(hold.id, now_s=run.ports.clock.now_s())
+    except StoreError as error:
+        if not run.plan.settings.on_store_error.opens("ledger"):
+            await _unsend(run, hold)
+        bypass(run, "ledger", "mark_sent", error)
     except BaseException:
-        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
-        unsent = Settlement(cost_nusd=0, usage=None, how="unsent", kind=None, now_s=run.ports.clock.now_s())
-        await run.ports.ledger.settle(hold.id, unsent)
+        await _unsend(run, hold)
         raise
     run.sends += 1
+
+
+async def _unsend(run: Run, hold: Hold) -> None:
+    """Nothing has left, and nothing will: whatever the ledger has heard, it holds nothing for this row."""
+    if hold.id in run.rowless:
+        return
+    await free(run, hold)
+    unsent = Settlement(cost_nusd=0, usage=None, how="unsent", kind=None, now_s=run.ports.clock.now_s())
+    try:
+        await run.ports.ledger.settle(hold.id, unsent)
+    except StoreError as error:
+        run.emit(ev.SettleFailed, attempt=hold.id, why=error.message)
 
 
 async def _outcome(run: Run, hold: Hold, step: Try, pending: Pending, ends_s: float) -> WireReply:
@@ -188,7 +215,8 @@ async def _renew(run: Run, hold: Hold) -> None:
     """A store that can't do it now may the next time; a lease that lapses costs the worst case, no call."""
     until_s = run.ports.clock.now_s() + LEASE_S
     try:
-        await run.ports.ledger.renew(hold.id, lease_until_s=until_s)
+        if hold.id not in run.rowless:
+            await run.ports.ledger.renew(hold.id, lease_until_s=until_s)
         if run.permit:
             await run.ports.limiter.renew(run.request.id, lease_until_s=until_s)
     except StoreError as error:
@@ -317,7 +345,8 @@ async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.End
         now_s=run.ports.clock.now_s(),
     )
     try:
-        await run.ports.ledger.settle(hold.id, settlement)
+        if hold.id not in run.rowless:
+            await run.ports.ledger.settle(hold.id, settlement)
     except StoreError as error:
         run.emit(ev.SettleFailed, attempt=hold.id, why=error.message)
         return
@@ -328,11 +357,12 @@ async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.End
         worst_nusd=hold.worst_nusd,
         how=ending.how,
         bound_exceeded=ending.cost_nusd > hold.worst_nusd,
+        on_record=hold.id not in run.rowless,
     )
 
 
 async def _note(run: Run, candidate: Candidate, step: Try, error: ProviderError | None) -> None:
-    """Tell health how it went. Health never fails a request."""
+    """Tell health how it went, closed or open: what was asked of a provider has been, and its answer stands."""
     kind = error.kind if error else None
     outcome_ = Outcome(
         provider=candidate.target.provider,
@@ -345,4 +375,4 @@ async def _note(run: Run, candidate: Candidate, step: Try, error: ProviderError 
     try:
         await run.ports.health.note(outcome_)
     except StoreError as failure:
-        run.emit(ev.HealthFailed, why=failure.message)
+        run.emit(ev.StoreBypassed, port="health", step="note", why=failure.message)

@@ -16,6 +16,7 @@ from router.decide.step import Failure, Progress, Stop, Try, Wait, next_step
 from router.engine import answers, routing
 from router.engine.attempt import attempt
 from router.engine.run import LEASE_S, Ports, Run
+from router.engine.stores import bypass
 from router.errors import RouterError, StoreError
 from router.plan import Plan, Route
 from router.ports import Take
@@ -101,10 +102,12 @@ async def _admit(run: Run, route: Route) -> None:
     now_s = run.ports.clock.now_s()
     try:
         full = await run.ports.limiter.admit(run.request.id, takes, now_s=now_s, lease_s=LEASE_S)
-    except StoreError:
-        raise
+    except StoreError as error:
+        bypass(run, "limiter", "admit", error)
+        return
     except BaseException:  # cancelled on the way: it may have been admitted
-        await run.ports.limiter.release(run.request.id)
+        run.permit = True
+        await _give_back(run)
         raise
     if full is not None:
         run.emit(ev.LimitRefused, limit=full.limit.text, retry_after_s=full.retry_after_s)
@@ -173,7 +176,8 @@ async def _keys(run: Run, provider: str) -> Sequence[str]:
         return [key.name for key in keys]
     try:
         health = await run.ports.health.read([(provider, key.name) for key in keys])
-    except StoreError:  # without health every key is as good as another
+    except StoreError as error:  # without health every key is as good as another
+        bypass(run, "health", "read", error)
         return [key.name for key in keys]
     now_s = run.ports.clock.now_s()
     until = {name: state.cooling_until_s for (_, name), state in health.items()}

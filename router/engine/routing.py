@@ -13,6 +13,8 @@ from router.decide.needs import needs_of
 from router.decide.params import output_request
 from router.decide.windows import window_start
 from router.engine.run import Run
+from router.engine.stores import bypass
+from router.errors import StoreError
 from router.plan import Budget, BudgetUse, Condition, Policy, Route, TokenClass
 from router.ports import Balance, Counter
 from router.values import SecretRef
@@ -69,7 +71,11 @@ async def _used(
     }
     if not found:
         return {}
-    balances = await run.ports.ledger.balances([counter for _, counter in found.values()])
+    try:
+        balances = await run.ports.ledger.balances([counter for _, counter in found.values()])
+    except StoreError as error:
+        bypass(run, "ledger", "balances", error)
+        return {}  # nothing is known of them
     return {use: _used_of(budget, balances[counter]) for use, (budget, counter) in found.items()}
 
 

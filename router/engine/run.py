@@ -64,6 +64,7 @@ class Run:
         default_factory=set
     )  # owners of budgets that this request is counted in already
     sends: int = 0
+    rowless: set[str] = field(default_factory=set)  # attempts that an open ledger could not take
     permit: bool = False  # whether the limiter holds concurrency for this request
 
     def emit(self, fact: type[ev.Event], /, **fields: object) -> None:

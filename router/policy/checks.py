@@ -6,7 +6,15 @@ from datetime import timedelta
 
 from router.decide.judge import is_sampled
 from router.errors import Problem
-from router.policy import money_checks, order_checks, rule_checks, scope_checks, target_checks, unused_checks
+from router.policy import (
+    money_checks,
+    order_checks,
+    rule_checks,
+    scope_checks,
+    store_checks,
+    target_checks,
+    unused_checks,
+)
 from router.policy.draft import Draft, problem
 from router.policy.names import nested
 from router.policy.reach import callable_policies, everything
@@ -102,6 +110,7 @@ CHECKS: tuple[Check, ...] = (
     scope_checks.shared_caches,
     scope_checks.spent_for_good,
     scope_checks.unbounded_users,
+    store_checks.open_stores,
 )
 """Checks of one policy, target or tenant at a time: what is not sound is left out, and each still tells the truth."""
 

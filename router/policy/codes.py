@@ -296,6 +296,11 @@ MEANING: Mapping[str, Code] = {
         "What one tenant asked is answered with what another was told: that must be meant, and said.",
         _WARNING,
     ),
+    "open-store": Code(
+        "a ledger or limiter that fails open, where budgets or limits are written",
+        "They are hard while the store answers, and not while it does not: calls then go on without it.",
+        _NOTE,
+    ),
     "window-never-refills": Code(
         "a budget in total",
         "It has no next window: what it holds is spent once.",

@@ -1,11 +1,11 @@
 """The whole effective policy: every value with the place it came from. What `router explain` prints."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from router.decide.classify import TRANSIENT
 from router.errors import RequestError
-from router.plan import Policy
+from router.plan import OnStoreError, Policy
 from router.policy.document import Spot
 from router.policy.extends import woven_policies
 from router.policy.load import Loaded
@@ -38,7 +38,11 @@ def effective(loaded: Loaded, policy: str) -> tuple[Effective, ...]:
     if found is None:
         advice = suggestion(policy, loaded.plan.policies, what="policies here:")
         raise RequestError(f"there is no policy `{policy}`", help=advice)
-    return tuple(_rows(found, woven_policies(written_in(loaded.documents).policies)[policy]))
+    written_blocks = written_in(loaded.documents)
+    return (
+        *_rows(found, woven_policies(written_blocks.policies)[policy]),
+        *_on_store_error(loaded.plan.settings.on_store_error, written_blocks.settings),
+    )
 
 
 def asked_of(loaded: Loaded, tenant: str) -> tuple[Effective, ...]:
@@ -139,6 +143,16 @@ def _cache(policy: Policy, spot: Spot) -> Iterator[Effective]:
     yield _row("cache.ttl", _duration(policy.cache.ttl_s), spot)
     yield _row("cache.scope", policy.cache.scope, spot)
     yield _row("cache.sampled", written(policy.cache.sampled), spot)
+
+
+def _on_store_error(chosen: OnStoreError, settings: Spot | None) -> Iterator[Effective]:
+    """All four, where the files say something of one."""
+    block = settings.get("on_store_error") if settings else None
+    for port in fields(OnStoreError) if block else ():
+        spot = block.get(port.name) if block else None
+        text: str = getattr(chosen, port.name)
+        place = spot.key_place if spot else None
+        yield Effective(name=f"settings.on_store_error.{port.name}", text=text, place=place)
 
 
 def _row(name: str, text: str, policy: Spot) -> Effective:

@@ -29,7 +29,7 @@ def shared_caches(draft: Draft) -> Iterator[Problem]:
 def spent_for_good(draft: Draft) -> Iterator[Problem]:
     """Budgets in total: once they are spent, only an edit lets another call through."""
     seen: set[Place] = set()
-    for budget in _budgets(draft.plan):
+    for budget in budgets_of(draft.plan):
         if budget.window == "total" and budget.place not in seen:
             seen.add(budget.place)
             message = f"`{budget.text}` never refills: once it is spent, calls are refused until it is raised"
@@ -37,7 +37,8 @@ def spent_for_good(draft: Draft) -> Iterator[Problem]:
             yield problem("window-never-refills", message, budget.place, help=advice, severity="note")
 
 
-def _budgets(plan: Plan) -> Iterator[Budget]:
+def budgets_of(plan: Plan) -> Iterator[Budget]:
+    """Every budget that the files write, pools where they are named."""
     for provider in plan.providers.values():
         yield from provider.budgets
     for policy in plan.policies.values():

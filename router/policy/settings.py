@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from router.plan import Settings
+from router.plan import OnStoreError, Settings, StoreFailure
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft
 from router.policy.references import reference_of
@@ -20,9 +20,26 @@ def resolve_settings(draft: Draft) -> Draft:
             state=_place(spot.get("state")),
             cache=_place(spot.get("cache")),
             default_policy=text_of(spot.get("default_policy")),
+            on_store_error=_on_store_error(spot.get("on_store_error")),
         ),
     )
 
 
 def _place(spot: Spot | None) -> str | SecretRef | None:
     return text_of(spot) or (reference_of(spot) if spot else None)
+
+
+def _on_store_error(spot: Spot | None) -> OnStoreError:
+    """What is not written is as it is without the block."""
+    usual, said = OnStoreError(), {name: text_of(below) for name, below in spot.fields()} if spot else {}
+    return OnStoreError(
+        ledger=_failure(said.get("ledger"), usual.ledger),
+        limiter=_failure(said.get("limiter"), usual.limiter),
+        health=_failure(said.get("health"), usual.health),
+        cache=_failure(said.get("cache"), usual.cache),
+    )
+
+
+def _failure(said: str | None, usual: StoreFailure) -> StoreFailure:
+    """A word that is neither is told by the schema."""
+    return "open" if said == "open" else "closed" if said == "closed" else usual

@@ -143,6 +143,7 @@ BACKOFF = Scalar(
 )
 SCOPE = Scalar(name="a scope", words=("tenant", "user", "shared"), help="one of tenant, user, shared")
 ENFORCE = Scalar(name="`hard`", words=("hard",), later=("shadow",), help="write `hard`, or leave it out")
+STORE_ERROR = Scalar(name="`closed` or `open`", words=("closed", "open"), help="write `closed` or `open`")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = Scalar(name="a day", words=WEEKDAYS, help=f"one of {', '.join(WEEKDAYS)}")
 BUDGET_OWNER = Scalar(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ from router.adapters.scripted_transport import Fails, Says
 from router.adapters.sqlite_state import SqliteState
 from router.client.inline import run_inline
 from router.engine import execute
-from router.errors import BudgetExceeded, RouterError
+from router.errors import BudgetExceeded, RouterError, StoreError
+from router.plan import OnStoreError, Settings
 from router.ports import Granted, Refused
+from router.testing.down import ALL, MayBeDown
 from router.values import Kind, Usage
 from tests.adapters.states import valkey
 from tests.build import budget, lexical, plan, policy, price, target
@@ -207,3 +210,31 @@ def test_failures_that_may_have_been_billed_stay_charged(store: str, tmp_path: P
             with pytest.raises(RouterError):
                 run_inline(execute(PLAN, ports, asked(next(numbers), TEXT)))
         assert len(ports.transport.calls) == FITS  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("store", SHARED)
+@pytest.mark.parametrize("said", ["closed", "open"])
+def test_a_ledger_that_is_down_hands_out_nothing_unless_it_is_called_open(
+    store: str, said: Any, tmp_path: Path
+) -> None:
+    """What is sent past an open ledger is on no record: with it nothing is promised, and `check` says so."""
+    made = replace(PLAN, settings=Settings(on_store_error=OnStoreError(ledger=said)))
+    clock, seen = ManualClock(T0_S), list[ev.Event]()
+    with opened(store, tmp_path, clock) as state:
+        ports = ports_of(made, state, clock, FULL, seen.append)
+        ledger = MayBeDown(ports.ledger, "ledger")
+        ports = replace(ports, ledger=ledger)
+        ended = list[str]()
+        for number in range(FITS + 20):
+            ledger.down = ALL if number % 3 == 1 else ()
+            try:
+                run_inline(execute(made, ports, asked(number, TEXT)))
+                ended.append("Reply")
+            except (BudgetExceeded, StoreError) as error:
+                ended.append(type(error).__name__)
+    down = sum(number % 3 == 1 for number in range(FITS + 20))
+    assert ended.count("Reply") == FITS + 20 - down if said == "closed" else FITS + 20
+    assert len(ports.transport.calls) == ended.count("Reply")  # type: ignore[attr-defined]
+    on_record = sum(isinstance(each, ev.Reserved) for each in seen)
+    assert spent(store, tmp_path) == (on_record * WORST, 0)
+    assert sum(isinstance(each, ev.StoreBypassed) for each in seen) == (down if said == "open" else 0)

@@ -68,6 +68,7 @@ def everything() -> dict[str, Any]:
             "state": {"env": "STATE"},
             "cache": {"file": "/run/secrets/cache"},
             "default_policy": "fast",
+            "on_store_error": {"ledger": "open", "limiter": "open", "health": "closed", "cache": "closed"},
         },
         "providers": {
             "weu": {

@@ -66,7 +66,7 @@ ODD = st.sampled_from(
             {"at_most": "$1"},
         ),
     ]
-)
+).map(deepcopy)  # what is drawn may be changed further
 
 
 def changed(value: Any, data: st.DataObject) -> Any:

@@ -12,6 +12,7 @@ from router.plan import (
     Ceiling,
     Condition,
     LocalTime,
+    OnStoreError,
     Plan,
     PolicyEntry,
     Provider,
@@ -389,3 +390,10 @@ def test_a_model_that_only_the_policies_know_is_counted_by_its_name() -> None:
     plan = load(document, Book()).plan
     assert plan is not None
     assert [target.tokens.method for target in plan.targets.values()] == ["window", "margin"]
+
+
+def test_what_a_store_that_fails_does_is_written_down_or_as_usual() -> None:
+    fast = f"{HEAD}policies:\n  fast: {{targets: [openai/small]}}\n"
+    assert plan_of(fast).settings.on_store_error == OnStoreError()
+    written = plan_of(f"{fast}settings: {{on_store_error: {{ledger: open, cache: closed}}}}\n").settings
+    assert written.on_store_error == OnStoreError(ledger="open", cache="closed")

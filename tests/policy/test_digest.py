@@ -170,3 +170,18 @@ def test_equal_digests_are_equal_plans_but_for_their_looks() -> None:
     one, other = plan_of(document), plan_of(reversed_keys)
     assert one == other
     assert list(one.policies) == list(other.policies)
+
+
+def test_what_a_store_that_fails_does_is_part_of_the_meaning() -> None:
+    base = {"version": 1, "providers": {"openai": {}}, "policies": {"fast": {"targets": ["openai/small"]}}}
+
+    def with_stores(**chosen: str) -> str:
+        return plan_of({**base, "settings": {"on_store_error": chosen}}).digest
+
+    assert with_stores(ledger="closed", cache="open") == plan_of(base).digest
+    assert (
+        len({plan_of(base).digest, *(with_stores(**{name: "open"}) for name in ("ledger", "limiter"))}) == 3
+    )
+    assert (
+        len({plan_of(base).digest, *(with_stores(**{name: "closed"}) for name in ("health", "cache"))}) == 3
+    )

@@ -89,3 +89,15 @@ def test_an_unknown_policy() -> None:
 def test_policies_with_errors_are_not_in_effect() -> None:
     with pytest.raises(ValueError, match="nothing is in effect"):
         effective(load_text("version: 2\n", Book()), "fast")
+
+
+def test_what_a_store_that_fails_does_is_told_where_the_files_speak_of_it() -> None:
+    text = TEXT.replace("policies:\n", "settings: {on_store_error: {ledger: open}}\npolicies:\n", 1)
+    rows = effective(load_text(text, Book(), file="a.yaml"), "fast")
+    assert [(each.name, each.text, str(each.place or "built in")) for each in rows[-4:]] == [
+        ("settings.on_store_error.ledger", "open", "a.yaml:3:29"),
+        ("settings.on_store_error.limiter", "closed", "built in"),
+        ("settings.on_store_error.health", "open", "built in"),
+        ("settings.on_store_error.cache", "open", "built in"),
+    ]
+    assert not any(each.name.startswith("settings") for each in effective(loaded(), "fast"))

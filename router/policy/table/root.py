@@ -29,6 +29,28 @@ _CACHE = Block(
     examples=words.CACHE_PLACE.examples,
 )
 
+_ON_STORE_ERROR = Block(
+    ref="onStoreError",
+    name="what a store that fails does to a call",
+    description="closed: the call fails before anything is sent. open: it goes on without that store, and an event says"
+    " so.",
+    keys={
+        "ledger": Key(
+            form=words.STORE_ERROR,
+            description="Budgets and limits on tokens (default closed); open: not hard.",
+        ),
+        "limiter": Key(
+            form=words.STORE_ERROR,
+            description="Request rates and concurrency (default closed); open: not hard.",
+        ),
+        "health": Key(form=words.STORE_ERROR, description="Which keys rest (default open)."),
+        "cache": Key(form=words.STORE_ERROR, description="Stored answers (default open)."),
+    },
+    at_least=1,
+    help="write `{ledger: closed, limiter: open}`",
+    examples=({"limiter": "open"},),
+)
+
 SETTINGS = Block(
     ref="settings",
     name="the settings",
@@ -38,6 +60,7 @@ SETTINGS = Block(
         "state": Key(form=_STATE, description="Where spend and limits are kept."),
         "cache": Key(form=_CACHE, description="Where answers are kept: a folder, a server, or memory."),
         "default_policy": Key(form=words.POLICY, description="The policy of calls that name none."),
+        "on_store_error": Key(form=_ON_STORE_ERROR, description="What a store that fails does to a call."),
     },
     later=("alerts",),
     help="a map: `{time_zone: Europe/Berlin}`",

@@ -61,6 +61,7 @@ TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.CacheMissed: lambda event: f"the cache has no answer ({event.why})",
     ev.CacheSkipped: lambda event: f"the cache is passed by ({event.why})",
     ev.CacheStored: lambda event: f"the answer is kept for {_length(event.ttl_s)}",
+    ev.StoreBypassed: lambda event: f"the {event.port} is down: the call goes on without its {event.step}",
     ev.LimitRefused: lambda event: f"the limit `{event.limit}` is full",
     ev.ReserveRefused: lambda event: f"{event.target} is not asked: {'; '.join(event.shortfalls)}",
     ev.AttemptAnswered: _answered,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from router.plan import CacheRule, Lexical, Settings
+from router.plan import CacheRule, Lexical, OnStoreError, Settings
 from router.policy.effective import kinds_text
 from router.policy.scalars import duration_text
 from router.policy.traps import written
@@ -100,7 +100,10 @@ def _effect(what: str, was: CacheRule | None, now: CacheRule | None) -> Effect:
 
 
 def _of_folder(old: Side, new: Side) -> Iterator[Change]:
+    yield from _on_store_error(old, new)
     for each in fields(Settings):
+        if each.name == "on_store_error":
+            continue
         before, after = getattr(old.plan.settings, each.name), getattr(new.plan.settings, each.name)
         if before != after:
             yield Change(
@@ -112,6 +115,26 @@ def _of_folder(old: Side, new: Side) -> Iterator[Change]:
                 text=related(each.name, before, after),
                 old_place=place_of(old.written.settings, each.name),
                 new_place=place_of(new.written.settings, each.name),
+            )
+
+
+def _on_store_error(old: Side, new: Side) -> Iterator[Change]:
+    """A store that may fail open holds nothing back while it is down."""
+    for each in fields(OnStoreError):
+        before: str = getattr(old.plan.settings.on_store_error, each.name)
+        after: str = getattr(new.plan.settings.on_store_error, each.name)
+        if before != after:
+            what = f"on_store_error.{each.name}"
+            yield Change(
+                area="settings",
+                subjects=("settings",),
+                what=what,
+                before=before,
+                after=after,
+                text=related(what, before, after),
+                effect="loosens" if after == "open" else "tightens",
+                old_place=place_of(old.written.settings, what),
+                new_place=place_of(new.written.settings, what),
             )
 
 
