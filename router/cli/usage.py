@@ -9,6 +9,7 @@ import click
 from router.cli.options import json_option, policies_at, policies_option
 from router.cli.out import Column, Out
 from router.cli.since import Since
+from router.cli.usage_acts import acts, grant, settle
 from router.cli.usage_more import advise, export, forecast
 from router.tools.figures import about, count, left, money, percent, spent, tokens, tokens_left
 from router.tools.plain import plain
@@ -143,5 +144,5 @@ def limits(out: Out, found: Sequence[Any]) -> None:
     out.table(columns, [(each.owner, each.text, tokens(each.used), tokens_left(each.left)) for each in found])
 
 
-for more in (export, forecast, advise):
+for more in (export, forecast, advise, grant, settle, acts):
     command.add_command(more)

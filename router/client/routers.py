@@ -14,6 +14,7 @@ from router.client.bookkeeping import AsyncBookkeeping, Bookkeeping, Books
 from router.client.calls import build_request
 from router.client.gate import Gate
 from router.client.inline import run_inline
+from router.client.keeping import AsyncKeeping, Keeping
 from router.engine import Ports, execute
 from router.errors import Problem
 from router.events import Sink
@@ -68,7 +69,7 @@ class _Opened(Books):
             await self.ports.transport.aclose()
 
 
-class Router(_Opened, Bookkeeping):
+class Router(_Opened, Bookkeeping, Keeping):
     """The sync router.
 
     >>> with Router.open("policies", transport="fake") as router:
@@ -149,7 +150,7 @@ class Router(_Opened, Bookkeeping):
         self.close()
 
 
-class AsyncRouter(_Opened, AsyncBookkeeping):
+class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping):
     """The async router: the same methods as `Router`, awaited.
 
     >>> async with AsyncRouter.open("policies") as router:

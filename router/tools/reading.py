@@ -8,7 +8,7 @@ from typing import Any
 from router.client import Router
 from router.client.assembly import MEMORY, build_ports, file_of, is_server, state_place
 from router.client.calls import build_request
-from router.errors import PolicyError
+from router.errors import PolicyError, RequestError
 from router.policy.load import Loaded
 from router.values import Message, Request
 
@@ -37,6 +37,21 @@ def reading_router(loaded: Loaded) -> Router:
         transport=None,
         clock=None,
         sinks=(),
+    )
+    return Router(loaded.plan, loaded.warnings, ports)
+
+
+def writing_router(loaded: Loaded) -> Router:
+    """One that changes the state that calls use, and makes it where none was kept yet. Raises RequestError where there
+    is none beyond a process."""
+    assert loaded.plan is not None  # noqa: S101 - loaded_policies saw to it
+    if state_place(loaded.plan, None) == MEMORY:
+        raise RequestError(
+            "this state is kept in memory: another process can't reach it",
+            help="name the state of the routers that are meant in ROUTER_STATE, or call the method of the router",
+        )
+    ports = build_ports(
+        loaded.plan, suspends=False, state=None, cache=MEMORY, transport=None, clock=None, sinks=()
     )
     return Router(loaded.plan, loaded.warnings, ports)
 

@@ -65,6 +65,7 @@ def test_the_document(document, used):
         "unit",
         "window",
         "amount",
+        "granted",
         "settled",
         "reserved",
         "left",

@@ -100,3 +100,19 @@ def test_a_closed_router_tells_nothing(name: str) -> None:
     router.close()
     with pytest.raises(RequestError, match="closed"):
         getattr(router, name)()
+
+
+def test_both_routers_take_grants_and_truths_alike() -> None:
+    by = {"who": "ann", "why": "launch"}
+
+    async def awaited() -> Any:
+        async with AsyncRouter.open(POLICIES, state="memory", cache="memory", clock=AsyncClock()) as router:
+            done = await router.grant(policy="main", window="per_day", amount="$2", **by)
+            with pytest.raises(RequestError, match="no row `x`"):
+                await router.settle("x", cost="$1", **by)
+            return done.budget.left, len(await router.acts()), list(await router.worst_cases())
+
+    with opened(ManualClock(now_s=NOW_S)) as router:
+        done = router.grant(policy="main", window="per_day", amount="$2", **by)
+        told = done.budget.left, len(router.acts()), list(router.worst_cases())
+    assert asyncio.run(awaited()) == told == (3 * 10**9, 1, [])

@@ -1,0 +1,94 @@
+"""`router usage grant`, `settle` and `acts`."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+BY = ("--who", "ann", "--why", "launch week")
+
+
+@pytest.fixture(autouse=True)
+def fake(folder, monkeypatch):
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+
+
+@pytest.fixture
+def timed_out(run, folder) -> str:
+    """The id of an attempt that was charged at its worst case, as one that times out is."""
+    run("complete", "fast", "Hello", "--tenant", "acme/search", "--user", "ann")
+    file: Path = folder / ".router" / "fake" / "state.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        (found,) = connection.execute("SELECT id FROM attempts").fetchone()
+        connection.execute("UPDATE attempts SET how = 'worst_case', kind = 'timeout'")
+    return str(found)
+
+
+def test_a_grant_says_what_is_left_and_is_listed(run, folder, document):
+    told = run("usage", "grant", "--tenant", "acme", "--window", "per_month", "--amount", "$500", *BY)
+    assert told.stdout.startswith("granted $500.00: tenant:acme, `per_month: $5000`, in 20")
+    assert told.stdout.endswith("$5000.00 and $500.00 granted, $0.00 used: $5500.00 left\n")
+    less = ("--tenant", "acme/search", "--user", "bo", "--window", "per_day", "--amount", "-$0.25")
+    told = run("usage", "grant", *less, *BY)
+    assert told.stdout.startswith("took away $0.25: user:acme/search:bo, `per_day: $1`")
+    assert told.stdout.endswith("$1.00 less $0.25, $0.00 used: $0.75 left\n")
+    assert "$5000 ($500.00 granted)" in run("usage").stdout
+    assert "granted $500.00: tenant:acme month 20" in run("usage", "acts").stdout
+    acts = document("usage", "acts")["acts"]
+    assert [(each["kind"], each["amount"], each["who"], each["why"]) for each in acts] == [
+        ("grant", 500 * 10**9, "ann", "launch week"),
+        ("grant", -25 * 10**7, "ann", "launch week"),
+    ]
+
+
+def test_a_grant_as_a_document_has_the_budget_after_it(run, folder, document):
+    found = document("usage", "grant", "--policy", "fast", "--window", "per_day", "--amount", "$1", *BY)
+    assert (found["amount"], found["budget"]["granted"], found["budget"]["left"]) == (
+        10**9,
+        10**9,
+        26 * 10**9,
+    )
+
+
+def test_slips_are_one_line_and_a_hint(run, folder):
+    told = run("usage", "grant", "--tenant", "acne", "--window", "per_month", "--amount", "$5", *BY, code=2)
+    assert told.stderr.startswith(
+        "error: unknown tenant `acne` (did you mean `acme`?)\nhelp: known here: acme"
+    )
+    told = run("usage", "grant", "--tenant", "acme", "--window", "per_month", "--amount", "$5", code=2)
+    assert "--who" in told.stderr
+    assert run("usage", "acts").stdout == "nobody did anything by hand\n"
+
+
+def test_a_state_in_memory_takes_no_grant(run, folder, monkeypatch):
+    monkeypatch.setenv("ROUTER_STATE", "memory")
+    told = run("usage", "grant", "--tenant", "acme", "--window", "per_month", "--amount", "$5", *BY, code=2)
+    assert "another process can't reach it" in told.stderr
+
+
+def test_what_is_charged_at_worst_case_is_listed_and_takes_its_truth(run, timed_out, document):
+    assert [each["id"] for each in document("usage", "settle")["rows"]] == [timed_out]
+    told = run("usage", "settle")
+    assert told.stdout.startswith("1 attempt charged at worst case, $0.0000")
+    assert timed_out in told.stdout
+    assert "timeout" in told.stdout
+    told = run("usage", "settle", timed_out, "--cost", "$0.02", *BY)
+    assert told.stdout.startswith(f"{timed_out} cost $0.02, and not $0.0000")
+    assert run("usage", "settle", timed_out, "--cost", "$0.02", *BY).stdout.endswith("was at $0.02 already\n")
+    assert (
+        "is known: $0.02, reported" in run("usage", "settle", timed_out, "--cost", "$1", *BY, code=2).stderr
+    )
+    assert run("usage", "settle").stdout == "no attempt is charged at its worst case\n"
+    assert f"{timed_out} cost $0.02, not $0.0000" in run("usage", "acts").stdout
+
+
+@pytest.mark.parametrize("arguments", [("x", "--cost", "$1"), ("x",), ("--cost", "$1", *BY)])
+def test_half_a_truth_is_wrong_usage(run, folder, arguments):
+    assert "say" in run("usage", "settle", *arguments, code=2).stderr
+
+
+def test_without_any_state_there_is_nothing(run, folder):
+    assert run("usage", "settle").stdout == "no attempt is charged at its worst case\n"
+    assert "the ledger has no row `x`" in run("usage", "settle", "x", "--cost", "$1", *BY, code=2).stderr
+    assert not (folder / ".router").exists()
