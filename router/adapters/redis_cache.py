@@ -23,7 +23,7 @@ class RedisCache:
     def __init__(
         self, url: str, clock: Clock, *, name: str = "router", largest_bytes: int = LARGEST_BYTES
     ) -> None:
-        self._link = RedisLink(url, suspends=clock.suspends, text=False)
+        self._link = RedisLink(url, clock, text=False)
         self._name = name
         self._largest_bytes = largest_bytes
 
@@ -56,13 +56,17 @@ class RedisCache:
         return f"{self._name}:answer:{key}"
 
     async def _ask(self, question: Callable[[Any], Any]) -> Any:
-        """Both questions may be asked again: the same answer is kept or read."""
+        """Every question may be asked again: the same answer is kept or read."""
+        began_s = await self._link.begin("cache")
         for again in (True, False):
             try:
-                return await self._link.ask(question)
+                answer = await self._link.ask(question)
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - of a library loaded late: whatever it raises becomes ours
                 if not (again and is_of_wire(error)):
-                    raise self._link.unreachable("cache", error) from None
+                    raise self._link.gone("cache", error, began_s) from None
+            else:
+                self._link.answered()
+                return answer
         raise AssertionError

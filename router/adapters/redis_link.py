@@ -6,29 +6,65 @@ from collections.abc import Coroutine
 from threading import Lock
 from typing import Any, TypeVar
 
+from router.adapters.outage import LOOK_S, Outage
 from router.adapters.redis_wire import ANSWER_S, Question, RedisTrips, RedisTurns, is_of_wire
 from router.errors import StoreError
+from router.ports import Clock
 
 T = TypeVar("T")
 INSTALL = "install it with `pip install 'routewright[redis]'`"
 
 
 class RedisLink:
-    """`text`: answers are text, not bytes."""
+    """`text`: answers are text, not bytes. `answer_s`: how long a connection, and an answer on it, may take."""
 
-    def __init__(self, url: str, *, suspends: bool, text: bool) -> None:
+    def __init__(self, url: str, clock: Clock, *, text: bool, answer_s: float = ANSWER_S) -> None:
         self._url = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
+        self._clock = clock
+        self._outage = Outage(clock)
         self._text = text
+        self._answer_s = answer_s
         self._lock = Lock()
         self._wire: RedisTrips | RedisTurns | None = None
         self._owner: tuple[int, object] = (0, None)
-        self.suspends = suspends
+        self.suspends = clock.suspends
 
     @property
     def place(self) -> str:
         """The address without its credentials."""
         scheme, _, rest = self._url.partition("://")
         return f"{scheme}://{rest.rpartition('@')[2]}"
+
+    async def begin(self, port: str) -> float:
+        """When the caller begins to wait, for `gone`. Raises StoreError at once where others have just waited in vain,
+        and soon where this one finds that they still would (see Outage)."""
+        began_s = self._clock.mono_s()
+        if self._outage.must_look(port):
+            try:
+                await self._look()
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 - of a library loaded late: whatever it raises becomes ours
+                raise self.gone(port, error, began_s) from None
+        return began_s
+
+    async def _look(self) -> None:
+        """See whether the server answers, on a connection of its own. One that refuses to be asked does answer."""
+        link = RedisLink(self._url, self._clock, text=self._text, answer_s=LOOK_S)
+        try:
+            await link.ask(lambda client: client.ping())
+        except Exception as error:
+            if is_of_wire(error):
+                raise
+        finally:
+            await link.drop()
+
+    def answered(self) -> None:
+        self._outage.answered()
+
+    def gone(self, port: str, error: Exception, began_s: float) -> StoreError:
+        """What to raise to a caller who has waited since `began_s`; the next ones need not."""
+        return self._outage.failed(self.unreachable(port, error), began_s)
 
     async def ask(self, question: Question) -> Any:
         """What the server answers. Raises whatever the client library raises; `is_of_wire` tells failures apart."""
@@ -77,8 +113,8 @@ class RedisLink:
             ) from None
         options: dict[str, Any] = {
             "decode_responses": self._text,
-            "socket_timeout": ANSWER_S,
-            "socket_connect_timeout": ANSWER_S,
+            "socket_timeout": self._answer_s,
+            "socket_connect_timeout": self._answer_s,
         }
         if self.suspends:
             return RedisTrips(

@@ -51,7 +51,7 @@ class RedisStore:
         mark: Path | None = None,
         server_time: bool = True,
     ) -> None:
-        self._link = RedisLink(url, suspends=clock.suspends, text=True)
+        self._link = RedisLink(url, clock, text=True)
         self._clock = clock
         self._name = f"{{{name}}}"
         self._mark = mark
@@ -81,17 +81,19 @@ class RedisStore:
         """The answer of a script. `arguments` are made anew for each try and told whether an answer may have been lost.
 
         Raises StoreError where the server can't be reached in time, or has lost rows that it had.
+        Where others have just waited for it in vain, it does so at once.
         """
         work = self._run(port, script, arguments)
         return await (to_the_end(work) if self.suspends else work)
 
     async def _run(self, port: str, script: str, arguments: Callable[[bool], list[str]]) -> list[Any]:
-        again = False
+        again, began_s = False, await self._link.begin(port)
         for _ in range(TRIES):
             try:
                 await self._greet()
                 epoch = self._epoch or ""
                 answer = await self._evaluate(script, [epoch, str(self._seq), *arguments(again)])
+                self._link.answered()
                 if answer[0] != "lost":
                     return self._kept(answer)
                 self._greeted = False  # somebody may have accepted the loss
@@ -102,7 +104,7 @@ class RedisStore:
                 raise
             except Exception as error:  # noqa: BLE001 - of a library loaded late: whatever it raises becomes ours
                 if again or not is_of_wire(error):
-                    raise self._link.unreachable(port, error) from None
+                    raise self._link.gone(port, error, began_s) from None
                 again = True
                 self._greeted = False
         raise self._lost(port)

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from router.adapters.forks import watch_forks
+from router.adapters.outage import LOOK_S, Outage
 from router.adapters.private_folder import make_private
 from router.adapters.sqlite_schema import ForeignFile, prepare
 from router.errors import StoreError
@@ -20,6 +21,8 @@ Work = Callable[[sqlite3.Cursor], T]
 INLINE_S = 0.002  # how long a busy file is met by blocking: most transactions of others are over by then
 PATIENCE_S = 2.0  # how long in all, awaited
 PAUSE_S = 0.004  # between two tries, plus as much again by chance
+
+WRITES = "BEGIN IMMEDIATE"
 
 BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -38,6 +41,7 @@ class SqliteFile:
         self._clock = clock
         self._draw = draw
         self._full = full
+        self._outage = Outage(clock)
         self._lock = Lock()
         self._pid = os.getpid()
         self._connection: sqlite3.Connection | None = None
@@ -53,49 +57,54 @@ class SqliteFile:
 
     # --- Steps ----------------------------------------------------------------------------------------------------
 
-    async def step(
-        self, port: str, work: Work[T], *, begin: str = "BEGIN IMMEDIATE", ending: bool = False
-    ) -> T:
+    async def step(self, port: str, work: Work[T], *, begin: str = WRITES, ending: bool = False) -> T:
         """Run `work` in one transaction, or without one where `begin` is "" and it is a single statement.
 
         `work` may run again when the file was busy. One that is `ending` gives something back, so a cancelled caller
         still waits for it. Raises StoreError(port=...) when the file stays busy, can't be used, or is damaged;
         nothing of this step is then kept.
+        Where somebody has just waited in vain, a busy file is a StoreError at once (see Outage).
         """
         try:
-            return self._inline(port, work, begin)
+            return self._inline(port, work, begin, wait_s=0.0 if self._outage.is_on else INLINE_S)
         except _Busy:
-            again = self._again(port, work, begin)
+            patience_s = LOOK_S if self._outage.must_look(port) else PATIENCE_S
+        again = self._again(port, work, begin, patience_s)
         return await (_to_its_end(again) if ending and self.suspends else again)
 
-    async def _again(self, port: str, work: Work[T], begin: str) -> T:
-        ends_s = self._clock.mono_s() + PATIENCE_S
-        while self._clock.mono_s() < ends_s:
+    async def _again(self, port: str, work: Work[T], begin: str, patience_s: float) -> T:
+        began_s = self._clock.mono_s()
+        while self._clock.mono_s() < began_s + patience_s:
             await self._clock.sleep(PAUSE_S * (1 + self._draw.fraction()))
             try:
                 return self._inline(port, work, begin)
             except _Busy:
                 continue
-        raise StoreError(
-            f"the state file `{self.path}` was busy for {PATIENCE_S:g} s",
+        busy = StoreError(
+            f"the state file `{self.path}` was busy for {patience_s:g} s",
             port=port,
             help="another process holds it in the middle of a write: resume or end the one that stands still",
         )
+        raise self._outage.failed(busy, began_s)
 
-    def _inline(self, port: str, work: Work[T], begin: str) -> T:
-        ends_s = time.monotonic() + INLINE_S
+    def _inline(self, port: str, work: Work[T], begin: str, wait_s: float = INLINE_S) -> T:
+        ends_s = time.monotonic() + wait_s
         if self._pid != os.getpid():
             self._after_unseen_fork(port)
         with self._lock:
             while True:
                 try:
-                    return self._once(self._opened(), work, begin)
+                    result = self._once(self._opened(), work, begin)
                 except (sqlite3.Error, ForeignFile, OSError, OverflowError) as error:
                     if not _is_busy(error):
                         self._close()  # whatever it is, the next step begins with a fresh look at the file
                         raise self._explained(error, port) from error
                     if time.monotonic() >= ends_s:
                         raise _Busy from None
+                else:
+                    if begin == WRITES:  # who only reads waits for no writer
+                        self._outage.answered()
+                    return result
                 time.sleep(INLINE_S / 20)
 
     def _once(self, cursor: sqlite3.Cursor, work: Work[T], begin: str) -> T:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from router.adapters.clocks import AsyncClock, ManualClock, SystemClock
+from router.adapters.outage import REST_S
 from router.adapters.redis_cache import RedisCache
 from router.adapters.redis_state import RedisState
 from router.adapters.redis_store import RedisStore
@@ -406,6 +407,9 @@ def test_a_crowd_at_a_server_that_hangs_is_told_in_time(server: ValkeyServer) ->
             os.kill(server.pid, signal.SIGCONT)
         assert {type(each) for each in found} == {StoreError}
         assert time.monotonic() - began_s < 12  # two tries of two seconds, not two for each trip
+        with pytest.raises(StoreError, match="does not answer"):
+            await state.ledger.reserve(hold("b", charge(TEAM, 1), now_s=time.time()))
+        await asyncio.sleep(REST_S)
         assert await state.ledger.reserve(hold("b", charge(TEAM, 1), now_s=time.time()))
         await state.aclose()
 

@@ -1,0 +1,221 @@
+"""A store that kept somebody waiting in vain keeps nobody else waiting, and is found again soon after it is back."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.adapters.clocks import AsyncClock, ManualClock, SystemClock
+from router.adapters.outage import LONG_S, LOOK_S, REST_S, Outage
+from router.adapters.redis_cache import RedisCache
+from router.adapters.redis_state import RedisState
+from router.adapters.sqlite_state import SqliteState
+from router.errors import StoreError
+from router.ports import CacheEntry
+from tests.adapters.states import budget, charge, do, granted, hold
+from tests.adapters.valkey import ValkeyServer
+
+TEAM = budget("tenant:acme", 3000)
+DOWN = StoreError("down", port="ledger", help="start it")
+QUICK_S = 0.1
+"""Longer than anything takes that waits for nothing, on a busy machine."""
+
+
+# --- On a clock that is told
+
+
+def refused(outage: Outage) -> bool:
+    try:
+        outage.must_look("limiter")
+    except StoreError as error:
+        return (error.port, error.message) == ("limiter", "down")
+    return False
+
+
+def test_after_a_wait_in_vain_one_looks_and_the_others_are_refused_meanwhile() -> None:
+    clock = ManualClock()
+    outage = Outage(clock)
+    assert not outage.must_look("ledger")
+    clock.advance(4.0)
+    outage.failed(DOWN, 0.0)
+    assert refused(outage)
+    clock.advance(REST_S)
+    assert outage.must_look("ledger")
+    assert refused(outage)
+    clock.advance(LOOK_S)
+    outage.failed(DOWN, clock.mono_s() - LOOK_S)
+    assert refused(outage)
+    clock.advance(REST_S)
+    assert outage.must_look("ledger")
+    outage.answered()
+    assert not outage.must_look("ledger")
+
+
+def test_whoever_looks_and_never_tells_is_followed_by_another() -> None:
+    clock = ManualClock()
+    outage = Outage(clock)
+    clock.advance(4.0)
+    outage.failed(DOWN, 0.0)
+    clock.advance(REST_S)
+    assert outage.must_look("ledger")
+    clock.advance(LOOK_S + REST_S)
+    assert outage.must_look("ledger")
+
+
+def test_what_fails_at_once_is_asked_anew_by_everybody() -> None:
+    clock = ManualClock()
+    outage = Outage(clock)
+    outage.failed(DOWN, clock.mono_s())
+    assert not outage.must_look("ledger")
+    clock.advance(4.0)
+    outage.failed(DOWN, 0.0)
+    assert refused(outage)
+    outage.failed(DOWN, clock.mono_s() - LONG_S / 2)  # from one who began before: now it fails at once
+    assert not outage.must_look("ledger")
+
+
+def test_one_who_was_answered_meanwhile_knows_better() -> None:
+    clock = ManualClock()
+    outage = Outage(clock)
+    clock.advance(3.0)
+    outage.answered()
+    clock.advance(1.0)
+    outage.failed(DOWN, 0.0)
+    assert not outage.must_look("ledger")
+
+
+# --- Real stores
+
+
+@contextmanager
+def standing_still(server: ValkeyServer) -> Iterator[None]:
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def took_s(step: Any, port: str) -> float:
+    began_s = time.monotonic()
+    with pytest.raises(StoreError) as caught:
+        do(step())
+    assert caught.value.port == port
+    assert caught.value.help
+    return time.monotonic() - began_s
+
+
+def test_a_server_that_hangs_is_waited_for_once_and_found_again(tmp_path: Path) -> None:
+    with ValkeyServer(tmp_path / "server") as server:
+        state = RedisState(server.url, SystemClock(), name="t")
+        assert granted(state, hold("a", charge(TEAM, 1), now_s=time.time()))
+        steps = {"ledger": lambda: state.ledger.balances([]), "limiter": lambda: state.limiter.release("x")}
+        with standing_still(server):
+            assert 3.5 < took_s(steps["ledger"], "ledger") < 8
+            for port, step in (*steps.items(), *steps.items()):
+                assert took_s(step, port) < QUICK_S
+            time.sleep(REST_S)
+            looks = [took_s(step, port) for port, step in (*steps.items(), *steps.items())]
+            assert LOOK_S * 0.9 < looks[0] < LOOK_S + QUICK_S * 5
+            assert max(looks[1:]) < QUICK_S
+        time.sleep(REST_S)
+        assert granted(state, hold("b", charge(TEAM, 1), now_s=time.time()))
+        do(state.aclose())
+
+
+def test_a_server_of_answers_that_hangs_is_waited_for_once_and_found_again(tmp_path: Path) -> None:
+    with ValkeyServer(tmp_path / "server") as server:
+        cache, key = RedisCache(server.url, SystemClock()), "ab" * 8
+        do(cache.put(key, CacheEntry(body=b"{}", stored_at_s=1.0), ttl_s=60))
+        with standing_still(server):
+            assert took_s(lambda: cache.get(key), "cache") > 3.5
+            assert took_s(lambda: cache.get(key), "cache") < QUICK_S
+        time.sleep(REST_S)
+        assert do(cache.get(key)) is not None
+        do(cache.aclose())
+
+
+def test_a_server_that_is_gone_is_found_in_the_moment_it_is_back(tmp_path: Path) -> None:
+    """Its refusal costs nobody a wait, so nobody is refused without asking."""
+    with ValkeyServer(tmp_path / "server", durable=True) as server:
+        state = RedisState(server.url, SystemClock(), name="t")
+        assert granted(state, hold("a", charge(TEAM, 1), now_s=time.time()))
+        server.kill()
+        assert took_s(lambda: state.ledger.balances([]), "ledger") < QUICK_S * 3
+        server.start()
+        assert granted(state, hold("b", charge(TEAM, 1), now_s=time.time()))
+        do(state.aclose())
+
+
+def test_a_hundred_tasks_at_a_server_that_hangs_wait_together_and_later_not_at_all(tmp_path: Path) -> None:
+    async def main(server: ValkeyServer) -> None:
+        state = RedisState(server.url, AsyncClock(), name="t")
+        await state.ledger.balances([])
+
+        async def all_at_once() -> float:
+            began_s = time.monotonic()
+            asked = [state.ledger.balances([]) for _ in range(100)]
+            found = await asyncio.gather(*asked, return_exceptions=True)
+            assert {type(each) for each in found} == {StoreError}
+            return time.monotonic() - began_s
+
+        with standing_still(server):
+            assert await all_at_once() < 8
+            assert await all_at_once() < QUICK_S * 3
+        await asyncio.sleep(REST_S)
+        assert await state.ledger.balances([]) == {}
+        await state.aclose()
+
+    with ValkeyServer(tmp_path / "server") as server:
+        asyncio.run(main(server))
+
+
+def test_a_file_that_somebody_holds_is_waited_for_once_and_free_at_once(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db", SystemClock())
+    assert granted(state, hold("a", charge(TEAM, 1), now_s=time.time()))
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def reserve() -> Any:
+            return state.ledger.reserve(hold("b", charge(TEAM, 1), now_s=time.time()))
+
+        assert 1.5 < took_s(reserve, "ledger") < 4
+        do(state.ledger.all_balances())  # who only reads waits for nobody, and tells nothing of writers
+        assert took_s(reserve, "ledger") < QUICK_S
+        time.sleep(REST_S)
+        assert LOOK_S * 0.9 < took_s(reserve, "ledger") < LOOK_S + QUICK_S * 5
+        assert took_s(reserve, "ledger") < QUICK_S
+        other.execute("ROLLBACK")
+        assert granted(state, hold("c", charge(TEAM, 1), now_s=time.time()))
+    do(state.aclose())
+
+
+def test_threads_at_a_file_that_somebody_holds_wait_together(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db", SystemClock())
+    assert granted(state, hold("a", charge(TEAM, 1), now_s=time.time()))
+    waits: list[float] = []
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def reserve(name: str) -> None:
+            step = state.ledger.reserve(hold(name, charge(TEAM, 1), now_s=time.time()))
+            waits.append(took_s(lambda: step, "ledger"))
+
+        threads = [threading.Thread(target=reserve, args=(f"b{number}",)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        other.execute("ROLLBACK")
+    assert len(waits) == 16
+    assert max(waits) < 5
+    assert granted(state, hold("c", charge(TEAM, 1), now_s=time.time()))
+    do(state.aclose())
