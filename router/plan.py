@@ -84,6 +84,12 @@ class Budget:
     amount: int
     place: Place
     text: str  # the rule as its author wrote it, e.g. "per_day: $25"
+    present: str = ""  # the owner by its present name, where `was` has it counted under an old one
+
+    @property
+    def whose(self) -> str:
+        """The owner as people know it today."""
+        return self.present or self.owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +102,12 @@ class Limit:
     at_most: int
     place: Place
     text: str
+    present: str = ""  # as of a Budget
+
+    @property
+    def whose(self) -> str:
+        """The owner as people know it today."""
+        return self.present or self.owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +130,13 @@ class Provider:
     )  # further wire settings of the kind, e.g. api_version
     labels: frozenset[str] = frozenset()
     disabled_at: Place | None = None  # where `enabled: false` takes it, or its last key, out of every policy
+    was: str | None = None  # the name that its budgets and limits are counted under, where it is not its own
     place: Place
+
+    @property
+    def counted(self) -> str:
+        """The name that its budgets and limits are counted under."""
+        return self.was or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +307,13 @@ class Policy:
     demand: Demand | None = None
     budgets: tuple[Budget, ...]
     cache: CacheRule | None
+    was: str | None = None  # as of a Provider
     place: Place
+
+    @property
+    def counted(self) -> str:
+        """The name that its budgets and limits are counted under."""
+        return self.was or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,7 +343,15 @@ class Tenant:
     budgets: tuple[Budget, ...]
     limits: tuple[Limit, ...]
     each: tuple[Each, ...]
+    was: str | None = (
+        None  # the path that it is counted under, by its own `was` or one above it; None: its own
+    )
     place: Place
+
+    @property
+    def counted(self) -> str:
+        """The path that its budgets and limits, and those of each of its, are counted under."""
+        return self.was or self.path
 
 
 StoreFailure = Literal["closed", "open"]

@@ -6,6 +6,7 @@ Arithmetic over what was paid, and no judgement of answers: whether a cheaper ta
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from router.books.renamed import named_today
 from router.books.since import Since, since_of
 from router.decide.estimate import cost_nusd, worst_nusd
 from router.engine import Ports
@@ -39,7 +40,7 @@ class Advice:
 async def advice(plan: Plan, ports: Ports, *, since: Since = "30d") -> tuple[Advice, ...]:
     """On the rows since then. Raises StoreError, RequestError."""
     since_s = since_of(since, now_s=ports.clock.now_s(), time_zone=plan.settings.time_zone)
-    return advise(plan, await ports.ledger.rows(since_s=since_s))
+    return advise(plan, list(map(named_today(plan), await ports.ledger.rows(since_s=since_s))))
 
 
 def advise(plan: Plan, rows: Sequence[Row]) -> tuple[Advice, ...]:

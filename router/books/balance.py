@@ -79,7 +79,7 @@ def _window(budget: Budget, now_s: float, zone: tzinfo) -> tuple[str | None, flo
 
 def _budget_now(budget: Budget, balance: Balance, resets_at_s: float | None) -> BudgetNow:
     return BudgetNow(
-        owner=budget.owner,
+        owner=budget.whose,
         text=budget.text,
         place=budget.place,
         unit=budget.unit,
@@ -95,7 +95,7 @@ def _budget_now(budget: Budget, balance: Balance, resets_at_s: float | None) -> 
 
 def _limit_now(limit: Limit, used: int) -> LimitNow:
     return LimitNow(
-        owner=limit.owner,
+        owner=limit.whose,
         text=limit.text,
         place=limit.place,
         unit=limit.unit,

@@ -1,13 +1,14 @@
 """What was spent, from the ledger's rows alone, and what is left of budgets and limits."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
 from router.books.balance import BudgetNow, LimitNow, budgets_now, limits_now
+from router.books.renamed import bucket_named, named_today
 from router.books.since import Since, since_of
-from router.decide.scopes import did_you_mean
+from router.decide.scopes import Value, bucket_of, child_value, did_you_mean
 from router.decide.windows import window_start
 from router.engine import Ports
 from router.errors import RequestError
@@ -88,11 +89,9 @@ async def usage(
     is none, and for a tenant that neither files nor rows know."""
     now_s, zone = ports.clock.now_s(), ZoneInfo(plan.settings.time_zone)
     since_s, tables = since_of(since, now_s=now_s, time_zone=plan.settings.time_zone), _tables(by, window)
-    rows = [
-        row
-        for row in await ports.ledger.rows(since_s=min(since_s, _buckets_since_s(plan, now_s)))
-        if tenant is None or _at_or_below(row.tenant, tenant)
-    ]
+    kept = await ports.ledger.rows(since_s=min(since_s, _buckets_since_s(plan, now_s)))
+    named = map(named_today(plan), kept)
+    rows = [row for row in named if tenant is None or _at_or_below(row.tenant, tenant)]
     if tenant is not None and not rows and not _may_exist(plan, tenant):
         near = did_you_mean(tenant, plan.tenants)
         raise RequestError(
@@ -213,7 +212,8 @@ def _bucket_budgets(
             if (each.unit, each.window, each.start) == (budget.unit, budget.window, start)
         }
         prefix = budget.owner.removesuffix("*")
-        yield from (replace(budget, owner=owner) for owner in sorted(owners) if owner.startswith(prefix))
+        values = (owner.removeprefix(prefix) for owner in sorted(owners) if owner.startswith(prefix))
+        yield from (bucket_named(plan, budget, value) for value in values)
 
 
 def _each_budgets(plan: Plan, tenant: str | None = None) -> Iterator[Budget]:
@@ -224,7 +224,7 @@ def _each_budgets(plan: Plan, tenant: str | None = None) -> Iterator[Budget]:
             below = "" if own else (tenant or "")[len(declared.path) + 1 :].partition("/")[0]
             for budget in each.budgets:
                 if budget.window != "request" and (own or each.of == "child"):
-                    yield budget if own else replace(budget, owner=f"{budget.owner.removesuffix('*')}{below}")
+                    yield budget if own else bucket_of(budget, child_value(plan, declared, below))
 
 
 def _buckets_since_s(plan: Plan, now_s: float) -> float:
@@ -241,8 +241,12 @@ def _bucket_limits(plan: Plan, rows: Sequence[Row], now_s: float, tenant: str | 
             for limit in each.limits:
                 recent = [row for row in rows if row.reserved_at_s > now_s - max(limit.window_s, 60.0)]
                 values = {_bucket(each.of, declared.path, row) for row in recent}
-                prefix = limit.owner.removesuffix("*")
-                yield from (replace(limit, owner=f"{prefix}{value}") for value in sorted(values - {""}))
+                is_child = each.of == "child"
+                named = (
+                    child_value(plan, declared, value) if is_child else Value(value, value)
+                    for value in sorted(values - {""})
+                )
+                yield from (bucket_of(limit, value) for value in named)
 
 
 def _bucket(of: str, path: str, row: Row) -> str:

@@ -82,7 +82,7 @@ def _forecast(each: "Forecast", now_s: float) -> tuple[str, ...]:
     out_in = "" if each.runs_out_at_s is None else about(max(each.runs_out_at_s - now_s, 0.0))
     judged = count(each.past, "past window") if each.past else "the pace of this window"
     figures = shown(each.used), shown(each.expected), percent(each.expected, each.budget.amount), low, high
-    return each.budget.owner, each.budget.text, *figures, about(each.ends_at_s - now_s), out_in, judged
+    return each.budget.whose, each.budget.text, *figures, about(each.ends_at_s - now_s), out_in, judged
 
 
 @click.command("advise")

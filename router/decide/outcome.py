@@ -68,9 +68,9 @@ def budget_exceeded(
     if budget.unit == "requests":
         needs, ways = f"`{target}` would be one more", "raise the budget"
     return BudgetExceeded(
-        f"over budget: `{budget.owner}` has {amount_of(budget, available)} left of `{budget.text}` "
+        f"over budget: `{budget.whose}` has {amount_of(budget, available)} left of `{budget.text}` "
         f"({budget.place}), and {needs}",
-        budget=budget.owner,
+        budget=budget.whose,
         needed=needed,
         available=available,
         resets_at_s=resets_at_s,
@@ -94,8 +94,8 @@ def limit_exceeded(limit: Limit, retry_after_s: float) -> LimitExceeded:
     if limit.unit == "concurrent_requests":  # nobody knows how long the calls under way will take
         when = f"try again when one of its calls has ended, at the latest in {retry_after_s:.0f} s"
     return LimitExceeded(
-        f"over limit: `{limit.owner}` is at its `{limit.text}` ({limit.place}); {when}",
-        limit=limit.owner,
+        f"over limit: `{limit.whose}` is at its `{limit.text}` ({limit.place}); {when}",
+        limit=limit.whose,
         retry_after_s=retry_after_s,
     )
 
@@ -105,9 +105,9 @@ def token_limit_exceeded(
 ) -> LimitExceeded:
     never = " (one attempt is more than the whole limit)" if needed > limit.at_most else ""
     return LimitExceeded(
-        f"over limit: `{limit.owner}` has {available} left of `{limit.text}` ({limit.place}), "
+        f"over limit: `{limit.whose}` has {available} left of `{limit.text}` ({limit.place}), "
         f"and one attempt at `{target}` may need {needed}{never}",
-        limit=limit.owner,
+        limit=limit.whose,
         retry_after_s=after_s,
     )
 

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import reduce
+from typing import NamedTuple, TypeVar
 
 from router.errors import NoRoute, RequestError
 from router.plan import Budget, Ceiling, Demand, Each, Limit, Plan, Policy, Tenant
 from router.values import Request
+
+A = TypeVar("A", Budget, Limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +62,17 @@ def caller(plan: Plan, request: Request) -> Caller:
         )
     chain = _chain(plan, request.tenant)
     _refuse_policy(chain, request)
-    each = [(tenant, each, value) for tenant in chain for each, value in _each_values(tenant, request)]
-    scopes: tuple[Tenant | Each, ...] = (*chain, *(each_ for _, each_, _ in each))
+    each = [found for tenant in chain for found in _each_values(plan, tenant, request)]
+    scopes: tuple[Tenant | Each, ...] = (*chain, *(each_ for each_, _ in each))
     return Caller(
         tenants=chain,
         budgets=(
             *(budget for tenant in chain for budget in tenant.budgets),
-            *(_owned(budget, value) for _, each_, value in each for budget in each_.budgets),
+            *(bucket_of(budget, value) for each_, value in each for budget in each_.budgets),
         ),
         limits=(
             *(limit for tenant in chain for limit in tenant.limits),
-            *(_owned_limit(limit, value) for _, each_, value in each for limit in each_.limits),
+            *(bucket_of(limit, value) for each_, value in each for limit in each_.limits),
         ),
         ceiling=reduce(tighter, (scope.ceiling for scope in scopes)),
         demands=tuple(scope.demand for scope in scopes if scope.demand),
@@ -127,11 +130,25 @@ def _refuse_policy(chain: tuple[Tenant, ...], request: Request) -> None:
             )
 
 
-def _each_values(tenant: Tenant, request: Request) -> Iterator[tuple[Each, str]]:
+class Value(NamedTuple):
+    """A user, session or child with a bucket of its own: its name today, and the one that it is counted under."""
+
+    present: str
+    counted: str
+
+
+def child_value(plan: Plan, parent: Tenant, child: str) -> Value:
+    """Of the segment below a tenant. One that `was` another below the same tenant keeps that one's bucket."""
+    below = plan.tenants.get(f"{parent.path}/{child}")
+    above, _, segment = below.counted.rpartition("/") if below else ("", "", child)
+    return Value(child, segment if above == parent.counted else child)
+
+
+def _each_values(plan: Plan, tenant: Tenant, request: Request) -> Iterator[tuple[Each, Value]]:
     for each in tenant.each:
         value = _value_of(each, tenant, request)
         if value is not None:
-            yield each, value
+            yield each, child_value(plan, tenant, value) if each.of == "child" else Value(value, value)
 
 
 def _value_of(each: Each, tenant: Tenant, request: Request) -> str | None:
@@ -160,12 +177,10 @@ def tenant_of(owner: str) -> str:
     return owner.split(":")[1].replace("%3A", ":").replace("%25", "%")
 
 
-def _owned(budget: Budget, value: str) -> Budget:
+def bucket_of(amount: A, value: Value) -> A:
     """The bucket of one value; a pool stays the one that everybody spends from."""
-    if not budget.owner.endswith("*"):
-        return budget
-    return replace(budget, owner=f"{budget.owner.removesuffix('*')}{value}")
-
-
-def _owned_limit(limit: Limit, value: str) -> Limit:
-    return replace(limit, owner=f"{limit.owner.removesuffix('*')}{value}")
+    if not amount.owner.endswith("*"):
+        return amount
+    owner = f"{amount.owner.removesuffix('*')}{value.counted}"
+    present = f"{amount.whose.removesuffix('*')}{value.present}"
+    return replace(amount, owner=owner, present="" if present == owner else present)

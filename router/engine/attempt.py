@@ -114,7 +114,7 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> 
         input_tokens=worst.input_tokens,
         output_tokens=worst.output_tokens,
         worst_nusd=hold.worst_nusd,
-        budgets=tuple(charge.budget.owner for charge in hold.charges),
+        budgets=tuple(charge.budget.whose for charge in hold.charges),
         seq=granted.seq,
     )
     return None

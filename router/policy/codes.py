@@ -170,6 +170,22 @@ NAMES: Mapping[str, Code] = {
         "a setting that this kind of provider does not take",
         "It would be written and never sent.",
     ),
+    "was-still-there": Code(
+        "`was` names something that the files still declare",
+        "Both would spend from one counter, and a call of either would use up the budget of the other.",
+    ),
+    "counted-twice": Code(
+        "two things were renamed from the same name",
+        "What was spent under it belongs to one of them; both would go on from it and share what is left.",
+    ),
+    "was-changes-nothing": Code(
+        "`was` names the thing itself, or stands on an abstract policy",
+        "Nothing is counted under any other name, so it keeps nothing.",
+    ),
+    "was-never-counted": Code(
+        "`was` names a path below a tenant that was renamed as well",
+        "Spend is counted under first names: under this one there is none, and the budget would begin anew.",
+    ),
     "rules-not-restated": Code(
         "targets of its own beside rules that are inherited",
         "The rules would still send some requests to the targets of the parent, which the child meant to replace.",

@@ -7,7 +7,7 @@ from functools import reduce
 
 from router.errors import PolicyError, Problem
 from router.plan import Plan
-from router.policy import checks, demands, names
+from router.policy import checks, demands, names, rename_checks
 from router.policy.catalog import Catalog
 from router.policy.digest import seal
 from router.policy.document import Document
@@ -59,6 +59,7 @@ NAME_CHECKS = (
     names.parameters,
     names.windowless,
     names.pools,
+    rename_checks.renames,
     demands.unmatched_patterns,
     demands.unknown_labels,
     names.time_zone,

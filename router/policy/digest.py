@@ -11,7 +11,7 @@ from router.policy.document import Spot
 from router.policy.draft import Draft
 from router.policy.targets import own_facts
 
-_LOOKS = frozenset({"place", "text", "description", "disabled_at"})
+_LOOKS = frozenset({"place", "text", "description", "disabled_at", "present"})
 
 
 def seal(draft: Draft) -> Draft:

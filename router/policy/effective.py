@@ -60,7 +60,7 @@ def asked_of(loaded: Loaded, tenant: str) -> tuple[Effective, ...]:
 
 
 def _asked(whose: str, scope: Spot) -> Iterator[Effective]:
-    for key in ("ceiling", *DEMANDS, "content"):
+    for key in ("was", "ceiling", *DEMANDS, "content"):
         yield from _lines(f"{whose}.{key}", scope.get(key))
 
 
@@ -68,6 +68,7 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
     if policy.description:
         yield _row("description", policy.description, spot)
     yield from _lines("extends", spot.get("extends"))
+    yield from _lines("was", spot.get("was"))
     yield from _written("targets", spot.get("targets"))
     for rule in rules_of(spot):
         yield from _rule(rule)
@@ -78,7 +79,7 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
     yield from _cache(policy, spot)
     for budget in policy.budgets:
         window, _, amount = budget.text.partition(": ")
-        pool = budget.owner.removeprefix("pool:") if budget.owner.startswith("pool:") else ""
+        pool = budget.whose.removeprefix("pool:") if budget.whose.startswith("pool:") else ""
         name = f"budget.pool {pool}.{window}" if pool else f"budget.{window}"
         yield Effective(name=name, text=amount, place=budget.place)
     for name, value in policy.lexical.params.items():

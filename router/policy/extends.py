@@ -16,7 +16,7 @@ from router.policy.table.policies import CACHE
 from router.policy.traps import shown
 from router.policy.words import RESERVED
 
-NOT_INHERITED = frozenset({"extends", "abstract"})
+NOT_INHERITED = frozenset({"extends", "abstract", "was"})
 LONGEST_LINE = 32
 """Parents of one policy, one above the other."""
 

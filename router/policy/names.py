@@ -318,10 +318,14 @@ def _parameter_help(value: object) -> str:
     return "parameters have OpenAI's names and forms" if number is None else f"write it out: `{number}`"
 
 
+WINDOWLESS = frozenset({"enforce", "was"})
+"""Keys of budgets and limits that are no amount."""
+
+
 def windowless(draft: Draft) -> Iterator[Problem]:
     """Budgets and limits that say how they are enforced, but not what."""
     for block in (*amount_blocks(draft), *draft.written.budgets.values()):
-        if block.is_whole and block.value == {"enforce": "hard"}:
+        if block.is_whole and block.value.keys() <= WINDOWLESS:
             message = f"`{block.key}` names no window"
             advice = "write an amount for a window: `per_day: $25`, `requests_per_minute: 600`"
             yield problem("missing-key", message, block.key_place, help=advice)

@@ -18,6 +18,7 @@ from router.plan import (
 )
 from router.policy import scalars
 from router.policy.conditions import conditions
+from router.policy.counted import counted_name
 from router.policy.demands import ceiling_of, demand_of
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
@@ -45,7 +46,7 @@ def resolve_policies(draft: Draft) -> Draft:
 
 
 def _policy(name: str, spot: Spot, draft: Draft) -> Policy:
-    owner = f"policy:{name}"
+    owner, counted = f"policy:{name}", counted_name(name, spot)
     return Policy(
         name=name,
         description=text_of(spot.get("description")) or "",
@@ -55,8 +56,9 @@ def _policy(name: str, spot: Spot, draft: Draft) -> Policy:
         total_s=_seconds(spot.at("timeout", "total")) or DEFAULT_TOTAL_S,
         ceiling=ceiling_of(spot),
         demand=demand_of(spot, owner, draft.targets),
-        budgets=budgets(spot.get("budget"), owner, draft.written.budgets),
+        budgets=budgets(spot.get("budget"), owner, draft.written.budgets, counted=f"policy:{counted}"),
         cache=_cache(spot.get("cache")),
+        was=counted if counted != name else None,
         place=spot.key_place,
     )
 

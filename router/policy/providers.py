@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from router.errors import Problem
 from router.plan import Key, Provider
+from router.policy.counted import counted_name
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.guesses import kind_meant
@@ -36,15 +37,17 @@ def _provider(name: str, spot: Spot, draft: Draft) -> Provider | None:
     known = KINDS.get(kind)
     if known is None:
         return None
+    owner, counted = f"provider:{name}", counted_name(name, spot)
     return Provider(
         name=name,
         kind=kind,
         base_url=_base_url(spot, known),
         keys=_keys(spot, known),
-        budgets=budgets(spot.get("budget"), f"provider:{name}", draft.written.budgets),
+        budgets=budgets(spot.get("budget"), owner, draft.written.budgets, counted=f"provider:{counted}"),
         wire=_wire(spot, known),
         labels=own_facts(spot).labels,
         disabled_at=_disabled_at(spot),
+        was=counted if counted != name else None,
         place=spot.key_place,
     )
 

@@ -8,6 +8,7 @@ from typing import Literal, cast
 from router.decide.scopes import owner_of_each
 from router.errors import Problem
 from router.plan import Each, Tenant
+from router.policy.counted import counted_path
 from router.policy.demands import ceiling_of, demand_of
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
@@ -50,6 +51,7 @@ def chain(path: str) -> tuple[str, ...]:
 
 def _tenant(path: str, spot: Spot, draft: Draft) -> Tenant:
     policies, owner = spot.get("policies"), f"tenant:{path}"
+    counted = counted_path(path, draft.written.tenants)
     listed = policies is not None and isinstance(policies.value, list)
     return Tenant(
         path=path,
@@ -59,9 +61,10 @@ def _tenant(path: str, spot: Spot, draft: Draft) -> Tenant:
         ceiling=ceiling_of(spot),
         demand=demand_of(spot, owner, draft.targets),
         never=_never(spot),
-        budgets=budgets(spot.get("budget"), owner, draft.written.budgets),
-        limits=limits(spot.get("limits"), owner),
-        each=tuple(_each(path, of, below, draft) for of, below in _scopes(spot)),
+        budgets=budgets(spot.get("budget"), owner, draft.written.budgets, counted=f"tenant:{counted}"),
+        limits=limits(spot.get("limits"), owner, counted=f"tenant:{counted}"),
+        each=tuple(_each(path, counted, of, below, draft) for of, below in _scopes(spot)),
+        was=counted if counted != path else None,
         place=spot.key_place,
     )
 
@@ -81,14 +84,14 @@ def _scopes(spot: Spot) -> Iterator[tuple[str, Spot]]:
             yield of, below
 
 
-def _each(path: str, of: str, spot: Spot, draft: Draft) -> Each:
-    owner = owner_of_each(of, path)
+def _each(path: str, counted: str, of: str, spot: Spot, draft: Draft) -> Each:
+    owner, was = owner_of_each(of, path), owner_of_each(of, counted)
     return Each(
         of=cast(Literal["user", "session", "child"], of),
         ceiling=ceiling_of(spot),
         demand=demand_of(spot, owner, draft.targets),
-        budgets=budgets(spot.get("budget"), owner, draft.written.budgets),
-        limits=limits(spot.get("limits"), owner),
+        budgets=budgets(spot.get("budget"), owner, draft.written.budgets, counted=was),
+        limits=limits(spot.get("limits"), owner, counted=was),
         place=spot.key_place,
     )
 

@@ -6,6 +6,7 @@ from typing import Literal, cast
 
 from router.plan import Budget, Limit, Unit, Window
 from router.policy import scalars
+from router.policy.counted import counted_as, counted_name
 from router.policy.document import Spot, text_of
 from router.policy.table.amounts import LIMIT_UNITS, LIMIT_WINDOWS
 from router.policy.traps import written
@@ -43,22 +44,28 @@ _LIMITS: Mapping[str, tuple[LimitUnit, float]] = MappingProxyType(
 )
 
 
-def budgets(spot: Spot | None, owner: str, pools: Mapping[str, Spot]) -> tuple[Budget, ...]:
-    """One Budget for each window, money first, shortest first, then those of its pool, which is their owner. Amounts of
-    the wrong form and pools that are not there are reported elsewhere."""
+def budgets(
+    spot: Spot | None, owner: str, pools: Mapping[str, Spot], *, counted: str | None = None
+) -> tuple[Budget, ...]:
+    """One Budget for each window, money first, shortest first, then those of its pool, which is their owner. `counted`
+    is the owner by the name of its `was`. Amounts of the wrong form and pools that are not there are reported
+    elsewhere."""
     if spot is None:
         return ()
     named = text_of(spot.get("pool")) or ""
-    shared = budgets(pools.get(named), f"pool:{named}", {})
+    pool = pools.get(named)
+    was = counted_name(named, pool) if pool else named
+    shared = budgets(pool, f"pool:{named}", {}, counted=f"pool:{was}")
     own = (_budget(spot, key, owner) for key in spot.keys(_BUDGETS))
-    return (*(found for found in own if found), *shared)
+    return (*(counted_as(found, counted) for found in own if found), *shared)
 
 
-def limits(spot: Spot | None, owner: str) -> tuple[Limit, ...]:
+def limits(spot: Spot | None, owner: str, *, counted: str | None = None) -> tuple[Limit, ...]:
     """One Limit for each rate, in the order of the table of keys."""
     if spot is None:
         return ()
-    return tuple(found for key in spot.keys(_LIMITS) if (found := _limit(spot, key, owner)))
+    found = (_limit(spot, key, owner) for key in spot.keys(_LIMITS))
+    return tuple(counted_as(each, counted) for each in found if each)
 
 
 def _budget(block: Spot, key: str, owner: str) -> Budget | None:

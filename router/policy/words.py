@@ -124,6 +124,10 @@ TENANT = Scalar(
 PERSON = Scalar(
     name="text without `/`", pattern=rf"^{SEGMENT}$", examples=("alice",), help="printable text without `/`"
 )
+OLD_NAME = replace(NAME, name="a former name", refers_to="", help="the name it had: " + NAME.help)
+OLD_PATH = replace(
+    TENANT, name="a tenant's former path", refers_to="", help="the path it had: `acme`, `acme/search`"
+)
 CAPABILITY = Scalar(name="a capability", words=NEEDS, help=f"one of {', '.join(NEEDS)}")
 FAILURE = Scalar(
     name="a kind of failure",

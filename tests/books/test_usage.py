@@ -1,5 +1,6 @@
 """`usage`: every figure is the ledger's."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from router.adapters.clocks import ManualClock
 from router.adapters.scripted_transport import Fails, Says, ScriptedTransport
 from router.books.since import start_of_day_s
-from router.books.usage import KEYS, Report
+from router.books.usage import KEYS, Report, usage
 from router.client import Router
 from router.client.inline import run_inline
 from router.errors import RouterError
@@ -246,3 +247,43 @@ def test_a_tenant_is_told_what_holds_for_it_and_what_is_left_of_it(router) -> No
 def test_a_tenant_that_nobody_knows_is_a_mistake(router) -> None:
     with pytest.raises(RouterError, match=r"unknown tenant `zetta` \(did you mean `zeta`\?\)"):
         told_of(router, "zetta")
+
+
+RENAMED: dict[str, Any] = {
+    **POLICIES,
+    "providers": {**POLICIES["providers"], "claude": {"kind": "anthropic", "was": "anthropic"}},
+    "policies": {
+        "fast": {
+            **POLICIES["policies"]["main"],
+            "was": "main",
+            "targets": ["openai/gpt-5-nano", "claude/claude-haiku-4-5"],
+        }
+    },
+    "tenants": {
+        "company": {**POLICIES["tenants"]["acme"], "was": "acme"},
+        "company/core": {**POLICIES["tenants"]["acme/deep"], "was": "acme/deep"},
+    },
+}
+del RENAMED["providers"]["anthropic"]
+
+
+def test_what_was_renamed_is_found_under_its_present_name(router: Router, clock: ManualClock) -> None:
+    for _ in range(4):
+        ask(router)
+    before = told(router)
+    with Router.open(RENAMED, state="memory", cache="memory", clock=clock) as opened:
+        ports = replace(opened.ports, ledger=router.ports.ledger, limiter=router.ports.limiter)
+        by = ("tenant", "policy", "provider")
+        report = run_inline(usage(opened.plan, ports, since="1d", by=by, tenant="company/core"))
+    assert report.total == before.total
+    assert {group.values for table in report.tables for group in table.groups} == {
+        ("company/core", "fast", provider) for provider in ("openai", "claude")
+    }
+    found = {each.owner: each.settled for each in report.budgets}
+    spent = before.total.spent_nusd
+    assert found == {
+        "tenant:company": spent,
+        "child:company:core": spent,
+        "user:company/core:ann": spent,
+    }
+    assert {each.owner for each in report.limits} == {"tenant:company/core", "user:company/core:ann"}

@@ -84,12 +84,13 @@ def everything() -> dict[str, Any]:
                 "tokens": "window",
                 "models": {"small": model, "gone": {"enabled": False}},
                 "budget": {**budget, "pool": "invoice"},
+                "was": "west",
             },
             "anthropic": {"enabled": False, "keys": [{"env": "C"}, {"env": "D", "enabled": False}]},
             "vertex_ai": {"project": "p", "region": "r", "models": {"m": {"price": "free"}}},
             "openai": {"labels": ["eu"], "base_url": {"file": "/run/url"}},
         },
-        "budgets": {"invoice": budget},
+        "budgets": {"invoice": {**budget, "was": "bill"}},
         "policies": {
             "base": {"abstract": True, "needs": ["tools"], "cache": {"ttl": "9m"}},
             "fast": {
@@ -110,6 +111,7 @@ def everything() -> dict[str, Any]:
                 **demands,
                 "cache": {"ttl": "5m", "scope": "user", "sampled": True},
                 "budget": budget,
+                "was": "quick",
                 "params": {"temperature": 0.5},
             },
             "slow": {"targets": ["openai/small"], "ceiling": {"output_tokens": "1k"}},
@@ -117,6 +119,7 @@ def everything() -> dict[str, Any]:
         "tenants": {
             "acme": {
                 "policies": ["fast", "slow"],
+                "was": "ajax",
                 "budget": budget,
                 "limits": limits,
                 "content": {"cache": "never", "log": "never"},

@@ -194,6 +194,7 @@ def test_whatever_the_files_hold_it_is_a_schema(path: Path) -> None:
 def test_every_name_in_the_table_says_what_it_refers_to() -> None:
     """`refers_to` of a scalar: `words.POLICY`, not `words.NAME`, where a policy is meant."""
     free = {("rule", "name"), ("provider", "labels"), ("model", "labels")}
+    free |= {(ref, "was") for ref in ("provider", "policy", "pool")}  # what nothing is called any more
     for block in blocks(ROOT):
         for name, key in block.keys.items():
             form = key.form.item if isinstance(key.form, ListOf) else key.form

@@ -63,7 +63,6 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "in_policy": (
         in_policy,
         {
-            "was": "old",
             "limits": {"requests_per_minute": 5},
             "hedge": "off",
             "breaker": "off",
@@ -95,12 +94,11 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
             "breaker": "off",
             "limits": {"requests_per_minute": 5},
             "pick_key": "least_busy",
-            "was": "old",
         },
     ),
     "in_key": (in_key, {"limits": {"requests_per_minute": 5}, "allow": ["openai/small"]}),
     "in_model": (in_model, {"breaker": "off", "limits": {}}),
-    "in_tenant": (in_tenant, {"access": ["x"], "was": "old"}),
+    "in_tenant": (in_tenant, {"access": ["x"]}),
     "in_limits": (in_limits, {"warn_at": ["80%"], "rolling": True, "when_spent": "reject"}),
 }
 CASES = [(where, word) for where, (_, words) in WORDS.items() for word in words]

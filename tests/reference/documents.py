@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from tests.reference.book import BOOK
-from tests.reference.interpreter.policies import written_out
+from tests.reference.interpreter.policies import first_path, written_out
 from tests.reference.readings import uses_of
 
 NAMES = ("fast", "careful", "spare", "last")
@@ -50,6 +50,7 @@ class Maker:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
+        self.aside = Random(f"was {seed}")  # what came later leaves the draws of the rest as they were
         self.paths = self.maybe(0.75, lambda: TENANTS[: self.random.randint(1, len(TENANTS))], ())
         self.unpriced = self.random.random() < 0.1  # a model without a price, and so no budget in money
         self.pools = [] if self.unpriced or self.random.random() < 0.8 else ["shared"]
@@ -237,7 +238,7 @@ class Maker:
         self.labels = sorted({label for block in providers.values() for label in _labels(block)})
         document: dict[str, Any] = {"version": 1, "providers": providers}
         if self.pools:
-            document["budgets"] = {name: self.windows(3.0) for name in self.pools}
+            document["budgets"] = {name: {**self.windows(3.0), **self.was(name)} for name in self.pools}
         document["policies"] = self.policies()
         tenants = self.tenants([name for name in NAMES if name in document["policies"]])
         document |= {"tenants": tenants} if tenants else {}
@@ -268,7 +269,7 @@ class Maker:
             "models": lambda: {model: self.model(known) for model in self.some([*known, "own"], 1, 2)},
         }
         off = self.maybe(0.03, lambda: {"enabled": False}, {})
-        return {**self.block(0.2, parts), **off}
+        return {**self.block(0.2, parts), **off, **self.was(name)}
 
     def model(self, known: Sequence[str]) -> dict[str, Any]:
         parts: dict[str, Callable[[], Any]] = {
@@ -331,7 +332,12 @@ class Maker:
             )
             inherits = extends and extends["extends"] != "base" and self.random.random() < 0.5
             targets = {} if inherits else {"targets": self.entries(below)}
-            policies[name] = {**targets, **extends, **self.settings(0.25 if extends else 0.4)}
+            policies[name] = {
+                **targets,
+                **extends,
+                **self.settings(0.25 if extends else 0.4),
+                **self.was(name),
+            }
             if not extends:
                 policies[name].setdefault("ceiling", {}).setdefault("output_tokens", self.count(10, 1_500))
             self.reached[name] = self.reach_of(written_out({"policies": {**policies, **base}})[name])
@@ -382,7 +388,18 @@ class Maker:
                 **self.block(0.06, {**self.demands(), "ceiling": lambda: self.ceiling(1)}),
                 **self.maybe(0.1, lambda: {"content": self.content()}, {}),
             }
+            if self.aside.random() < 0.15:
+                tenants[path]["was"] = self.old_path(path, tenants)
         return tenants
+
+    def was(self, name: str) -> dict[str, str]:
+        return {"was": f"old-{name}"} if self.aside.random() < 0.15 else {}
+
+    def old_path(self, path: str, tenants: Mapping[str, Any]) -> str:
+        """Below the same parent or elsewhere."""
+        above, _, segment = path.rpartition("/")
+        here = f"{first_path(above, tenants)}/old-{segment}" if above else f"old-{segment}"
+        return self.aside.choice((here, here, f"elsewhere/{segment}-{len(path)}"))
 
     def content(self) -> dict[str, Any]:
         return self.block(0.5, {"cache": lambda: "never", "log": lambda: "never"}, least=1)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.reference.interpreter.policies import written_out
+from tests.reference.interpreter.policies import first_child, first_path, written_out
 
 WINDOWS = {
     "per_hour": "hour",
@@ -16,13 +16,19 @@ WINDOWS = {
 
 def owners_of(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Owners, units and windows, as the ledger has them, that a document has budgets for."""
-    named = {f"policy:{name}": block for name, block in written_out(document).items()}
-    named |= {f"provider:{name}": block for name, block in document["providers"].items()}
-    named |= {f"pool:{name}": {"budget": block} for name, block in document.get("budgets", {}).items()}
-    for path, block in (document.get("tenants") or {}).items():
+    named = {f"policy:{block.get('was', name)}": block for name, block in written_out(document).items()}
+    named |= {f"provider:{block.get('was', name)}": block for name, block in document["providers"].items()}
+    named |= {
+        f"pool:{block.get('was', name)}": {"budget": block}
+        for name, block in document.get("budgets", {}).items()
+    }
+    tenants = document.get("tenants") or {}
+    for present, block in tenants.items():
+        path = first_path(present, tenants)
         named[f"tenant:{path}"] = block
         for of, each in block.get("each", {}).items():
-            value = {"user": "ann", "session": "s1", "child": "search"}[of]
+            child = first_child(present, "search", tenants)
+            value = {"user": "ann", "session": "s1", "child": child}[of]
             named[f"{of}:{path}:{value}"] = each
     return [
         (owner, unit, window)
@@ -42,14 +48,16 @@ def unit_of(key: str) -> tuple[str, str]:
 def uses_of(document: Mapping[str, Any], policy: str) -> list[dict[str, str]]:
     """What `budget_used` may speak of in the rules of a policy."""
     found = []
+    present = {block["was"]: name for name, block in document["providers"].items() if "was" in block}
+    called = document["policies"][policy].get("was", policy)
     for owner, unit, window in owners_of(document):
         of, _, name = owner.partition(":")
         use = {"of": of, "window": window}
         if unit != "nusd":
             continue
         if of == "provider":
-            found.append({**use, "name": name})
-        elif of in ("tenant", "user") or (of == "policy" and name == policy):
+            found.append({**use, "name": present.get(name, name)})
+        elif of in ("tenant", "user") or (of == "policy" and name == called):
             found.append(use)
     return found
 

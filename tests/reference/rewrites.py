@@ -115,7 +115,7 @@ def written_out_whole(document: Mapping[str, Any]) -> dict[str, Any]:
     """Without `extends` and what is only there to be extended."""
     whole = written_out(document)
     policies = {
-        name: {key: value for key, value in block.items() if key not in NOT_INHERITED}
+        name: {key: value for key, value in block.items() if key == "was" or key not in NOT_INHERITED}
         for name, block in whole.items()
         if not block.get("abstract")
     }

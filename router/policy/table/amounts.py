@@ -6,6 +6,7 @@ from router.policy.forms import Block, Key, Scalar
 LIMIT_UNITS = ("requests", "tokens", "input_tokens", "output_tokens")
 LIMIT_WINDOWS = ("per_second", "per_minute", "per_hour")
 
+WAS = "the name that what it spent is counted under, its first one."
 _BUDGET_LATER = ("warn_at", "rolling", "when_spent")
 
 
@@ -74,7 +75,10 @@ POOL = Block(
     ref="pool",
     name="a shared budget",
     description="Money, tokens or requests per window, spent by all whose `budget` names it as their `pool`.",
-    keys=_WINDOWS,
+    keys={
+        **_WINDOWS,
+        "was": Key(form=words.OLD_NAME, description=f"A pool that was renamed: {WAS}"),
+    },
     at_least=1,
     later=_BUDGET_LATER,
     help=_HELP,

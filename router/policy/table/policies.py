@@ -2,7 +2,7 @@
 
 from router.policy import words
 from router.policy.forms import Block, Key, ListOf
-from router.policy.table.amounts import BUDGET
+from router.policy.table.amounts import BUDGET, WAS
 from router.policy.table.ceilings import DEMANDS, NEEDS
 from router.policy.table.routes import PARAMS, RULE, TARGETS, TIMEOUT_LATER
 
@@ -86,11 +86,12 @@ POLICY = Block(
         "params": Key(
             form=PARAMS, description="Call parameters; a target's own and the caller's go before them."
         ),
+        "was": Key(form=words.OLD_NAME, description=f"A policy that was renamed: {WAS} Not inherited."),
     },
     required=("targets",),
     unless=("extends", "abstract"),
     later=(
-        *["was", "limits", "hedge", "breaker"],
+        *["limits", "hedge", "breaker"],
         *["output", "mirror", "queue", "batch", "priority", "fit", "prompt", "clean"],
     ),
     help="a map with at least `targets`",

@@ -2,7 +2,7 @@
 
 from router.policy import words
 from router.policy.forms import Block, Key, ListOf, MapOf
-from router.policy.table.amounts import BUDGET
+from router.policy.table.amounts import BUDGET, WAS
 
 SECRET = Block(
     ref="secret",
@@ -126,8 +126,9 @@ PROVIDER = Block(
             description="Models that the price file does not know, or knows otherwise.",
         ),
         "budget": Key(form=BUDGET, description="One invoice: what all tenants together may spend here."),
+        "was": Key(form=words.OLD_NAME, description=f"A provider that was renamed: {WAS}"),
     },
-    later=("breaker", "limits", "pick_key", "was"),
+    later=("breaker", "limits", "pick_key"),
     help="a map, `{}` for a known kind",
     examples=({}, {"kind": "azure", "base_url": {"env": "AZURE_URL"}, "keys": [{"env": "AZURE_KEY"}]}),
 )

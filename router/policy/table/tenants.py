@@ -2,7 +2,7 @@
 
 from router.policy import words
 from router.policy.forms import Block, Key, ListOf
-from router.policy.table.amounts import BUDGET, LIMITS
+from router.policy.table.amounts import BUDGET, LIMITS, WAS
 from router.policy.table.ceilings import DEMANDS
 
 EACH_SCOPE = Block(
@@ -61,7 +61,10 @@ TENANT = Block(
         "each": Key(form=EACH, description="Budgets, limits and ceilings of every user, session or child."),
         **DEMANDS,
         "content": Key(form=CONTENT, description="Where what it asks and is answered is never kept."),
+        "was": Key(
+            form=words.OLD_PATH, description=f"A tenant that was renamed: {WAS} Those below it follow it."
+        ),
     },
-    later=("access", "was"),
+    later=("access",),
     help="a map: `{policies: all, budget: {per_month: $5000}}`",
 )

@@ -1,8 +1,8 @@
 """Which budget a line of `spent` speaks of."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
+from router.decide.scopes import Value, bucket_of, child_value
 from router.plan import Budget, Plan
 from router.policy import scalars
 from router.policy.document import Spot, text_of
@@ -48,7 +48,7 @@ def _budgets(of: str, name: str, tenant: str | None, plan: Plan) -> Iterator[Bud
     known = _named(of, plan)
     if name not in known:
         return "name", _unknown(of, name, known)
-    return (budget for budget in _all(plan) if budget.owner == f"{of}:{name}" and budget.window != "request")
+    return (budget for budget in _all(plan) if budget.whose == f"{of}:{name}" and budget.window != "request")
 
 
 def _of_each(of: str, value: str, tenant: str | None, plan: Plan) -> Iterator[Budget] | tuple[str, Fault]:
@@ -62,8 +62,9 @@ def _of_each(of: str, value: str, tenant: str | None, plan: Plan) -> Iterator[Bu
     if tenant not in plan.tenants:
         return "name" if of == "child" else "tenant", _unknown("tenant", tenant, plan.tenants)
     scopes = [each for each in plan.tenants[tenant].each if each.of == of]
+    found = child_value(plan, plan.tenants[tenant], value) if of == "child" else Value(value, value)
     return (
-        replace(budget, owner=f"{budget.owner.removesuffix('*')}{value}")
+        bucket_of(budget, found)
         for each in scopes
         for budget in each.budgets
         if budget.owner.startswith(f"{of}:") and budget.window != "request"
@@ -72,7 +73,7 @@ def _of_each(of: str, value: str, tenant: str | None, plan: Plan) -> Iterator[Bu
 
 def _named(of: str, plan: Plan) -> Iterable[str]:
     if of == "pool":
-        owners = (budget.owner.partition(":") for budget in _all(plan))
+        owners = (budget.whose.partition(":") for budget in _all(plan))
         return {name for kind, _, name in owners if kind == "pool"}
     declared = {"tenant": plan.tenants, "policy": plan.policies, "provider": plan.providers}
     return declared[of]

@@ -1,11 +1,12 @@
 """Upper bounds that changed: budgets and limits of every owner, figures of ceilings, dearest prices."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from router.plan import Budget, Limit
 from router.policy.scalars import count_text, money_text
-from router.tools.diff.change import Area, Change, combined
+from router.tools.diff.change import Area, Change, Effect, combined
+from router.tools.diff.renames import KEPT, kept
 from router.tools.diff.side import Moved, Side, eaches
 from router.values import Place
 
@@ -31,8 +32,9 @@ class Held:
         return (*(each for each in self.budgets if not _pool(each)), *self.limits)
 
     @property
-    def pools(self) -> Mapping[str, Place]:
-        return {_pool(each): each.place for each in self.budgets if _pool(each)}
+    def pools(self) -> Mapping[str, Budget]:
+        """By name, one of the windows of each."""
+        return {_pool(each): each for each in reversed(self.budgets) if _pool(each)}
 
 
 NOTHING = Held(budgets=())
@@ -40,15 +42,36 @@ NOTHING = Held(budgets=())
 
 def budget_changes(old: Side, new: Side, among: Moved) -> Iterator[Change]:
     """Of owners, then of pools. Where the amount of a pool is otherwise, so is everybody who spends from it."""
-    before, after = dict(holders(old, among)), dict(holders(new, among))
-    for subject, was in before.items():
-        yield from bounds_changed("budgets", subject, figures(was.own), figures(after[subject].own))
-        yield from _pool_changes(subject, was, after[subject])
-    old_pools, new_pools = pooled(before.values()), pooled(after.values())
-    for pool in (each for each in old_pools if each in new_pools):
-        yield from bounds_changed(
-            "budgets", f"pool {pool}", figures(old_pools[pool]), figures(new_pools[pool])
-        )
+    pairs = list(_pairs(old, new, among))
+    for subject, before, after in pairs:
+        yield from bounds_changed("budgets", subject, figures(before.own), figures(after.own))
+        yield from _pool_changes(subject, before, after)
+    old_pools, new_pools = pooled(each for _, each, _ in pairs), pooled(each for _, _, each in pairs)
+    for pool, budgets in old_pools.items():
+        name = pool if pool in new_pools else next(_same_pool(budgets[0], new_pools), "")
+        if name:
+            yield from bounds_changed("budgets", f"pool {name}", figures(budgets), figures(new_pools[name]))
+
+
+def _pairs(old: Side, new: Side, among: Moved) -> Iterator[tuple[str, Held, Held]]:
+    """(name on the new side, before, after) of every owner that may be otherwise, those with another name last."""
+    policies = kept(old.plan.policies, new.plan.policies)
+    tenants = kept(old.plan.tenants, new.plan.tenants)
+    providers = kept(old.plan.providers, new.plan.providers)
+    was = Moved(policies=tuple(policies), tenants=tuple(tenants), providers=tuple(providers))
+    now = Moved(
+        policies=tuple(policies.values()),
+        tenants=tuple(tenants.values()),
+        providers=tuple(providers.values()),
+    )
+    for before, after in ((among, among), (was, now)):
+        for (_, held), (subject, holds) in zip(holders(old, before), holders(new, after), strict=True):
+            yield subject, held, holds
+
+
+def _same_pool(of: Budget, pools: Mapping[str, Sequence[Budget]]) -> Iterator[str]:
+    """The pool by another name that is counted as `of` is."""
+    return (name for name, budgets in pools.items() if budgets[0].owner == of.owner)
 
 
 def bounds_changed(
@@ -82,12 +105,16 @@ def holders(side: Side, among: Moved) -> Iterator[tuple[str, Held]]:
     for name in among.policies:
         yield f"policy {name}", Held(budgets=side.plan.policies[name].budgets)
     for path in among.tenants:
-        tenant = side.plan.tenants[path]
-        yield f"tenant {path}", Held(budgets=tenant.budgets, limits=tenant.limits)
-        for of, each in eaches(tenant.each):
-            yield f"each {of} of {path}", Held(budgets=each.budgets, limits=each.limits) if each else NOTHING
+        yield from _of_tenant(side, path)
     for name in among.providers:
         yield f"provider {name}", Held(budgets=side.plan.providers[name].budgets)
+
+
+def _of_tenant(side: Side, path: str) -> Iterator[tuple[str, Held]]:
+    tenant = side.plan.tenants[path]
+    yield f"tenant {path}", Held(budgets=tenant.budgets, limits=tenant.limits)
+    for of, each in eaches(tenant.each):
+        yield f"each {of} of {path}", Held(budgets=each.budgets, limits=each.limits) if each else NOTHING
 
 
 def figures(amounts: Iterable[Budget | Limit]) -> dict[str, Figure]:
@@ -118,25 +145,40 @@ def pooled(held: Iterable[Held]) -> dict[str, tuple[Budget, ...]]:
 
 
 def _pool_changes(subject: str, before: Held, after: Held) -> Iterator[Change]:
+    owners = {each.owner: pool for pool, each in after.pools.items()}
+    renamed = {pool: owners[each.owner] for pool, each in before.pools.items() if each.owner in owners}
     for pool in sorted({*before.pools, *after.pools}):
         old, new = before.pools.get(pool), after.pools.get(pool)
-        if (old is None) == (new is None):
-            continue
-        yield Change(
-            area="budgets",
-            subjects=(subject,),
-            what="budget.pool",
-            before=pool if old else None,
-            after=pool if new else None,
-            text=f"spends from pool {pool} {'too' if new else 'no longer'}",
-            effect="tightens" if new else "loosens",
-            old_place=old,
-            new_place=new,
-        )
+        if old and new and old.owner != new.owner:
+            text = f"pool {pool} is counted under another name: what was spent is left behind"
+            yield _pool_change(subject, pool, old, new, text, "both")
+        elif old and renamed.get(pool, pool) != pool:
+            name = renamed[pool]
+            text = f"pool {pool} is {name} now; {KEPT}"
+            yield _pool_change(subject, pool, old, after.pools[name], text, "neither")
+        elif (old is None) != (new is None) and pool not in renamed.values():
+            text = f"spends from pool {pool} {'too' if new else 'no longer'}"
+            yield _pool_change(subject, pool, old, new, text, "tightens" if new else "loosens")
+
+
+def _pool_change(
+    subject: str, pool: str, old: Budget | None, new: Budget | None, text: str, effect: Effect
+) -> Change:
+    return Change(
+        area="budgets",
+        subjects=(subject,),
+        what="budget.pool",
+        before=_pool(old) if old else None,
+        after=_pool(new) if new else None,
+        text=text,
+        effect=effect,
+        old_place=old.place if old else None,
+        new_place=new.place if new else None,
+    )
 
 
 def _pool(each: Budget) -> str:
-    return each.owner.removeprefix("pool:") if each.owner.startswith("pool:") else ""
+    return each.whose.removeprefix("pool:") if each.whose.startswith("pool:") else ""
 
 
 def _number(each: Budget | Limit) -> int:

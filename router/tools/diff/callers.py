@@ -1,12 +1,14 @@
 """Policies and tenants that come and go, and who may call what."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from router.plan import Plan, Policy, PolicyEntry, Tenant
 from router.policy.document import Spot
 from router.policy.tenants import chain, granted
 from router.tools.diff.amounts import Held, amount_text, name_of
 from router.tools.diff.change import Area, Change
+from router.tools.diff.renames import ANEW, KEPT, kept, spends
 from router.tools.diff.side import Side, eaches, meaning
 from router.values import Place
 
@@ -18,17 +20,19 @@ def policy_changes(old: Side, new: Side) -> Iterator[Change]:
     before, after = old.plan.policies, new.plan.policies
     gone = {name: before[name] for name in before if name not in after}
     come = {name: after[name] for name in after if name not in before}
-    renamed = _renamed(gone, come)
+    keeping = kept(before, after)
+    renamed = {**_renamed(gone, come), **keeping}
     for name, policy in gone.items():
         if name in renamed:
             now = come[renamed[name]]
-            text = f"is {now.name} now{', whose budgets begin anew' if policy.budgets else ''}"
+            spend = f"; {KEPT}" if name in keeping else f"; {ANEW}" if spends(policy) else ""
+            text = f"is {now.name} now{spend}"
             yield _presence("policies", f"policy {name}", text, policy.place, now.place, (name, now.name))
         else:
             yield _presence("policies", f"policy {name}", "gone", policy.place, None, (name, None))
     for name, policy in come.items():
         if name not in renamed.values():
-            text = f"new; {_list(policy)}; {_who(new, name)}"
+            text = f"new; {_list(policy)}; {_who(new, name)}{_spend_of(policy, bool(gone))}"
             yield _presence("policies", f"policy {name}", text, None, policy.place, (None, name))
 
 
@@ -47,12 +51,22 @@ def caller_changes(old: Side, new: Side) -> Iterator[Change]:
             text=text,
             effect="tightens" if after else "loosens",
         )
+    renamed = kept(before, after)
     for path in sorted({*before, *after}):
-        if path not in after:
+        if path in renamed:
+            now = after[renamed[path]]
+            text = f"is {now.path} now; {KEPT}; {_described(new.plan, now)}"
+            yield _presence(
+                "callers", f"tenant {path}", text, before[path].place, now.place, (path, now.path)
+            )
+        elif path not in after:
             text = f"gone; {_instead(new.plan, path)}"
             yield _presence("callers", f"tenant {path}", text, before[path].place, None, (path, None))
+        elif path in renamed.values():
+            continue
         elif path not in before:
-            text = f"new; {_described(new.plan, after[path])}"
+            spend = _spend_of(after[path], bool(before.keys() - after.keys()))
+            text = f"new; {_described(new.plan, after[path])}{spend}"
             yield _presence("callers", f"tenant {path}", text, None, after[path].place, (None, path))
         else:
             yield from _grants(path, old, new)
@@ -98,8 +112,19 @@ def _renamed(gone: Mapping[str, Policy], come: Mapping[str, Policy]) -> dict[str
 
 
 def _nameless(policy: Policy) -> str:
-    text = meaning(policy).replace(f'"name": "{policy.name}"', '"name": ""', 1)
-    return text.replace(f'"owner": "policy:{policy.name}"', '"owner": "policy:"')
+    text = meaning(replace(policy, was=None)).replace(f'"name": "{policy.name}"', '"name": ""', 1)
+    return _nameless_owner(_nameless_owner(text, policy.name), policy.counted)
+
+
+def _nameless_owner(text: str, name: str) -> str:
+    return text.replace(f'"owner": "policy:{name}"', '"owner": "policy:"')
+
+
+def _spend_of(entry: Policy | Tenant, is_any_gone: bool) -> str:
+    """What a new entry begins with."""
+    if entry.was:
+        return f"; goes on from what was spent as {entry.was}"
+    return f"; {ANEW}" if is_any_gone and spends(entry) else ""
 
 
 def _list(policy: Policy) -> str:

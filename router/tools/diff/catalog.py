@@ -11,6 +11,7 @@ from router.policy.traps import written
 from router.tools.diff.amounts import related
 from router.tools.diff.ceilings import AUSD_PER_MILLION
 from router.tools.diff.change import Change, Effect, combined
+from router.tools.diff.renames import ANEW, KEPT, kept, spends
 from router.tools.diff.side import Side, meaning, place_of
 from router.values import Place, SecretRef
 
@@ -42,16 +43,29 @@ def catalog_changes(old: Side, new: Side) -> Iterator[Change]:
 
 def _come_and_gone(old: Side, new: Side) -> Iterator[Change]:
     before, after = old.plan.providers, new.plan.providers
+    renamed, is_any_gone = kept(before, after), bool(before.keys() - after.keys())
     for name in sorted({*before, *after}):
-        if (name in before) != (name in after):
+        if name in renamed:
+            yield Change(
+                area="catalog",
+                subjects=(f"provider {name}",),
+                what="provider",
+                before=name,
+                after=renamed[name],
+                text=f"is {renamed[name]} now; {KEPT}",
+                old_place=before[name].place,
+                new_place=after[renamed[name]].place,
+            )
+        elif (name in before) != (name in after) and name not in renamed.values():
             is_new = name in after
+            spend = f"; {ANEW}" if is_new and is_any_gone and spends(after[name]) else ""
             yield Change(
                 area="catalog",
                 subjects=(f"provider {name}",),
                 what="provider",
                 before=None if is_new else name,
                 after=name if is_new else None,
-                text="new" if is_new else "gone",
+                text=f"new{spend}" if is_new else "gone",
                 old_place=None if is_new else before[name].place,
                 new_place=after[name].place if is_new else None,
             )

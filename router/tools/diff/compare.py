@@ -12,6 +12,7 @@ from router.tools.diff.catalog import catalog_changes
 from router.tools.diff.ceilings import ceiling_changes
 from router.tools.diff.change import Area, Change, Compared, Difference, gathered
 from router.tools.diff.findings import finding_changes
+from router.tools.diff.renames import recounted
 from router.tools.diff.routes import route_changes
 from router.tools.diff.settings import setting_changes
 from router.tools.diff.side import Moved, Side, meaning, moved
@@ -24,7 +25,7 @@ def compare(old: Side, new: Side) -> Difference:
     changes = [*policy_changes(old, new), *caller_changes(old, new)]
     for part in (ceiling_changes, budget_changes, setting_changes):
         changes += part(old, new, among)
-    changes += catalog_changes(old, new)
+    changes += [*recounted(old, new), *catalog_changes(old, new)]
     routed = route_changes(old, new, frozenset(each.what for each in changes))
     told = {subject for each in changes for subject in each.subjects}
     moving = {each.policy for change in routed.changes for each in (change.asked, *change.also)}

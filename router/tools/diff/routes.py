@@ -118,13 +118,13 @@ def _settings_of(
 
 def _spent_from(candidate: Candidate, other: Plan) -> frozenset[str]:
     """The policies on the way to it whose budgets it spends from, and that have budgets on the other side as well."""
-    owners = {each.owner.partition(":") for each in (*candidate.budgets, *candidate.per_request)}
+    owners = {each.whose.partition(":") for each in (*candidate.budgets, *candidate.per_request)}
     names = {name for kind, _, name in owners if kind == "policy"}
     return frozenset(f"policy {name}" for name in names if _has_own_budgets(other.policies.get(name)))
 
 
 def _has_own_budgets(policy: Policy | None) -> bool:
-    return policy is not None and any(each.owner == f"policy:{policy.name}" for each in policy.budgets)
+    return policy is not None and any(each.whose == f"policy:{policy.name}" for each in policy.budgets)
 
 
 def _lexical(old: Plan, new: Plan, before: Candidate, after: Candidate) -> Iterator[Otherwise]:

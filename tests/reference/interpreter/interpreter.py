@@ -15,6 +15,8 @@ from tests.reference.interpreter.policies import (
     Scope,
     budgets_of,
     caller_of,
+    policy_scope,
+    provider_scope,
     written_out,
 )
 from tests.reference.interpreter.routing import (
@@ -159,7 +161,7 @@ class Run:
         scopes = {
             "tenant": [scope for scope in caller.scopes if scope.owner.startswith("tenant:")],
             "user": [scope for scope in caller.scopes if scope.owner.startswith("user:")],
-            "policy": [Scope(f"policy:{policy}", self.policies[policy])],
+            "policy": [policy_scope(policy, self.policies[policy])],
             "provider": [self.provider(written["name"])] if "name" in written else [],
         }[written["of"]]
         budgets = [budget for scope in reversed(scopes) for budget in budgets_of(scope, self.world.document)]
@@ -171,7 +173,7 @@ class Run:
         return next(iter(shares), None)
 
     def provider(self, name: str) -> Scope:
-        return Scope(f"provider:{name}", self.world.document["providers"][name] or {})
+        return provider_scope(name, self.world.document)
 
     def admit(self, caller: Caller) -> None:
         """Requests and concurrency: once a request, all or none."""

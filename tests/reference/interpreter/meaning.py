@@ -8,6 +8,9 @@ from tests.reference.interpreter.policies import (
     Scope,
     budgets_of,
     fall_back_of,
+    first_path,
+    policy_scope,
+    provider_scope,
     retry_of,
     written_out,
 )
@@ -37,9 +40,10 @@ def _provider(name: str, block: Mapping[str, Any], document: Mapping[str, Any]) 
     keys = block.get("keys", [{"env": f"{kind.upper()}_API_KEY"}])
     return {
         "kind": kind,
+        "was": block.get("was"),
         "keys": [key["env"] for key in keys if key.get("enabled", True)],
         "base_url": block.get("base_url"),
-        "budgets": _budgets(Scope(f"provider:{name}", block), document),
+        "budgets": _budgets(provider_scope(name, document), document),
         "all": _facts(block),
         "models": {model: _facts(facts or {}) for model, facts in (block.get("models") or {}).items()},
     }
@@ -67,6 +71,7 @@ def _policy(name: str, block: Mapping[str, Any], document: Mapping[str, Any]) ->
     timeout, cache = block.get("timeout", {}), block.get("cache", "off")
     return {
         "targets": _entries(block["targets"]),
+        "was": block.get("was"),
         "rules": [_rule(rule) for rule in block.get("rules", [])],
         "retry": "off" if block.get("retry") == "off" else retry_of(block),
         "total_s": seconds(timeout["total"]) if "total" in timeout else TOTAL_S,
@@ -76,7 +81,7 @@ def _policy(name: str, block: Mapping[str, Any], document: Mapping[str, Any]) ->
         "cache": "off"
         if cache == "off"
         else {"scope": "tenant", "sampled": False, **cache, "ttl": seconds(cache["ttl"])},
-        "budgets": _budgets(Scope(f"policy:{name}", block), document),
+        "budgets": _budgets(policy_scope(name, block), document),
         **_ceilings(block, document),
     }
 
@@ -163,14 +168,16 @@ def _budgets(scope: Scope, document: Mapping[str, Any]) -> Any:
 
 
 def _tenant(path: str, block: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
-    policies = block.get("policies", "all")
+    policies, counted = block.get("policies", "all"), first_path(path, document["tenants"])
     return {
+        "counted": counted,
         "policies": None if policies == "all" else frozenset(policies),
         "each": {
-            of: _scope(f"{of}:{path}:*", each or {}, document) for of, each in block.get("each", {}).items()
+            of: _scope(f"{of}:{counted}:*", each or {}, document)
+            for of, each in block.get("each", {}).items()
         },
         "content": frozenset(block.get("content", {})),
-        **_scope(f"tenant:{path}", block, document),
+        **_scope(f"tenant:{counted}", block, document),
     }
 
 

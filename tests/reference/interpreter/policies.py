@@ -18,7 +18,7 @@ FALL_BACK = TRANSIENT | {
     "over_limit",
 }
 TOTAL_S = 60.0
-NOT_INHERITED = ("extends", "abstract", "description")
+NOT_INHERITED = ("extends", "abstract", "description", "was")
 WINDOWS = {
     "per_request": "request",
     "per_hour": "hour",
@@ -129,11 +129,21 @@ class Scope:
                 yield Limit(self.owner, unit, RATES[window], count(amount(written)))
 
 
+def policy_scope(name: str, policy: Mapping[str, Any]) -> Scope:
+    return Scope(f"policy:{policy.get('was', name)}", policy)
+
+
+def provider_scope(name: str, document: Mapping[str, Any]) -> Scope:
+    block = document["providers"][name] or {}
+    return Scope(f"provider:{block.get('was', name)}", block)
+
+
 def budgets_of(scope: Scope, document: Mapping[str, Any]) -> Iterator[Budget]:
     block = scope.block.get("budget", {})
     yield from _windows(scope.owner, block)
     if "pool" in block:
-        yield from _windows(f"pool:{block['pool']}", document["budgets"][block["pool"]])
+        pool = document["budgets"][block["pool"]]
+        yield from _windows(f"pool:{pool.get('was', block['pool'])}", pool)
 
 
 def _windows(owner: str, block: Mapping[str, Any]) -> Iterator[Budget]:
@@ -144,6 +154,23 @@ def _windows(owner: str, block: Mapping[str, Any]) -> Iterator[Budget]:
             yield Budget(owner, "tokens", WINDOWS[key.removeprefix("tokens_")], count(amount(written)))
         elif key.startswith("requests_"):
             yield Budget(owner, "requests", WINDOWS[key.removeprefix("requests_")], count(amount(written)))
+
+
+def first_path(path: str, tenants: Mapping[str, Any]) -> str:
+    """The path that a tenant is counted under: the nearest `was` at or above it stands for what it is on."""
+    parts = path.split("/")
+    for length in range(len(parts), 0, -1):
+        block = tenants.get("/".join(parts[:length])) or {}
+        if "was" in block:
+            return "/".join([block["was"], *parts[length:]])
+    return path
+
+
+def first_child(path: str, child: str, tenants: Mapping[str, Any]) -> str:
+    """The segment that a child of `path` is counted under in the buckets of `path`."""
+    was = (tenants.get(f"{path}/{child}") or {}).get("was", "")
+    above, _, segment = was.rpartition("/")
+    return segment if was and above == first_path(path, tenants) else child
 
 
 class Refused(Exception):
@@ -178,9 +205,9 @@ def caller_of(document: Mapping[str, Any], call: Any) -> Caller:
             if path != call.tenant or "child" not in parent.get("each", {}):
                 raise Refused("NoRoute")
             continue
-        _enter(
-            caller, path, tenants[path] or {}, {"user": call.user, "session": call.session, "child": below}
-        )
+        child = first_child(path, below, tenants) if below else None
+        values = {"user": call.user, "session": call.session, "child": child}
+        _enter(caller, first_path(path, tenants), tenants[path] or {}, values)
     return caller
 
 

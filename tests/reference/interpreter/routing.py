@@ -14,6 +14,7 @@ from tests.reference.interpreter.policies import (
     Scope,
     budgets_of,
     fall_back_of,
+    policy_scope,
     retry_of,
 )
 from tests.reference.interpreter.units import count, dollars, nusd, seconds
@@ -112,7 +113,7 @@ def _entries(
 ) -> Iterator[tuple[Mapping[str, Any], str, list[Scope]]]:
     """Every target of a policy, with the policy that it is written in and the scopes on its path."""
     policy = policies[name]
-    scopes = [*above, Scope(f"policy:{name}", policy)]
+    scopes = [*above, policy_scope(name, policy)]
     rule = first_rule(policy.get("rules", []), name, seen)
     if rule is not None and "reject" in rule:
         return  # a nested policy that rejects has nothing to give

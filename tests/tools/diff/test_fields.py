@@ -8,20 +8,20 @@ from router import plan
 from router.policy.targets import OwnFacts
 
 TOLD: dict[type, str] = {
-    plan.Policy: "name description entries rules lexical total_s ceiling demand budgets cache place",
+    plan.Policy: "name description entries rules lexical total_s ceiling demand budgets cache was place",
     plan.Lexical: "retry attempt_s fall_back_on params",
     plan.RetryRule: "attempts backoff base_s max_s on",
     plan.CacheRule: "ttl_s scope sampled",
     plan.Demand: "owner allow require needs max_price place",
     plan.MaxPrice: "input_ausd output_ausd",
-    plan.Tenant: "path policies ceiling demand never budgets limits each place",
+    plan.Tenant: "path policies ceiling demand never budgets limits each was place",
     plan.Each: "of ceiling demand budgets limits place",
-    plan.Provider: "name kind base_url keys budgets wire labels disabled_at place",
+    plan.Provider: "name kind base_url keys budgets wire labels disabled_at was place",
     plan.Rule: "name when entries reject place",
     plan.TargetEntry: "target params attempt_s place",
     plan.PolicyEntry: "policy place",
-    plan.Budget: "owner unit window amount place text",
-    plan.Limit: "owner unit window_s at_most place text",
+    plan.Budget: "owner unit window amount place text present",
+    plan.Limit: "owner unit window_s at_most place text present",
     plan.Plan: "digest prices_digest providers targets policies tenants settings abstract folder",
     OwnFacts: "alias deployment prices context max_output supports tokens labels enabled",
 }
