@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from router.values import Kind, Usage
+from router.values import Kind, Place, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,22 @@ class ReserveRefused(Event):
     worst_nusd: int
     shortfalls: tuple[str, ...]
     seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowExceeded(Event):
+    """A budget or limit in shadow had no room, and let it pass. `target` None: a limit on requests, met before any is
+    tried. `rule` is quoted as its author wrote it, at `place`; `resets_at_s` None: it never refills. `seq` is the
+    number of the reservation that was granted; None: no store counted it."""
+
+    target: str | None
+    owner: str
+    rule: str
+    place: Place
+    needed: int
+    available: int
+    resets_at_s: float | None
+    seq: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,12 +76,14 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """An amount per window that spending may not exceed. Counters are keyed by (owner, unit, window, start)."""
+    """An amount per window that spending may not exceed. Counters are keyed by (owner, unit, window, start). One in
+    `shadow` is counted like any other and refuses nothing: it is no promise, and only tells."""
 
     owner: str  # "tenant:acme/search", "user:acme:alice", "child:acme:search", "policy:x", "provider:x", "pool:x"
     unit: Unit
     window: Window
     amount: int
+    shadow: bool = False
     place: Place
     text: str  # the rule as its author wrote it, e.g. "per_day: $25"
     present: str = ""  # the owner by its present name, where `was` has it counted under an old one
@@ -94,12 +96,13 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """A sliding-window or concurrency limit. `window_s` is 0 for concurrent_requests."""
+    """A sliding-window or concurrency limit. `window_s` is 0 for concurrent_requests; `shadow` as of a Budget."""
 
     owner: str
     unit: Literal["requests", "tokens", "input_tokens", "output_tokens", "concurrent_requests"]
     window_s: float
     at_most: int
+    shadow: bool = False
     place: Place
     text: str
     present: str = ""  # as of a Budget

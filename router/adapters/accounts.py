@@ -1,13 +1,26 @@
 """What a reservation holds of its counters and windows, state by state: the arithmetic every ledger shares."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
 from router.decide.classify import FAILURES
 from router.decide.sliding import Room
 from router.errors import StoreError
 from router.plan import Limit, Unit, Window
-from router.ports import Charge, Counter, Hold, Outcome, Settlement, Shortfall, Take
+from router.ports import (
+    Admission,
+    Charge,
+    Counter,
+    Granted,
+    Hold,
+    LimitFull,
+    Outcome,
+    Refused,
+    Settlement,
+    Shortfall,
+    Take,
+)
 
 State = Literal["reserved", "sent", "settled", "released", "expired"]
 OPEN: frozenset[State] = frozenset({"reserved", "sent"})
@@ -88,12 +101,44 @@ def takes_of(keys: Iterable[K], takes: Iterable[Take], rooms: Iterable[Room]) ->
     return list(by_key.values())
 
 
-def shortfalls(hold: Hold, used: Iterable[int], rooms: Iterable[Room]) -> tuple[Shortfall, ...]:
-    """Every budget and token limit that `hold` does not fit. `used` (settled + reserved) and `rooms` are in the order
-    of its charges and takes."""
+def verdict(hold: Hold, seq: int, used: Iterable[int], rooms: Iterable[Room]) -> Granted | Refused:
+    """Refused where a budget or token limit that is not in shadow has no room for `hold`. `used` (settled + reserved)
+    and `rooms` are in the order of its charges and takes."""
+    short = _shortfalls(hold, used, rooms)
+    if not short:
+        return Granted(seq=seq)
+    hard = tuple(each for each in short if not in_shadow(each))
+    return Refused(seq=seq, shortfalls=hard) if hard else Granted(seq=seq, shadow=short)
+
+
+def in_shadow(short: Shortfall) -> bool:
+    return (short.budget is not None and short.budget.shadow) or (
+        short.limit is not None and short.limit.shadow
+    )
+
+
+def _shortfalls(hold: Hold, used: Iterable[int], rooms: Iterable[Room]) -> tuple[Shortfall, ...]:
+    """Every budget and token limit that `hold` does not fit, in order."""
     money = (_short_budget(charge, amount) for charge, amount in zip(hold.charges, used, strict=True))
     tokens = (_short_limit(take, found, hold.now_s) for take, found in zip(hold.takes, rooms, strict=True))
     return tuple(short for short in (*money, *tokens) if short is not None)
+
+
+ADMITTED = Admission()
+"""Nothing was full."""
+
+
+def admission(waits: Iterable[tuple[Limit, float | None]]) -> Admission:
+    """From each limit with the time after which it would pass: 0, it does now; None, never."""
+    full = [
+        LimitFull(limit=limit, retry_after_s=inf if wait_s is None else wait_s)
+        for limit, wait_s in waits
+        if wait_s != 0.0
+    ]
+    hard = [each for each in full if not each.limit.shadow]
+    if hard:
+        return Admission(full=max(hard, key=lambda each: each.retry_after_s))
+    return Admission(shadow=tuple(full)) if full else ADMITTED
 
 
 def _short_budget(charge: Charge, used: int) -> Shortfall | None:

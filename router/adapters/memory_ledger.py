@@ -87,11 +87,10 @@ class MemoryLedger:
             self._lapse(hold.now_s, LAPSES_A_STEP)
             self._seq += 1
             rooms = [self._room(take, hold.now_s) for take in hold.takes]
-            short = accounts.shortfalls(hold, map(self._used, hold.charges), rooms)
-            if short:
-                return Refused(seq=self._seq, shortfalls=short)
-            self._begin(hold, rooms)
-            return Granted(seq=self._seq)
+            verdict = accounts.verdict(hold, self._seq, map(self._used, hold.charges), rooms)
+            if isinstance(verdict, Granted):
+                self._begin(hold, rooms)
+            return verdict
 
     async def mark_sent(self, id: str, *, now_s: float) -> None:
         with self._store.step():

@@ -1,13 +1,13 @@
 """Request rates and concurrency in memory."""
 
 from collections.abc import Mapping, Sequence
-from math import inf
 
+from router.adapters import accounts
 from router.adapters.accounts import limit_key
 from router.adapters.memory_store import MemoryStore
 from router.decide.sliding import Room, permit_wait_s, room
 from router.plan import Limit
-from router.ports import LimitFull, Take
+from router.ports import Admission, Take
 
 Permits = dict[str, tuple[int, float]]
 """By id: amount, end of the lease."""
@@ -23,16 +23,13 @@ class MemoryLimiter:
         self._permits: dict[str, Permits] = {}  # by limit key
         self._held: dict[str, set[str]] = {}  # limit keys by id
 
-    async def admit(
-        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
-    ) -> LimitFull | None:
+    async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> Admission:
         with self._store.step():
-            full = [each for take in takes if (each := self._full(id, take, now_s)) is not None]
-            if full:
-                return max(full, key=lambda each: each.retry_after_s)
-            for take in {limit_key(take.limit): take for take in takes}.values():
-                self._take(id, take, now_s, lease_s)
-            return None
+            admission = accounts.admission((take.limit, self._wait_s(id, take, now_s)) for take in takes)
+            if admission.full is None:
+                for take in {limit_key(take.limit): take for take in takes}.values():
+                    self._take(id, take, now_s, lease_s)
+            return admission
 
     async def renew(self, id: str, *, lease_until_s: float) -> None:
         with self._store.step():
@@ -69,17 +66,14 @@ class MemoryLimiter:
             self._release(lapsed)
         return permits
 
-    def _full(self, id: str, take: Take, now_s: float) -> LimitFull | None:
+    def _wait_s(self, id: str, take: Take, now_s: float) -> float | None:
+        """0 where it fits, None where it never will."""
         limit = take.limit
-        if limit.unit == "concurrent_requests":
-            live = self._live(limit_key(limit), now_s).items()
-            others = [permit for holder, permit in live if holder != id]
-            wait_s = permit_wait_s(others, limit.at_most, take.amount, now_s=now_s)
-        else:
-            wait_s = self._room(take, now_s).retry_after_s
-        if wait_s == 0.0:
-            return None
-        return LimitFull(limit=limit, retry_after_s=inf if wait_s is None else wait_s)
+        if limit.unit != "concurrent_requests":
+            return self._room(take, now_s).retry_after_s
+        live = self._live(limit_key(limit), now_s).items()
+        others = [permit for holder, permit in live if holder != id]
+        return permit_wait_s(others, limit.at_most, take.amount, now_s=now_s)
 
     def _take(self, id: str, take: Take, now_s: float, lease_s: float) -> None:
         limit = take.limit

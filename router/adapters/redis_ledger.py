@@ -45,11 +45,11 @@ class RedisLedger:
         match answer:
             case ["granted", seq]:
                 return Granted(seq=int(seq))
-            case ["refused", seq, used, windows]:
+            case ["granted" | "refused", seq, used, windows]:  # granted: what it has in shadow did not fit
                 now_s = self._store.server_s(hold.now_s)
                 rooms = [room_from(take, flat, now_s) for take, flat in zip(hold.takes, windows, strict=True)]
                 sums = [int(used[at]) + int(used[at + 1]) for at in range(0, len(used), 2)]
-                return Refused(seq=int(seq), shortfalls=accounts.shortfalls(hold, sums, rooms))
+                return accounts.verdict(hold, int(seq), sums, rooms)
             case _:
                 raise accounts.known_row(hold.id)
 
@@ -65,6 +65,7 @@ class RedisLedger:
                 charge.counter.unit,
                 str(charge.needed),
                 str(charge.budget.amount),
+                "shadow" if charge.budget.shadow else "",
             ]
         values.append(str(len(hold.takes)))
         for take in hold.takes:
@@ -216,7 +217,7 @@ class RedisLedger:
 
 
 def take_values(take: Take, now_s: float) -> list[str]:
-    """A take as the scripts read it: window, unit, amount, at most, bucket, length."""
+    """A take as the scripts read it: window, unit, amount, at most, bucket, length, shadow."""
     limit = take.limit
     bucket = bucket_of(now_s, limit.window_s) if limit.window_s else 0
     return [
@@ -226,6 +227,7 @@ def take_values(take: Take, now_s: float) -> list[str]:
         str(limit.at_most),
         str(bucket),
         repr(limit.window_s),
+        "shadow" if limit.shadow else "",
     ]
 
 

@@ -1,15 +1,15 @@
 """Request rates and concurrency on a Redis or Valkey server."""
 
 from collections.abc import Mapping, Sequence
-from math import inf
 from uuid import uuid4
 
+from router.adapters import accounts
 from router.adapters.accounts import limit_key
 from router.adapters.redis_ledger import room_from, take_values
 from router.adapters.redis_store import RedisStore
 from router.decide.sliding import bucket_of, permit_wait_s
 from router.plan import Limit
-from router.ports import LimitFull, Take
+from router.ports import Admission, Take
 
 
 class RedisLimiter:
@@ -22,9 +22,7 @@ class RedisLimiter:
     def suspends(self) -> bool:
         return self._store.suspends
 
-    async def admit(
-        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
-    ) -> LimitFull | None:
+    async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> Admission:
         ticket = uuid4().hex
 
         def values(again: bool) -> list[str]:
@@ -33,16 +31,12 @@ class RedisLimiter:
             return [id, repr(at_s), repr(at_s + lease_s), ticket, str(int(again)), str(len(takes)), *wanted]
 
         answer = await self._store.run("limiter", "admit", values)
-        if answer[0] == "admitted":
-            return None
+        if answer == ["admitted"]:
+            return accounts.ADMITTED
         at_s = self._store.server_s(now_s)
-        waits = [(take, _wait_s(take, flat, at_s)) for take, flat in zip(takes, answer[1], strict=True)]
-        full = [
-            LimitFull(limit=take.limit, retry_after_s=inf if wait_s is None else wait_s)
-            for take, wait_s in waits
-            if wait_s != 0.0
-        ]
-        return max(full, key=lambda each: each.retry_after_s)
+        return accounts.admission(
+            (take.limit, _wait_s(take, flat, at_s)) for take, flat in zip(takes, answer[1], strict=True)
+        )
 
     async def renew(self, id: str, *, lease_until_s: float) -> None:
         await self._store.run(

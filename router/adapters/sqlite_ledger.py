@@ -217,12 +217,12 @@ def _reserve(cursor: sqlite3.Cursor, hold: Hold, names: _Names) -> Granted | Ref
         sqlite_windows.room_of(cursor, name, take, *held, hold.now_s)
         for name, take, held in zip(names.windows, hold.takes, found.windows, strict=True)
     ]
-    short = accounts.shortfalls(hold, found.used, rooms)
-    if short:
+    verdict = accounts.verdict(hold, found.seq, found.used, rooms)
+    if isinstance(verdict, Refused):
         cursor.execute("UPDATE meta SET value = ? WHERE name = 'refused_seq'", (found.seq,))
-        return Refused(seq=found.seq, shortfalls=short)
-    _begin(cursor, hold, names, found, rooms)
-    return Granted(seq=found.seq)
+    else:
+        _begin(cursor, hold, names, found, rooms)
+    return verdict
 
 
 def _read(cursor: sqlite3.Cursor, hold: Hold, names: _Names) -> _Found:

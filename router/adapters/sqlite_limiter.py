@@ -2,16 +2,15 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from math import inf
 from typing import NamedTuple
 
-from router.adapters import sqlite_windows
+from router.adapters import accounts, sqlite_windows
 from router.adapters.accounts import Taken, limit_key
 from router.adapters.sqlite_file import SqliteFile
 from router.adapters.sqlite_names import SqliteNames, known_number
 from router.decide.sliding import permit_wait_s
 from router.plan import Limit
-from router.ports import LimitFull, Take
+from router.ports import Admission, Take
 
 
 class SqliteLimiter:
@@ -25,12 +24,10 @@ class SqliteLimiter:
     def suspends(self) -> bool:
         return self._file.suspends
 
-    async def admit(
-        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
-    ) -> LimitFull | None:
+    async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> Admission:
         keys = [limit_key(take.limit) for take in takes]
 
-        def work(cursor: sqlite3.Cursor, numbers: list[int]) -> LimitFull | None:
+        def work(cursor: sqlite3.Cursor, numbers: list[int]) -> Admission:
             return _admit(cursor, id, list(zip(numbers, takes, strict=True)), now_s, now_s + lease_s)
 
         return await self._names.step("limiter", keys, work)
@@ -68,15 +65,13 @@ class _Room(NamedTuple):
 
 def _admit(
     cursor: sqlite3.Cursor, id: str, takes: Sequence[tuple[int, Take]], now_s: float, until_s: float
-) -> LimitFull | None:
+) -> Admission:
     rooms = [_room(cursor, id, name, take, now_s) for name, take in takes]
-    full = [
-        LimitFull(limit=take.limit, retry_after_s=inf if room.retry_after_s is None else room.retry_after_s)
-        for (_, take), room in zip(takes, rooms, strict=True)
-        if room.retry_after_s != 0.0
-    ]
-    if full:
-        return max(full, key=lambda each: each.retry_after_s)
+    admission = accounts.admission(
+        (take.limit, room.retry_after_s) for (_, take), room in zip(takes, rooms, strict=True)
+    )
+    if admission.full is not None:
+        return admission
     once = {name: (take, room) for (name, take), room in zip(takes, rooms, strict=True)}
     rates: list[Taken[int]] = []
     for name, (take, room) in once.items():
@@ -85,7 +80,7 @@ def _admit(
         else:
             rates.append(Taken(name, take.limit.unit, room.at, take.amount))
     sqlite_windows.add(cursor, rates, {name: room.newest for name, (_, room) in once.items()})
-    return None
+    return admission
 
 
 def _permit(cursor: sqlite3.Cursor, id: str, name: int, amount: int, now_s: float, until_s: float) -> None:

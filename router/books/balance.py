@@ -15,7 +15,7 @@ class BudgetNow:
     """A budget in its present window. `left` is below 0 where a provider billed above its bound.
 
     Amounts are nano-USD, or tokens or requests where `unit` says so. `resets_at_s` None: it never refills, or (window
-    `request`) holds anew for each request.
+    `request`) holds anew for each request. One in `shadow` refuses nothing, so more than its amount may be used.
     """
 
     owner: str
@@ -25,6 +25,7 @@ class BudgetNow:
     window: str
     amount: int
     granted: int  # by people in this window, on top of the amount; below 0: taken from it
+    shadow: bool
     settled: int
     reserved: int
     left: int
@@ -41,6 +42,7 @@ class LimitNow:
     unit: str
     window_s: float
     at_most: int
+    shadow: bool
     used: int
     left: int
 
@@ -86,6 +88,7 @@ def _budget_now(budget: Budget, balance: Balance, resets_at_s: float | None) -> 
         window=budget.window,
         amount=budget.amount,
         granted=balance.granted,
+        shadow=budget.shadow,
         settled=balance.settled,
         reserved=balance.reserved,
         left=budget.amount + balance.granted - balance.settled - balance.reserved,
@@ -101,6 +104,7 @@ def _limit_now(limit: Limit, used: int) -> LimitNow:
         unit=limit.unit,
         window_s=limit.window_s,
         at_most=limit.at_most,
+        shadow=limit.shadow,
         used=used,
         left=max(0, limit.at_most - used),
     )

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 
 from router.decide.backoff import worst_wait_s
 from router.decide.branches import flat_lists, lists_of, ways
-from router.decide.fit import is_free, worst_of
+from router.decide.fit import hard, is_free, worst_of
 from router.decide.match import PathTo, path_of
 from router.decide.scopes import NOBODY, Caller
-from router.decide.together import UNBOUNDED, Adder, Most, Place
+from router.decide.together import UNBOUNDED, Adder, Most, Place, cap_of
 from router.plan import Budget, Candidate, Entry, Plan, Policy
 
 GRACE_S = 0.05
@@ -212,8 +212,7 @@ def bound_of(
     dearest = _dearest(attempts, allowed)
     total = _sum([each.nusd for each in dearest])
     grouped = _sum([_group_cost(group, worst) for group in _groups(candidates)])
-    cap = min((each.amount for each in caps if each.unit == "nusd"), default=None)
-    cost = _least(_least(total, grouped), cap)
+    cost = _least(_least(total, grouped), cap_of(caps))
     return BranchBound(
         branch=name,
         cost_nusd=cost,
@@ -238,7 +237,8 @@ def _capping(caps: Sequence[Budget], cost: int | None, sends: int | None) -> str
     """The budget that keeps the cost below that of its sends, as its author wrote it."""
     if cost is None or (sends is not None and sends <= cost):
         return None
-    return next((each.text for each in caps if each.unit == "nusd" and each.amount == cost), None)
+    money = (each for each in hard(caps) if each.unit == "nusd")
+    return next((each.text for each in money if each.amount == cost), None)
 
 
 def _worst_attempts(places: list[Candidate], worst: Callable[[Candidate], int | None]) -> list[WorstAttempt]:
@@ -270,8 +270,7 @@ def _groups(candidates: tuple[Candidate, ...]) -> list[list[Candidate]]:
 
 def _group_cost(group: list[Candidate], worst: Callable[[Candidate], int | None]) -> int | None:
     costs = [worst(each) for each in group for _ in range(each.lexical.retry.attempts)]
-    cap = min((each.amount for each in group[0].per_request if each.unit == "nusd"), default=None)
-    return _least(_sum(costs), cap)
+    return _least(_sum(costs), cap_of(group[0].per_request))
 
 
 def _sum(costs: list[int | None]) -> int | None:

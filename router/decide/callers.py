@@ -163,7 +163,10 @@ TINY = 1_000_000
 
 def _kinds(budgets: Iterable[Budget]) -> Hashable:
     return tuple(
-        sorted((each.unit, each.window, each.amount if each.amount < TINY else -1) for each in budgets)
+        sorted(
+            (each.unit, each.window, each.shadow, each.amount if each.amount < TINY else -1)
+            for each in budgets
+        )
     )
 
 

@@ -1,6 +1,6 @@
 """Which candidates this request fits, once its input has been counted, and what one attempt at each may cost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from router.decide.demands import Refusal
@@ -52,9 +52,14 @@ def as_open(earlier: Candidate, later: Candidate) -> bool:
     )
 
 
+def hard(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
+    """Those that promise something: one in shadow refuses nothing."""
+    return tuple(budget for budget in budgets if not budget.shadow)
+
+
 def _promised(candidate: Candidate) -> frozenset[str]:
     """What must be bounded before a call, by the budgets of its path: `nusd`, `tokens`; requests are but counted."""
-    held = (*candidate.budgets, *candidate.per_request)
+    held = hard((*candidate.budgets, *candidate.per_request))
     return frozenset(budget.unit for budget in held) - {"requests"}
 
 
@@ -95,7 +100,8 @@ def _without_promise(
     candidate: Candidate, estimate: InputEstimate, budgets_of: Callable[[str], Sequence[Budget]]
 ) -> Refusal | None:
     """Why nothing can be promised about cost or tokens, where a hard budget asks for that promise."""
-    held = (*candidate.budgets, *candidate.per_request, *budgets_of(candidate.target.provider))
+    every = (*candidate.budgets, *candidate.per_request, *budgets_of(candidate.target.provider))
+    held = hard(every)
     money = any(budget.unit == "nusd" for budget in held) and not is_free(candidate)
     tokens = any(budget.unit == "tokens" for budget in held)
     if money and candidate.target.prices is None:

@@ -1,6 +1,6 @@
 """What one attempt must reserve: a charge on every budget and a take of every token limit that applies."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 
 from router.decide.fit import Worst
@@ -54,10 +54,22 @@ Spent = Mapping[tuple[str, str], int]
 """By (owner, unit) of a `per_request` budget: what the request has come to so far."""
 
 
-def request_shortfall(candidate: Candidate, worst: Worst, spent: Spent) -> tuple[Budget, int, int] | None:
-    """The first `per_request` budget that this attempt does not fit, with what it needs and what is left."""
+RequestShort = tuple[Budget, int, int]
+"""(`per_request` budget, what an attempt needs of it, what is left)."""
+
+
+def request_shortfall(candidate: Candidate, worst: Worst, spent: Spent) -> RequestShort | None:
+    """The first `per_request` budget that this attempt does not fit, and that is not in shadow."""
+    return next((short for short in _request_shorts(candidate, worst, spent) if not short[0].shadow), None)
+
+
+def request_shadows(candidate: Candidate, worst: Worst, spent: Spent) -> tuple[RequestShort, ...]:
+    """The `per_request` budgets in shadow that this attempt does not fit."""
+    return tuple(short for short in _request_shorts(candidate, worst, spent) if short[0].shadow)
+
+
+def _request_shorts(candidate: Candidate, worst: Worst, spent: Spent) -> Iterator[RequestShort]:
     for budget in candidate.per_request:
         needed, left = _amount(budget, worst), budget.amount - spent.get((budget.owner, budget.unit), 0)
         if needed > max(left, 0):
-            return budget, needed, max(left, 0)
-    return None
+            yield budget, needed, max(left, 0)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from router.decide.branches import seats_of, ways
+from router.decide.fit import hard
 from router.decide.match import PathTo, reachable
 from router.decide.scopes import least
 from router.plan import Budget, Candidate, Entry, Plan, Policy, TargetEntry
@@ -132,6 +133,6 @@ class Adder:
 
 
 def cap_of(budgets: Iterable[Budget]) -> int | None:
-    """The least that one request may cost by any of these; None: none says so."""
-    amounts = (each.amount for each in budgets if each.window == "request" and each.unit == "nusd")
+    """The least that one request may cost by any of these; None: none says so. One in shadow promises nothing."""
+    amounts = (each.amount for each in hard(budgets) if each.window == "request" and each.unit == "nusd")
     return reduce(least, amounts, None)

@@ -6,8 +6,14 @@ from router import events as ev
 from router.decide import outcome, settle
 from router.decide.fit import Worst
 from router.decide.judge import cooling_s
-from router.decide.reserve import needs_of_budgets, request_shortfall, token_takes
+from router.decide.reserve import (
+    needs_of_budgets,
+    request_shadows,
+    request_shortfall,
+    token_takes,
+)
 from router.decide.step import Failure, Try
+from router.engine import shadows
 from router.engine.run import LEASE_S, RENEW_EVERY_S, Run
 from router.engine.stores import bypass, free
 from router.errors import Attempt, ProviderError, StoreError
@@ -107,6 +113,7 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> 
         raise
     if isinstance(granted, Refused):
         return _refused(run, hold, granted.seq, *(_refusal(hold, each) for each in granted.shortfalls))
+    shadows.tell_attempt(run, hold, granted, request_shadows(candidate, worst, run.spent))
     run.emit(
         ev.Reserved,
         attempt=hold.id,

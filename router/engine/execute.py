@@ -13,7 +13,7 @@ from router.decide.judge import soft_kind
 from router.decide.reserve import admission_takes
 from router.decide.scopes import NOBODY, called_policy, caller
 from router.decide.step import Failure, Progress, Stop, Try, Wait, next_step
-from router.engine import answers, routing
+from router.engine import answers, routing, shadows
 from router.engine.attempt import attempt
 from router.engine.run import LEASE_S, Ports, Run
 from router.engine.stores import bypass
@@ -101,7 +101,7 @@ async def _admit(run: Run, route: Route) -> None:
         return
     now_s = run.ports.clock.now_s()
     try:
-        full = await run.ports.limiter.admit(run.request.id, takes, now_s=now_s, lease_s=LEASE_S)
+        admission = await run.ports.limiter.admit(run.request.id, takes, now_s=now_s, lease_s=LEASE_S)
     except StoreError as error:
         bypass(run, "limiter", "admit", error)
         return
@@ -109,9 +109,11 @@ async def _admit(run: Run, route: Route) -> None:
         run.permit = True
         await _give_back(run)
         raise
-    if full is not None:
+    if admission.full is not None:
+        full = admission.full
         run.emit(ev.LimitRefused, limit=full.limit.text, retry_after_s=full.retry_after_s)
         raise outcome.limit_exceeded(full.limit, full.retry_after_s)
+    shadows.tell_admission(run, admission, now_s)
     run.emit(ev.Admitted, limits=tuple(take.limit.text for take in takes))
     run.permit = any(take.limit.unit == "concurrent_requests" for take in takes)
 

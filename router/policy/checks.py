@@ -11,6 +11,7 @@ from router.policy import (
     order_checks,
     rule_checks,
     scope_checks,
+    shadow_checks,
     store_checks,
     target_checks,
     unused_checks,
@@ -111,6 +112,8 @@ CHECKS: tuple[Check, ...] = (
     scope_checks.spent_for_good,
     scope_checks.unbounded_users,
     store_checks.open_stores,
+    shadow_checks.not_enforced,
+    shadow_checks.conditions_on_shadows,
 )
 """Checks of one policy, target or tenant at a time: what is not sound is left out, and each still tells the truth."""
 

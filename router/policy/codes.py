@@ -317,6 +317,15 @@ MEANING: Mapping[str, Code] = {
         "They are hard while the store answers, and not while it does not: calls then go on without it.",
         _NOTE,
     ),
+    "not-enforced": Code(
+        "a budget or limit in shadow",
+        "It is counted and told, and refuses nothing: what it is meant to keep can be exceeded.",
+        _NOTE,
+    ),
+    "condition-on-shadow": Code(
+        "a condition on a budget that is in shadow",
+        "The rule would route by an amount that holds nothing yet: trying a budget would change where calls go.",
+    ),
     "window-never-refills": Code(
         "a budget in total",
         "It has no next window: what it holds is spent once.",

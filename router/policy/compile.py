@@ -57,7 +57,7 @@ NAME_CHECKS = (
     names.repeated_targets,
     names.condition_names,
     names.parameters,
-    names.windowless,
+    names.windowless_blocks,
     names.pools,
     rename_checks.renames,
     demands.unmatched_patterns,

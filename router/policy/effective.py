@@ -81,7 +81,8 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
         window, _, amount = budget.text.partition(": ")
         pool = budget.whose.removeprefix("pool:") if budget.whose.startswith("pool:") else ""
         name = f"budget.pool {pool}.{window}" if pool else f"budget.{window}"
-        yield Effective(name=name, text=amount, place=budget.place)
+        shadow = " (shadow)" if budget.shadow and "shadow" not in amount else ""
+        yield Effective(name=name, text=f"{amount}{shadow}", place=budget.place)
     for name, value in policy.lexical.params.items():
         yield _row(f"params.{name}", written(value), spot)
 

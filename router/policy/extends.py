@@ -11,14 +11,17 @@ from router.errors import Problem
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.phrases import suggestion
-from router.policy.table.amounts import AMOUNTS
+from router.policy.table.amounts import AMOUNTS, DEFAULTS
 from router.policy.table.policies import CACHE
 from router.policy.traps import shown
+from router.policy.windows import windowless
 from router.policy.words import RESERVED
 
 NOT_INHERITED = frozenset({"extends", "abstract", "was"})
 LONGEST_LINE = 32
 """Parents of one policy, one above the other."""
+
+AMOUNT_BLOCKS = ("budget", "limits")
 
 
 def weave_policies(draft: Draft) -> Draft:
@@ -30,6 +33,7 @@ def weave_policies(draft: Draft) -> Draft:
         *_unstated_rules(written, woven),
         *_targetless(draft, woven),
         *_ageless_caches(written, woven),
+        *_windowless(written),
     ]
     return replace(draft, written=replace(draft.written, policies=woven)).blaming(problems)
 
@@ -72,7 +76,39 @@ def _weave(name: str, written: Mapping[str, Spot], woven: dict[str, Spot]) -> No
     for child, parent in zip(reversed(line), (None, *reversed(line)), strict=False):
         if child not in woven:
             own = written[child]
-            woven[child] = own if parent is None else _over(own, _inherited(woven[parent]))
+            woven[child] = own if parent is None else _over(_spread(own), _inherited(_spread(woven[parent])))
+
+
+def _spread(policy: Spot) -> Spot:
+    """What stands beside the windows of its amounts, written into each of them: a child's `enforce` is not of the
+    windows that it inherits, nor its parent's of its own."""
+    fields = dict(policy.fields())
+    if not any(
+        key in DEFAULTS for name in AMOUNT_BLOCKS if name in fields for key, _ in fields[name].fields()
+    ):
+        return policy
+    return _map_of(
+        policy, {key: _spread_amounts(spot) if key in AMOUNT_BLOCKS else spot for key, spot in fields.items()}
+    )
+
+
+def _spread_amounts(block: Spot) -> Spot:
+    fields = dict(block.fields())
+    beside = {key: spot for key, spot in fields.items() if key in DEFAULTS}
+    if not isinstance(block.value, dict) or not beside:
+        return block
+    return _map_of(
+        block,
+        {
+            key: spot if key == "pool" else _map_of(spot, {**beside, **_long_parts(spot)})
+            for key, spot in fields.items()
+            if key not in beside
+        },
+    )
+
+
+def _long_parts(window: Spot) -> Mapping[str, Spot]:
+    return dict(window.fields()) if isinstance(window.value, dict) else {"at_most": window}
 
 
 def _inherited(parent: Spot) -> Spot:
@@ -189,6 +225,17 @@ def _ageless_caches(written: Mapping[str, Spot], woven: Mapping[str, Spot]) -> I
         own = (written[each].get("cache") for each in line_of(name, written) or (name,))
         if cache.get("ttl") is None and not any(each.is_unsure_of("ttl") for each in own if each):
             yield problem("missing-key", "`cache` has no `ttl`", cache.key_place, help=CACHE.help)
+
+
+def _windowless(written: Mapping[str, Spot]) -> Iterator[Problem]:
+    """Of policies that extend one: what they say beside windows is for their own, and they have none."""
+    for policy in written.values():
+        if parent_of(policy) is not None:
+            yield from (
+                found
+                for name in AMOUNT_BLOCKS
+                if (block := policy.get(name)) is not None and (found := windowless(block)) is not None
+            )
 
 
 def _is_unsure(name: str, draft: Draft) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
-from router.decide.fit import is_free, worst_of
+from router.decide.fit import hard, is_free, worst_of
 from router.errors import Problem
 from router.plan import Budget, Limit, Plan, Policy, Unit
 from router.policy.draft import Draft, problem
@@ -101,7 +101,9 @@ def _cheapest_under(plan: Plan, every: Sequence[Call]) -> Mapping[Budget, int]:
         for payers in call.payers:
             of_payers[payers] = min(cheapest, of_payers.get(payers, cheapest))
     for payers, cost in of_payers.items():
-        for budget in (each for scope in payers.scopes for each in scope.budgets if each.unit == "nusd"):
+        for budget in (
+            each for scope in payers.scopes for each in hard(scope.budgets) if each.unit == "nusd"
+        ):
             under[budget] = min(cost, under.get(budget, cost))
     return under
 
@@ -126,7 +128,7 @@ def _pay_no_whole_answer(call: Call, unit: Unit, told: set[Budget]) -> Iterator[
     if cheapest is None:
         return
     least, reached = cheapest
-    own = [budget for budget in call.policy.budgets if budget.unit == unit and budget.amount < least]
+    own = [each for each in hard(call.policy.budgets) if each.unit == unit and each.amount < least]
     for budgets in (own, *(payers.amounts if unit == "nusd" else payers.tokens for payers in call.payers)):
         for budget in takewhile(lambda each: each.amount < least, budgets):
             if budget not in told:
@@ -167,7 +169,7 @@ def _pays_no_worst_case(policy: Policy, found: Sequence[Reached], unit: Unit) ->
     """Only where the policy states what its requests may be: without ceilings the worst case means little."""
     worst = [(need, reached) for reached in found if (need := _worst(reached, unit)) is not None]
     cost, reached = max(worst, key=lambda each: each[0], default=(0, None))
-    amounts = [budget for budget in policy.budgets if budget.unit == unit]
+    amounts = [budget for budget in hard(policy.budgets) if budget.unit == unit]
     small = min(amounts, key=lambda budget: budget.amount, default=None)
     if reached is None or small is None or cost <= small.amount:
         return

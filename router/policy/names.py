@@ -12,7 +12,7 @@ from router.policy.phrases import close_to, suggestion
 from router.policy.scalars import count
 from router.policy.traps import shown
 from router.policy.walk import conditions_of, target_items
-from router.policy.windows import WINDOWS
+from router.policy.windows import WINDOWS, windowless
 from router.policy.words import BUDGET_OWNER, RESERVED
 from router.values import Place
 
@@ -318,17 +318,11 @@ def _parameter_help(value: object) -> str:
     return "parameters have OpenAI's names and forms" if number is None else f"write it out: `{number}`"
 
 
-WINDOWLESS = frozenset({"enforce", "was"})
-"""Keys of budgets and limits that are no amount."""
-
-
-def windowless(draft: Draft) -> Iterator[Problem]:
+def windowless_blocks(draft: Draft) -> Iterator[Problem]:
     """Budgets and limits that say how they are enforced, but not what."""
     for block in (*amount_blocks(draft), *draft.written.budgets.values()):
-        if block.is_whole and block.value.keys() <= WINDOWLESS:
-            message = f"`{block.key}` names no window"
-            advice = "write an amount for a window: `per_day: $25`, `requests_per_minute: 600`"
-            yield problem("missing-key", message, block.key_place, help=advice)
+        if (found := windowless(block)) is not None:
+            yield found
 
 
 def pools(draft: Draft) -> Iterator[Problem]:

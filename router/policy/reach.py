@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from router.decide.fit import hard
 from router.decide.match import ROOT, PathTo, candidate_of
 from router.decide.scopes import least
 from router.plan import Budget, Candidate, Each, Entry, Limit, Plan, Policy, Rule, TargetEntry, Tenant, Unit
@@ -179,7 +180,7 @@ def _scopes(plan: Plan, path: str) -> tuple[Tenant | Each, ...]:
 
 
 def _in_money(scopes: Iterable[Tenant | Each]) -> Budget | None:
-    return next((budget for scope in scopes for budget in scope.budgets if budget.unit == "nusd"), None)
+    return next((budget for scope in scopes for budget in hard(scope.budgets) if budget.unit == "nusd"), None)
 
 
 class _Bound(NamedTuple):
@@ -216,7 +217,8 @@ def _narrow_limits(scopes: Iterable[_ScopeAt], bounds: Mapping[str, _Bound]) -> 
         if scope.limits:
             most = bounds[path].under(scope).output
             for limit in scope.limits:
-                if limit.unit in ("tokens", "output_tokens") and (most is None or limit.at_most < most):
+                of_output = limit.unit in ("tokens", "output_tokens") and not limit.shadow
+                if of_output and (most is None or limit.at_most < most):
                     yield limit
 
 
@@ -225,7 +227,7 @@ def _amounts(scopes: Iterable[_ScopeAt], bounds: Mapping[str, _Bound], unit: Uni
         budget
         for path, scope in scopes
         if scope.budgets and bounds[path].under(scope) == (None, None)
-        for budget in scope.budgets
+        for budget in hard(scope.budgets)
         if budget.unit == unit
     )
     return tuple(sorted(found, key=lambda budget: budget.amount))
@@ -240,7 +242,7 @@ def callable_policies(plan: Plan) -> frozenset[str]:
 
 
 def own_budgets(plan: Plan, reached: Reached) -> tuple[Budget, ...]:
-    """The budgets in money of its policies and its provider."""
+    """The hard budgets in money of its policies and its provider."""
     candidate = reached.candidate
     own = (*candidate.per_request, *candidate.budgets, *plan.providers[candidate.target.provider].budgets)
-    return tuple(budget for budget in own if budget.unit == "nusd")
+    return tuple(budget for budget in hard(own) if budget.unit == "nusd")

@@ -30,7 +30,7 @@ def spent_for_good(draft: Draft) -> Iterator[Problem]:
     """Budgets in total: once they are spent, only an edit lets another call through."""
     seen: set[Place] = set()
     for budget in budgets_of(draft.plan):
-        if budget.window == "total" and budget.place not in seen:
+        if budget.window == "total" and not budget.shadow and budget.place not in seen:
             seen.add(budget.place)
             message = f"`{budget.text}` never refills: once it is spent, calls are refused until it is raised"
             advice = "meant so for a trial; else write a window: `per_month: ...`"

@@ -4,15 +4,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, cast
 
+from router.errors import Problem
 from router.plan import Budget, Limit, Unit, Window
 from router.policy import scalars
 from router.policy.counted import counted_as, counted_name
 from router.policy.document import Spot, text_of
-from router.policy.table.amounts import LIMIT_UNITS, LIMIT_WINDOWS
+from router.policy.draft import problem
+from router.policy.table.amounts import DEFAULTS, LIMIT_UNITS, LIMIT_WINDOWS
 from router.policy.traps import written
 from router.policy.words import CALENDAR_WINDOWS
 
 LimitUnit = Literal["requests", "tokens", "input_tokens", "output_tokens", "concurrent_requests"]
+
+WINDOWLESS = ("pool", "was")
+"""Keys of budgets that are no amount, and of which none is said."""
 
 WINDOWS: Mapping[str, Window] = MappingProxyType(
     {
@@ -81,6 +86,7 @@ def _budget(block: Spot, key: str, owner: str) -> Budget | None:
         unit=unit,
         window=span,
         amount=amount,
+        shadow=_says(block, window, "enforce") == "shadow",
         place=window.key_place,
         text=_text(key, window),
     )
@@ -97,6 +103,7 @@ def _limit(block: Spot, key: str, owner: str) -> Limit | None:
         unit=unit,
         window_s=window_s,
         at_most=at_most,
+        shadow=_says(block, window, "enforce") == "shadow",
         place=window.key_place,
         text=_text(key, window),
     )
@@ -106,6 +113,25 @@ def _text(key: str, window: Spot) -> str:
     return f"{key}: {written(window.value)}"
 
 
+def _says(block: Spot, window: Spot, key: str) -> object:
+    """What a window's long form says, or else what stands beside the windows."""
+    spot = window.get(key) or block.get(key)
+    return spot.value if spot else None
+
+
 def _amount(window: Spot) -> object:
     long_form = window.get("at_most")
     return long_form.value if long_form else window.value
+
+
+def windowless(block: Spot) -> Problem | None:
+    """A block that says something of its windows, and has none."""
+    keys = [key for key, _ in block.fields()]
+    beside = [key for key in keys if key in DEFAULTS]
+    if not block.is_whole or any(key not in (*DEFAULTS, *WINDOWLESS) for key in keys):
+        return None
+    if not beside and keys != ["was"]:
+        return None
+    message = f"`{block.key}` names no window{f' for `{beside[0]}` to hold for' if beside else ''}"
+    advice = "write an amount for a window: `per_day: $25`, `requests_per_minute: 600`"
+    return problem("missing-key", message, block.key_place, help=advice)

@@ -146,7 +146,12 @@ BACKOFF = Scalar(
     help="one of constant, linear, exponential, fibonacci",
 )
 SCOPE = Scalar(name="a scope", words=("tenant", "user", "shared"), help="one of tenant, user, shared")
-ENFORCE = Scalar(name="`hard`", words=("hard",), later=("shadow",), help="write `hard`, or leave it out")
+ENFORCE = Scalar(
+    name="a way to enforce",
+    words=("hard", "shadow"),
+    examples=("shadow",),
+    help="`hard`: what does not fit is not sent; `shadow`: it is sent, and an event tells",
+)
 STORE_ERROR = Scalar(name="`closed` or `open`", words=("closed", "open"), help="write `closed` or `open`")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = Scalar(name="a day", words=WEEKDAYS, help=f"one of {', '.join(WEEKDAYS)}")

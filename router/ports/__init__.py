@@ -20,6 +20,7 @@ from router.ports.ledger import (
     Take,
 )
 from router.ports.limiter import (
+    Admission,
     Limiter,
     LimitFull,
 )
@@ -51,6 +52,7 @@ from router.ports.world import (
 __all__ = [
     "Act",
     "ActKind",
+    "Admission",
     "Balance",
     "Cache",
     "CacheEntry",

@@ -62,13 +62,17 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """`seq` was taken inside the store's atomic step."""
+    """`seq` was taken inside the store's atomic step. `shadow`: the budgets and limits in shadow that did not fit, as
+    they stood in that step."""
 
     seq: int
+    shadow: tuple[Shortfall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
+    """`shortfalls`: what did not fit, without what is in shadow."""
+
     seq: int
     shortfalls: tuple[Shortfall, ...]
 
@@ -131,7 +135,8 @@ class Ledger(Protocol):
     async def reserve(self, hold: Hold) -> Granted | Refused:
         """Reserve every charge and take, or none. For each charge: settled + reserved + needed <= amount + granted.
 
-        An expired lease met on the way is resolved first (see `reconcile`). A charge with needed 0 always fits.
+        An expired lease met on the way is resolved first (see `reconcile`). A charge with needed 0 always fits. A
+        budget or limit in shadow refuses nothing: what it holds may come to more than its amount.
         """
         ...
 

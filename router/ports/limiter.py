@@ -16,22 +16,29 @@ class LimitFull:
     retry_after_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """`full` None: admitted; else the limit that refused, of several the one that takes longest, and nothing was taken.
+    `shadow`: the limits in shadow that were full, and let it pass."""
+
+    full: LimitFull | None = None
+    shadow: tuple[LimitFull, ...] = ()
+
+
 class Limiter(Protocol):
     """Request rates and concurrency, once per request.
 
     Atomicity: `admit` is one step over all takes, all or none, also between processes. No window of a limit's length
-    ever holds more than its `at_most`; a refusal is early by at most 1/60 of the window, and waiting its
-    `retry_after_s` is enough when nobody else comes. Failure mode: StoreError(port="limiter").
+    ever holds more than its `at_most`, unless the limit is in shadow; a refusal is early by at most 1/60 of the window,
+    and waiting its `retry_after_s` is enough when nobody else comes. Failure mode: StoreError(port="limiter").
     Suspends: says the adapter.
     """
 
     @property
     def suspends(self) -> bool: ...
 
-    async def admit(
-        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float
-    ) -> LimitFull | None:
-        """None: admitted under `id`. A concurrency take is held until `release` or until `lease_s` lapses."""
+    async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> Admission:
+        """Take all under `id`, or none. A concurrency take is held until `release` or until `lease_s` lapses."""
         ...
 
     async def renew(self, id: str, *, lease_until_s: float) -> None: ...

@@ -21,7 +21,7 @@ from router.decide.bounds import (
     worst_seconds,
 )
 from router.decide.estimate import cost_nusd
-from router.decide.fit import Worst, worst_of
+from router.decide.fit import Worst, hard, worst_of
 from router.decide.match import path_of
 from router.decide.outcome import budget_exceeded, token_limit_exceeded
 from router.decide.reserve import needs_of_budgets, request_shortfall, token_takes
@@ -348,7 +348,7 @@ def _over_budgets(
     short: Callable[..., Short],
 ) -> Iterator[Short]:
     met = (*run.budgets(candidate.target.provider), *candidate.budgets)
-    lasting = [budget for budget in met if budget.window != "request"]
+    lasting = [budget for budget in hard(met) if budget.window != "request"]
     for budget, needed, _, resets_at_s in needs_of_budgets(lasting, worst, run.ports.clock.now_s(), run.zone):
         now = budgets[budget]
         if needed > max(now.left, 0):
@@ -365,6 +365,6 @@ def _over_token_limits(
 ) -> Iterator[Short]:
     for limit, needed in token_takes(run.caller.limits, worst):
         now = limits[limit]
-        if needed > now.left:
+        if needed > now.left and not limit.shadow:
             error = token_limit_exceeded(candidate.target.name, limit, needed, now.left, limit.window_s)
             yield short(message=error.message, limit=now, needed=needed)

@@ -71,6 +71,11 @@ def percent(part: int, whole: int) -> str:
     return f"{share:.0f}%" if share >= 1 or part == 0 else f"{share:.1f}%"
 
 
+def in_shadow(text: str, *, shadow: bool) -> str:
+    """A rule as its author wrote it, marked where it refuses nothing."""
+    return f"{text} (shadow)" if shadow and "shadow" not in text else text
+
+
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 error`, `2 errors`."""
     return f"{number} {one if number == 1 else many or one + 's'}"

@@ -49,7 +49,7 @@ def advice(
 
 def is_full(limit: LimitNow) -> bool:
     """Whether it refuses every call now, whichever target would answer."""
-    return limit.unit in ("requests", "concurrent_requests") and not limit.left
+    return limit.unit in ("requests", "concurrent_requests") and not limit.left and not limit.shadow
 
 
 def most_output(short: Short) -> int:

@@ -102,23 +102,45 @@ def do(call: Coroutine[Any, Any, T]) -> T:
 
 
 def budget(
-    owner: str = "tenant:acme", amount: int = 100, *, unit: Unit = "nusd", window: Window = "day"
+    owner: str = "tenant:acme",
+    amount: int = 100,
+    *,
+    unit: Unit = "nusd",
+    window: Window = "day",
+    **fields: Any,
 ) -> Budget:
     return Budget(
-        owner=owner, unit=unit, window=window, amount=amount, place=PLACE, text=f"per_{window}: {amount}"
+        owner=owner,
+        unit=unit,
+        window=window,
+        amount=amount,
+        place=PLACE,
+        text=f"per_{window}: {amount}",
+        **fields,
     )
 
 
 def limit(
-    owner: str = "tenant:acme", at_most: int = 10, *, unit: Any = "tokens", window_s: float = 60.0
+    owner: str = "tenant:acme",
+    at_most: int = 10,
+    *,
+    unit: Any = "tokens",
+    window_s: float = 60.0,
+    **fields: Any,
 ) -> Limit:
     return Limit(
-        owner=owner, unit=unit, window_s=window_s, at_most=at_most, place=PLACE, text=f"{unit}: {at_most}"
+        owner=owner,
+        unit=unit,
+        window_s=window_s,
+        at_most=at_most,
+        place=PLACE,
+        text=f"{unit}: {at_most}",
+        **fields,
     )
 
 
-def concurrency(at_most: int, owner: str = "tenant:acme") -> Limit:
-    return limit(owner, at_most, unit="concurrent_requests", window_s=0.0)
+def concurrency(at_most: int, owner: str = "tenant:acme", *, shadow: bool = False) -> Limit:
+    return limit(owner, at_most, unit="concurrent_requests", window_s=0.0, shadow=shadow)
 
 
 def counter(of: Budget, start: str = "2026-09-21") -> Counter:

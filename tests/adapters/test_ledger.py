@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from router.errors import StoreError
-from router.ports import Balance, Take
+from router.ports import Balance, Granted, Hold, Shortfall, Take
 from router.values import Kind, Usage
 from tests.adapters.states import (
     LEASE_S,
@@ -446,3 +446,55 @@ def test_balances_are_the_sum_of_the_rows(state: State) -> None:
     expected = balances_of_rows(do(state.ledger.rows()))
     assert do(state.ledger.balances([counter(DAY), counter(MONTH)])) == expected
     assert expected[counter(DAY)] == Balance(settled=3 + 44 + 15, reserved=14)
+
+
+# --- Shadow -------------------------------------------------------------------------------------------------------
+
+
+def shadowed(state: State, held: Hold) -> tuple[Shortfall, ...]:
+    result = do(state.ledger.reserve(held))
+    assert isinstance(result, Granted)
+    return result.shadow
+
+
+def test_a_budget_in_shadow_is_counted_and_refuses_nothing(state: State) -> None:
+    tried = budget(amount=100, shadow=True)
+    assert shadowed(state, hold("a", charge(tried, 60))) == ()
+    (short,) = shadowed(state, hold("b", charge(tried, 60)))
+    assert (short.budget, short.needed, short.available) == (tried, 60, 40)
+    assert short.resets_at_s == NOW_S + 3600
+    assert balance(state, tried) == (0, 120)
+    for name in "ab":
+        do(state.ledger.mark_sent(name, now_s=NOW_S))
+        do(state.ledger.settle(name, settlement(55)))
+    assert balance(state, tried) == (110, 0)
+    (short,) = shadowed(state, hold("c", charge(tried, 1)))
+    assert (short.needed, short.available) == (1, 0)
+    assert row(state, "c").counters == ((counter(tried), 1),)
+
+
+def test_a_budget_in_shadow_does_not_soften_the_hard_one_beside_it(state: State) -> None:
+    tried, tokens = budget(amount=10, shadow=True), limit(at_most=5, shadow=True)
+    takes = [Take(limit=tokens, amount=20)]
+    held = hold("a", charge(tried, 60), charge(MONTH, 60), takes=takes)
+    assert [each.budget or each.limit for each in shadowed(state, held)] == [tried, tokens]
+    short = refused(state, hold("b", charge(tried, 100), charge(MONTH, 100), takes=takes)).shortfalls
+    assert [each.budget for each in short] == [MONTH]
+    assert (balance(state, tried), balance(state, MONTH)) == ((0, 60), (0, 60))
+    assert do(state.limiter.used([tokens], now_s=NOW_S)) == {tokens: 20}
+
+
+def test_a_token_limit_in_shadow_says_when_it_would_have_done(state: State) -> None:
+    tried = limit(at_most=100, shadow=True)
+    assert shadowed(state, hold("a", takes=[Take(limit=tried, amount=80)])) == ()
+    (short,) = shadowed(state, hold("b", takes=[Take(limit=tried, amount=60)], now_s=NOW_S + 10))
+    assert (short.limit, short.needed, short.available) == (tried, 60, 20)
+    assert short.resets_at_s is not None
+    assert NOW_S + 60 <= short.resets_at_s <= NOW_S + 61.1
+    assert do(state.limiter.used([tried], now_s=NOW_S + 10)) == {tried: 140}
+
+
+def test_what_was_spent_in_shadow_counts_when_it_is_enforced(state: State) -> None:
+    tried, enforced = budget(amount=100, shadow=True), budget(amount=100)
+    assert len(shadowed(state, hold("a", charge(tried, 120)))) == 1
+    assert refused(state, hold("b", charge(enforced, 1))).shortfalls[0].available == 0

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.plan import Limit
-from router.ports import LimitFull, Take
+from router.ports import Admission, LimitFull, Take
 from tests.adapters.states import LEASE_S, NOW_S, STATES, State, concurrency, do, hold, limit, opened
 
 
@@ -22,13 +22,19 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[State]:
         yield state
 
 
-def rate(at_most: int, *, window_s: float = 60.0, owner: str = "tenant:acme") -> Limit:
-    return limit(owner, at_most, unit="requests", window_s=window_s)
+def rate(at_most: int, *, window_s: float = 60.0, owner: str = "tenant:acme", shadow: bool = False) -> Limit:
+    return limit(owner, at_most, unit="requests", window_s=window_s, shadow=shadow)
 
 
 def admit(
     state: State, id: str, *limits: Limit, now_s: float = NOW_S, lease_s: float = LEASE_S
 ) -> LimitFull | None:
+    return admission(state, id, *limits, now_s=now_s, lease_s=lease_s).full
+
+
+def admission(
+    state: State, id: str, *limits: Limit, now_s: float = NOW_S, lease_s: float = LEASE_S
+) -> Admission:
     takes = [Take(limit=each, amount=1) for each in limits]
     return do(state.limiter.admit(id, takes, now_s=now_s, lease_s=lease_s))
 
@@ -235,3 +241,24 @@ def test_all_implementations_answer_alike_whatever_the_clock_does(at_most: int, 
             assert answers == answers[:1] * len(answers)
             held = [used(state, of, now_s) for state in states]
             assert held == held[:1] * len(held)
+
+
+def test_a_limit_in_shadow_lets_pass_and_says_that_it_was_full(state: State) -> None:
+    tried, permits = rate(1, shadow=True), concurrency(1, shadow=True)
+    assert admission(state, "a", tried, permits) == Admission()
+    passed = admission(state, "b", tried, permits)
+    assert passed.full is None
+    assert [each.limit for each in passed.shadow] == [tried, permits]
+    assert 60 <= passed.shadow[0].retry_after_s <= 61.1
+    assert [used(state, each) for each in (tried, permits)] == [2, 2]
+    do(state.limiter.release("a"))
+    assert used(state, permits) == 1
+
+
+def test_a_limit_in_shadow_does_not_soften_the_hard_one_beside_it(state: State) -> None:
+    tried, narrow = rate(1, shadow=True), rate(1, owner="user:acme:alice")
+    assert admission(state, "a", tried, narrow) == Admission()
+    passed = admission(state, "b", tried, narrow)
+    assert passed.full is not None
+    assert (passed.full.limit, passed.shadow) == (narrow, ())
+    assert used(state, tried) == 1

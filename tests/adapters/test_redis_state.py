@@ -287,7 +287,7 @@ def test_all_keys_of_a_state_lie_in_one_slot_of_a_cluster(tmp_path: Path) -> Non
             do(state.ledger.mark_sent("a", now_s=NOW_S))
             do(state.ledger.settle("a", settlement(7)))
             takes = [Take(limit=permits, amount=1)]
-            assert do(state.limiter.admit("r", takes, now_s=NOW_S, lease_s=30)) is None
+            assert do(state.limiter.admit("r", takes, now_s=NOW_S, lease_s=30)).full is None
             do(state.limiter.release("r"))
             assert balance(state, TEAM) == (7, 0)
             assert {client.cluster("KEYSLOT", key) for key in client.scan_iter()} == {

@@ -66,6 +66,7 @@ def test_the_document(document, used):
         "window",
         "amount",
         "granted",
+        "shadow",
         "settled",
         "reserved",
         "left",

@@ -50,12 +50,8 @@ def test_that_document_says_something_about_every_key() -> None:
     assert known - said == UNSAID
 
 
-UNSAID = (
-    {(ref, "enforce") for ref in ("budget", "pool", "limits", "moneyWindow", "countWindow")}
-    | {(ref, "at_most") for ref in ("moneyWindow", "countWindow")}
-    | {("state", "file"), ("cachePlace", "env")}
-)
-"""The long form of an amount, what every amount of this version is anyway, and the other way to refer to a place."""
+UNSAID = {("state", "file"), ("cachePlace", "env")}
+"""The other way to refer to a place."""
 
 PLACES = {
     form.ref: path

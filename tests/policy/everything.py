@@ -27,6 +27,11 @@ def everything() -> dict[str, Any]:
     budget: dict[str, Any] = {window: f"${number}" for number, window in enumerate(windows, start=50)}
     budget |= {f"tokens_{window}": f"{number}M" for number, window in enumerate(windows, start=50)}
     budget |= {f"requests_{window}": f"{number}k" for number, window in enumerate(windows[1:], start=50)}
+    longer = {
+        **budget,
+        "per_hour": {"at_most": "$51", "enforce": "shadow"},
+        "tokens_per_hour": {"at_most": "51M", "enforce": "shadow"},
+    }
     demands = {
         "ceiling": {"input_tokens": "1k", "output_tokens": 300, "attempts": 7, "added_cost": "$0.05"},
         "allow": ["weu/*", "openai/*"],
@@ -83,14 +88,14 @@ def everything() -> dict[str, Any]:
                 "supports": ["json"],
                 "tokens": "window",
                 "models": {"small": model, "gone": {"enabled": False}},
-                "budget": {**budget, "pool": "invoice"},
+                "budget": {**longer, "pool": "invoice"},
                 "was": "west",
             },
             "anthropic": {"enabled": False, "keys": [{"env": "C"}, {"env": "D", "enabled": False}]},
             "vertex_ai": {"project": "p", "region": "r", "models": {"m": {"price": "free"}}},
             "openai": {"labels": ["eu"], "base_url": {"file": "/run/url"}},
         },
-        "budgets": {"invoice": {**budget, "was": "bill"}},
+        "budgets": {"invoice": {**budget, "was": "bill", "enforce": "shadow"}},
         "policies": {
             "base": {"abstract": True, "needs": ["tools"], "cache": {"ttl": "9m"}},
             "fast": {
@@ -110,7 +115,7 @@ def everything() -> dict[str, Any]:
                 "timeout": {"total": "20s", "attempt": "4s"},
                 **demands,
                 "cache": {"ttl": "5m", "scope": "user", "sampled": True},
-                "budget": budget,
+                "budget": {**budget, "enforce": "shadow"},
                 "was": "quick",
                 "params": {"temperature": 0.5},
             },
@@ -121,7 +126,7 @@ def everything() -> dict[str, Any]:
                 "policies": ["fast", "slow"],
                 "was": "ajax",
                 "budget": budget,
-                "limits": limits,
+                "limits": {**limits, "enforce": "shadow"},
                 "content": {"cache": "never", "log": "never"},
                 **demands,
                 "each": {

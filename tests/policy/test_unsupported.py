@@ -121,7 +121,6 @@ def test_settings_of_later_are_refused_by_name() -> None:
 
 VALUES = {
     "backoff: adaptive": in_policy("retry", {"backoff": "adaptive"}),
-    "enforce: shadow": in_window("enforce", "shadow"),
 }
 
 

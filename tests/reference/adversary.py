@@ -25,7 +25,8 @@ WORST: Mapping[Kind, Scripted] = {
     Kind.SERVER_ERROR: Fails(Kind.SERVER_ERROR, status=200),
 }
 QUICK: Mapping[Kind, Scripted] = {
-    kind: Fails(kind, sent=kind is not Kind.CONNECTION) for kind in (*TRANSIENT, *Kind)
+    kind: Fails(kind, sent=kind is not Kind.CONNECTION)
+    for kind in sorted(Kind, key=lambda kind: kind not in TRANSIENT)
 }
 PLANS = (WORST, {**WORST, Kind.TIMEOUT: Fails(Kind.TIMEOUT)}, QUICK)
 """By kind of failure, the first that a policy goes on after: slow and dear ones, dear ones, mere failures."""

@@ -94,7 +94,10 @@ class Maker:
         return f"${amount:.6f}".rstrip("0").rstrip(".")
 
     def window(self, amount: Any) -> Any:
-        return amount if self.random.random() < 0.7 else {"at_most": amount, "enforce": "hard"}
+        return amount if self.random.random() < 0.7 else {"at_most": amount, **self.enforce(0.8)}
+
+    def enforce(self, chance: float) -> dict[str, Any]:
+        return self.maybe(chance, lambda: {"enforce": self.one(("hard", "hard", "shadow"))}, {})
 
     # -- blocks
 
@@ -113,14 +116,15 @@ class Maker:
                 found[f"requests_{key}"] = self.window(self.count(1, 5))
             else:
                 found[key] = self.window(self.money(0.003 * scale, 0.5 * scale))
-        return {**found, **self.maybe(0.1, lambda: {"enforce": "hard"}, {})}
+        return {**found, **self.enforce(0.1)}
 
     def limits(self) -> dict[str, Any]:
         rates: dict[str, Any] = {}
         for key in self.some(LIMIT_KEYS, 1, 2):
             amount = self.count(1, 4) if key.startswith("requests") else self.count(500, 20_000)
             rates[key] = self.window(amount)
-        return {**rates, **self.maybe(0.3, lambda: {"concurrent_requests": self.count(1, 3)}, {})}
+        concurrent = self.maybe(0.3, lambda: {"concurrent_requests": self.count(1, 3)}, {})
+        return {**rates, **concurrent, **self.enforce(0.1)}
 
     def retry(self) -> Any:
         if self.random.random() < 0.15:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.reference.interpreter.policies import NOT_INHERITED, written_out
+from tests.reference.interpreter.policies import BESIDE, NOT_INHERITED, written_out
 
 SETS = frozenset(
     {
@@ -83,9 +83,11 @@ def _rewrite(document: Any, path: Path) -> None:
     windows = (len(path) > 1 and path[-2] in ("budget", "limits")) or (
         len(path) == 3 and path[0] == "budgets"
     )
-    if windows and key not in ("enforce", "pool"):
-        short = isinstance(value, dict)
-        above[key] = value["at_most"] if short else {"at_most": value}
+    if windows and key not in (*BESIDE, "pool"):
+        if not isinstance(value, dict):
+            above[key] = {"at_most": value}
+        elif value.get("enforce", beside := above.get("enforce", "hard")) == beside:
+            above[key] = value["at_most"]
     elif isinstance(key, int) and path[-2] == "targets":
         if isinstance(value, str):
             above[key] = {"model": value}

@@ -323,6 +323,8 @@ def result_of(
                 result.waits.append(event.delay_s)
             case ev.ReserveRefused():
                 result.refused.append(event.target)
+            case ev.ShadowExceeded():
+                result.shadowed.append((event.owner, event.needed))
             case ev.Reserved():
                 result.reserved.append(event.worst_nusd)
             case ev.Settled():
@@ -335,6 +337,8 @@ def disagreements(mine: Result, its: Result) -> Iterator[str]:
     for name in ("served", "cached", "error", "rule", "attempts", "refused", "reserved", "costs"):
         if getattr(mine, name) != getattr(its, name):
             yield f"{name}: the interpreter has {getattr(mine, name)}, the router {getattr(its, name)}"
+    if sorted(mine.shadowed) != sorted(its.shadowed):
+        yield f"shadowed: the interpreter has {mine.shadowed}, the router {its.shadowed}"
     if abs(mine.seconds - its.seconds) > 1e-6 or _differ(mine.waits, its.waits):
         yield f"time: {mine.waits} in {mine.seconds} s, the router {its.waits} in {its.seconds} s"
     if not its.cached:  # else the input was not even counted

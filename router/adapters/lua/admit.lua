@@ -1,14 +1,17 @@
 -- Admit all or nothing. ARGV from 3: id, now, end of the lease, ticket of this call, again ("1" where an answer may have been
--- lost), how many takes, for each: window, unit, amount, at most, bucket, length in seconds (0: concurrency).
+-- lost), how many takes, for each: window, unit, amount, at most, bucket, length in seconds (0: concurrency), "shadow" or "".
+-- What is in shadow refuses nothing; where it was full, what it looked at is returned with the admission.
 if lost() then return {"lost"} end
 local id, now_s, until_s = ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local ticket = NAME .. ":ticket:" .. ARGV[6]
-if ARGV[7] == "1" and redis.call("EXISTS", ticket) == 1 then return {"admitted"} end
+local known = ARGV[7] == "1" and redis.call("GET", ticket)
+if known == "1" then return {"admitted"} end
+if known then return {"admitted", cjson.decode(known)} end
 local next = 9
 local function pop() next = next + 1; return ARGV[next - 1] end
-local takes, states, full = {}, {}, false
+local takes, states, full, shadow = {}, {}, false, false
 for number = 1, tonumber(ARGV[8]) do
-  local wanted = {pop(), pop(), tonumber(pop()), tonumber(pop()), tonumber(pop()), tonumber(pop())}
+  local wanted = {pop(), pop(), tonumber(pop()), tonumber(pop()), tonumber(pop()), tonumber(pop()), pop()}
   takes[number] = wanted
   if wanted[6] == 0 then
     local permits, others, held = permits_key(wanted[1]), {}, 0
@@ -22,27 +25,25 @@ for number = 1, tonumber(ARGV[8]) do
       end
     end
     states[number] = others
-    if held + wanted[3] > wanted[4] then full = true end
+    if held + wanted[3] > wanted[4] then
+      if wanted[7] == "" then full = true else shadow = true end
+    end
   else
     local counts, newest, was_set_back = counts_of(wanted[1], wanted[5], wanted[6])
     local at, held = room_of(counts, newest, wanted[5])
     states[number] = {counts, newest, was_set_back, at}
-    if wanted[3] > 0 and held + wanted[3] > wanted[4] then full = true end
-  end
-end
-if full then
-  local told = {}
-  for number, wanted in ipairs(takes) do
-    if wanted[6] == 0 then
-      told[number] = states[number]
-    else
-      local flat = {}
-      for place, count in pairs(states[number][1]) do flat[#flat + 1], flat[#flat + 2] = whole(place), whole(count) end
-      told[number] = flat
+    if wanted[3] > 0 and held + wanted[3] > wanted[4] then
+      if wanted[7] == "" then full = true else shadow = true end
     end
   end
-  return {"full", told}
 end
+local told = {}
+if full or shadow then
+  for number, wanted in ipairs(takes) do
+    told[number] = wanted[6] == 0 and states[number] or flat_of(states[number][1])
+  end
+end
+if full then return {"full", told} end
 local last = {}
 for number, wanted in ipairs(takes) do last[wanted[1]] = number end
 for number, wanted in ipairs(takes) do
@@ -58,5 +59,6 @@ for number, wanted in ipairs(takes) do
     end
   end
 end
-redis.call("SET", ticket, "1", "EX", 60)
+redis.call("SET", ticket, shadow and cjson.encode(told) or "1", "EX", 60)
+if shadow then return {"admitted", told} end
 return {"admitted"}

@@ -13,6 +13,7 @@ local function attempt_key(id) return NAME .. ":attempt:" .. id end
 local function window_key(limit) return NAME .. ":window:" .. limit end
 local function permits_key(limit) return NAME .. ":permits:" .. limit end
 local function held_key(id) return NAME .. ":held:" .. id end
+local function told_key(id) return NAME .. ":told:" .. id end
 
 -- A store that lost rows must not hand out what they held. Where it is an older copy of itself it is closed to all, for those
 -- who know less can't see it; where it is another state than the caller knows, to the caller, who may be at the wrong server.
@@ -87,6 +88,13 @@ local function room_of(counts, newest, bucket)
     if place >= at - BUCKETS then held = held + count end
   end
   return at, held
+end
+
+-- Buckets and their counts, one after the other, as an answer.
+local function flat_of(counts)
+  local flat = {}
+  for place, count in pairs(counts) do flat[#flat + 1], flat[#flat + 2] = whole(place), whole(count) end
+  return flat
 end
 
 local function take(limit, at, amount, counts, newest, was_set_back, window_s)

@@ -7,7 +7,15 @@ LIMIT_UNITS = ("requests", "tokens", "input_tokens", "output_tokens")
 LIMIT_WINDOWS = ("per_second", "per_minute", "per_hour")
 
 WAS = "the name that what it spent is counted under, its first one."
+DEFAULTS = ("enforce",)
+"""What may stand beside windows: it holds for each of them that does not say it itself."""
+
 _BUDGET_LATER = ("warn_at", "rolling", "when_spent")
+
+
+_ENFORCE = (
+    "hard: what does not fit is not sent. shadow: it is sent all the same, counted, and an event tells."
+)
 
 
 def _amount(ref: str, name: str, amount: Scalar, description: str) -> Block:
@@ -18,7 +26,7 @@ def _amount(ref: str, name: str, amount: Scalar, description: str) -> Block:
         text=amount,
         keys={
             "at_most": Key(form=amount, description="The amount of the window."),
-            "enforce": Key(form=words.ENFORCE, description="hard: what does not fit is not sent."),
+            "enforce": Key(form=words.ENFORCE, description=_ENFORCE),
         },
         required=("at_most",),
         later=_BUDGET_LATER,

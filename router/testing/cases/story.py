@@ -24,6 +24,10 @@ def _dropped(event: ev.CandidateDropped) -> str:
     return f"{event.target} is passed over ({event.reason}): {event.detail}"
 
 
+def _shadowed(event: ev.ShadowExceeded) -> str:
+    return f"{event.owner} has no room in `{event.rule}`, which is in shadow and lets it pass"
+
+
 def _answered(event: ev.AttemptAnswered) -> str:
     soft = soft_kind(event.finish_reason)
     return f"{event.target} answers{f' ({soft})' if soft else ''} after {_length(event.duration_s)}"
@@ -64,6 +68,7 @@ TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.StoreBypassed: lambda event: f"the {event.port} is down: the call goes on without its {event.step}",
     ev.LimitRefused: lambda event: f"the limit `{event.limit}` is full",
     ev.ReserveRefused: lambda event: f"{event.target} is not asked: {'; '.join(event.shortfalls)}",
+    ev.ShadowExceeded: _shadowed,
     ev.AttemptAnswered: _answered,
     ev.AttemptFailed: _failed,
     ev.Settled: _settled,

@@ -13,7 +13,7 @@ from router.values import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """An upper bound: a number to compare, and as its author would write it."""
+    """An upper bound: a number to compare (infinite where it refuses nothing), and as its author would write it."""
 
     amount: float
     text: str
@@ -81,7 +81,8 @@ def bounds_changed(
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name), after.get(name)
         was, now = old.amount if old else float("inf"), new.amount if new else float("inf")
-        if was != now:
+        in_shadow = old is not None and new is not None and was == now == float("inf")
+        if was != now or (in_shadow and old.text != new.text):
             yield Change(
                 area=area,
                 subjects=(subject,),
@@ -120,7 +121,9 @@ def _of_tenant(side: Side, path: str) -> Iterator[tuple[str, Held]]:
 def figures(amounts: Iterable[Budget | Limit]) -> dict[str, Figure]:
     """By name, as `budget.per_day` and `limits.requests_per_minute`."""
     return {
-        name_of(each): Figure(amount=_number(each), text=amount_text(each), place=each.place)
+        name_of(each): Figure(
+            amount=float("inf") if each.shadow else _number(each), text=amount_text(each), place=each.place
+        )
         for each in amounts
     }
 
@@ -131,7 +134,8 @@ def name_of(each: Budget | Limit) -> str:
 
 
 def amount_text(each: Budget | Limit) -> str:
-    return money_text(_number(each)) if each.unit == "nusd" else count_text(_number(each))
+    text = money_text(_number(each)) if each.unit == "nusd" else count_text(_number(each))
+    return f"{text} (shadow)" if each.shadow else text
 
 
 def pooled(held: Iterable[Held]) -> dict[str, tuple[Budget, ...]]:

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from router.decide.callers import TINY
+from router.decide.fit import hard
 from router.plan import Each, Plan, Tenant
 from router.policy.tenants import chain, granted
 from router.tools.diff.side import meaning
@@ -175,7 +176,7 @@ def _demanded(scope: Tenant | Each) -> Hashable:
         scope.demand and meaning(scope.demand),
         scope.ceiling.input_tokens,
         scope.ceiling.added_cost_nusd is None,
-        any(each.window == "request" for each in scope.budgets),
+        any(each.window == "request" for each in hard(scope.budgets)),
     )
 
 

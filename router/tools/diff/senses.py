@@ -3,6 +3,7 @@ for the policy's sake."""
 
 from collections.abc import Iterator
 
+from router.decide.fit import hard
 from router.decide.match import conditions_within, reachable
 from router.plan import Plan, Policy, Target, TargetEntry
 from router.tools.diff.side import meaning
@@ -42,7 +43,7 @@ def _facts(target: Target) -> tuple[object, ...]:
 
 
 def _has_invoices(plan: Plan, target: Target) -> bool:
-    return any(each.window == "request" for each in plan.providers[target.provider].budgets)
+    return any(each.window == "request" for each in hard(plan.providers[target.provider].budgets))
 
 
 def _sense(policy: Policy) -> str:
@@ -54,7 +55,7 @@ def _sense(policy: Policy) -> str:
             policy.demand,
             policy.ceiling.input_tokens,
             policy.ceiling.added_cost_nusd is None,
-            bool(policy.budgets),
+            bool(hard(policy.budgets)),
             policy.budgets if _reads_budgets(policy) else (),
         )
     )

@@ -178,8 +178,10 @@ class Run:
     def admit(self, caller: Caller) -> None:
         """Requests and concurrency: once a request, all or none."""
         limits = [limit for scope in caller.scopes for limit in scope.limits() if "requests" in limit.unit]
-        if not all(self.state.has_room(limit, 1, self.now_s) for limit in limits):
+        full = [limit for limit in limits if not self.state.has_room(limit, 1, self.now_s)]
+        if not all(limit.shadow for limit in full):
             raise Refused("LimitExceeded")
+        self.result.shadowed += [(limit.owner, 1) for limit in full]
         for limit in limits:
             self.state.take(limit, 1, self.now_s)
 
@@ -249,19 +251,21 @@ class Run:
         added = (place.added_cost or 0) if adds_input(self.call) and not place.model.is_free else 0
         worst = 0 if price is None else price.worst(place.input_bound, output) + added
         needs = {"nusd": worst, "tokens": place.input_bound + output}
-        fits = all(
-            self.fits(
-                budget, self.one_more(budget.owner) if budget.unit == "requests" else needs[budget.unit]
-            )
+        of_budget = {
+            budget: self.one_more(budget.owner) if budget.unit == "requests" else needs[budget.unit]
             for budget in self.budgets(place)
-        )
+        }
+        budgets = [each for each in self.budgets(place) if not self.fits(each, of_budget[each])]
         takes = {"tokens": needs["tokens"], "input_tokens": place.input_bound, "output_tokens": output}
         limits = [limit for scope in place.scopes for limit in scope.limits() if limit.unit in takes]
-        room = all(self.state.has_room(limit, takes[limit.unit], self.now_s) for limit in limits)
+        full = [each for each in limits if not self.state.has_room(each, takes[each.unit], self.now_s)]
+        fits, room = (all(each.shadow for each in short) for short in (budgets, full))
         if not fits or not room:
             self.short.append("limit" if fits else "budget")
             self.result.refused.append(place.model.name)
             return None
+        self.result.shadowed += [(each.owner, of_budget[each]) for each in budgets]
+        self.result.shadowed += [(each.owner, takes[each.unit]) for each in full]
         self.result.reserved.append(worst)
         self.held = {
             counter: self.one_more(counter[0]) if counter[1] == "requests" else needs[counter[1]]

@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.reference.interpreter.units import amount, count, nusd, seconds
+from tests.reference.interpreter.units import count, nusd, seconds
 
 TRANSIENT = frozenset({"rate_limited", "overloaded", "server_error", "timeout", "connection"})
 FALL_BACK = TRANSIENT | {
@@ -27,6 +27,7 @@ WINDOWS = {
     "per_month": "month",
     "in_total": "total",
 }
+BESIDE = ("enforce",)
 RATES = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 
@@ -46,13 +47,22 @@ def written_out(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def long_form(policy: Mapping[str, Any]) -> dict[str, Any]:
     own = deepcopy(dict(policy))
-    if isinstance(own.get("budget"), dict):
-        enforce = own["budget"].pop("enforce", None)
-        for key, value in own["budget"].items():
-            if key != "pool":
-                window = dict(value) if isinstance(value, dict) else {"at_most": value}
-                own["budget"][key] = {"enforce": enforce, **window} if enforce else window
+    for name in ("budget", "limits"):
+        if isinstance(own.get(name), dict):
+            own[name] = long_windows(own[name])
     return own
+
+
+def long_windows(block: Mapping[str, Any]) -> dict[str, Any]:
+    """Every window in its long form, with what stands beside the windows where it does not say it itself."""
+    beside = {key: value for key, value in block.items() if key in BESIDE}
+    return {
+        key: value
+        if key == "pool"
+        else {**beside, **(value if isinstance(value, dict) else {"at_most": value})}
+        for key, value in block.items()
+        if key not in BESIDE
+    }
 
 
 def merged(parent: Any, child: Any) -> Any:
@@ -99,6 +109,7 @@ class Budget:
     unit: str
     window: str
     amount: int
+    shadow: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,7 @@ class Limit:
     unit: str
     window_s: float
     at_most: int
+    shadow: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,12 +133,10 @@ class Scope:
         return self.block.get("ceiling", {})
 
     def limits(self) -> Iterator[Limit]:
-        for key, written in self.block.get("limits", {}).items():
-            if key == "concurrent_requests":
-                yield Limit(self.owner, key, 0.0, count(amount(written)))
-            elif key != "enforce":
-                unit, _, window = key.partition("_per_")
-                yield Limit(self.owner, unit, RATES[window], count(amount(written)))
+        for key, written in long_windows(self.block.get("limits", {})).items():
+            at_most, shadow = count(written["at_most"]), written.get("enforce") == "shadow"
+            unit, _, window = key.partition("_per_")
+            yield Limit(self.owner, unit, RATES.get(window, 0.0), at_most, shadow)
 
 
 def policy_scope(name: str, policy: Mapping[str, Any]) -> Scope:
@@ -147,13 +157,16 @@ def budgets_of(scope: Scope, document: Mapping[str, Any]) -> Iterator[Budget]:
 
 
 def _windows(owner: str, block: Mapping[str, Any]) -> Iterator[Budget]:
-    for key, written in block.items():
+    for key, written in long_windows(block).items():
+        if key == "pool":
+            continue
+        amount, shadow = written["at_most"], written.get("enforce") == "shadow"
         if key in WINDOWS:
-            yield Budget(owner, "nusd", WINDOWS[key], nusd(amount(written)))
+            yield Budget(owner, "nusd", WINDOWS[key], nusd(amount), shadow)
         elif key.startswith("tokens_"):
-            yield Budget(owner, "tokens", WINDOWS[key.removeprefix("tokens_")], count(amount(written)))
+            yield Budget(owner, "tokens", WINDOWS[key.removeprefix("tokens_")], count(amount), shadow)
         elif key.startswith("requests_"):
-            yield Budget(owner, "requests", WINDOWS[key.removeprefix("requests_")], count(amount(written)))
+            yield Budget(owner, "requests", WINDOWS[key.removeprefix("requests_")], count(amount), shadow)
 
 
 def first_path(path: str, tenants: Mapping[str, Any]) -> str:

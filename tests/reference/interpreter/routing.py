@@ -8,6 +8,7 @@ from tests.reference.interpreter.conditions import Snapshot, first_rule
 from tests.reference.interpreter.models import Model, model_of
 from tests.reference.interpreter.policies import (
     TOTAL_S,
+    Budget,
     Caller,
     Refused,
     Retry,
@@ -84,7 +85,9 @@ def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Cal
         model = model_of(world.document, world.book, entry["model"])
         place = _place(model, entry, policy, policies[policy], scopes, call, seen)
         reasons = _reasons(place, world, call, {each.model.name for each in listed})
-        if reasons <= {"duplicate", *COUNTED} and not any(_hides(before, place) for before in possible):
+        if reasons <= {"duplicate", *COUNTED} and not any(
+            _hides(before, place, world) for before in possible
+        ):
             possible.append(place)
         if reasons:
             again = any(model.name == name for name, _, _ in dropped)
@@ -99,10 +102,10 @@ def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Cal
     return Flat(rule["name"] if rule else None, listed, possible, dropped, served_by)
 
 
-def _hides(before: Place, later: Place) -> bool:
+def _hides(before: Place, later: Place, world: World) -> bool:
     """Whether no request, however long, gets past `before` to `later`: the same target, no tighter, no more guarded."""
     ceilings = [place.input_ceiling or 10**15 for place in (before, later)]
-    guarded = [any("budget" in scope.block for scope in place.scopes) for place in (before, later)]
+    guarded = [bool(_hard(place.scopes, world)) for place in (before, later)]
     states = [place.added_cost is not None for place in (before, later)]
     open_ = ceilings[0] >= ceilings[1] and guarded[0] <= guarded[1] and states[0] >= states[1]
     return before.model.name == later.model.name and open_
@@ -198,10 +201,13 @@ def _reasons(place: Place, world: World, call: Call, listed: set[str]) -> frozen
 def _guarded(place: Place, world: World) -> bool:
     """Whether a budget holds here that input without a bound would make a promise of nothing."""
     provider = Scope("provider", world.document["providers"][place.model.provider] or {})
-    units = {
-        budget.unit for scope in (*place.scopes, provider) for budget in budgets_of(scope, world.document)
-    }
+    units = {budget.unit for budget in _hard((*place.scopes, provider), world)}
     return "tokens" in units or ("nusd" in units and not place.model.is_free and place.added_cost is None)
+
+
+def _hard(scopes: tuple[Scope, ...], world: World) -> list[Budget]:
+    """The budgets of these that refuse anything."""
+    return [budget for scope in scopes for budget in budgets_of(scope, world.document) if not budget.shadow]
 
 
 def estimate(call: Call) -> int:

@@ -1,7 +1,6 @@
 """Values as they are written: one unit, in the value."""
 
 from decimal import Decimal
-from typing import Any
 
 NUSD = 10**9
 SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
@@ -36,8 +35,3 @@ def share(text: str) -> Decimal:
 def minutes(text: str) -> int:
     hours, rest = text.split(":")
     return int(hours) * 60 + int(rest)
-
-
-def amount(written: Any) -> Any:
-    """The amount of a window, which may be written out as `{at_most: ...}`."""
-    return written["at_most"] if isinstance(written, dict) else written

@@ -91,6 +91,9 @@ class Result:
     attempts: list[tuple[str, str]] = field(default_factory=list)  # target, kind or `answered`
     waits: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)  # targets whose reservation did not fit, in order
+    shadowed: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # owner and need of what had no room, and was in shadow
     reserved: list[int] = field(default_factory=list)
     costs: list[int] = field(default_factory=list)  # of each attempt
     seconds: float = 0.0
