@@ -359,6 +359,30 @@ def test_an_answer_that_is_lost_is_asked_for_again_and_nothing_is_done_twice(ser
         assert [each.state for each in rows] == ["reserved", *["settled"] * 40]
 
 
+def test_a_lost_answer_is_told_again_with_what_was_in_shadow(server: ValkeyServer) -> None:
+    tried, tokens = budget(amount=10, shadow=True), limit(at_most=5, shadow=True)
+    requests = limit(unit="requests", at_most=0, shadow=True)
+    proxy = Proxy(server)
+    with closing(proxy), state_at(f"redis://127.0.0.1:{proxy.port}") as state:
+        assert granted(state, hold("first", charge(tried, 7)))
+        for number in range(4):  # every second answer is lost
+            proxy.cut_at = proxy.scripts + 1
+            held = hold(f"a{number}", charge(tried, 7), takes=[Take(limit=tokens, amount=6)])
+            found = do(state.ledger.reserve(held))
+            assert isinstance(found, Granted)
+            left = max(0, 3 - 7 * number)
+            assert [(each.budget, each.available) for each in found.shadow] == [
+                (tried, left),
+                (None, max(0, 5 - 6 * number)),
+            ]
+            proxy.cut_at = proxy.scripts + 1
+            takes = [Take(limit=requests, amount=1)]
+            admission = do(state.limiter.admit(f"r{number}", takes, now_s=NOW_S, lease_s=30))
+            assert (admission.full, [each.limit for each in admission.shadow]) == (None, [requests])
+        assert balance(state, tried) == (0, 35)
+        assert do(state.limiter.used([requests], now_s=NOW_S)) == {requests: 4}
+
+
 def test_a_connection_that_fails_takes_no_other_call_with_it(server: ValkeyServer) -> None:
     proxy = Proxy(server)
 

@@ -200,6 +200,20 @@ def test_a_refusal_says_what_it_saw_and_all_or_nothing_is_reserved(store: str, t
 
 
 @pytest.mark.parametrize("store", SHARED)
+def test_a_budget_in_shadow_softens_none_that_is_hard(store: str, tmp_path: Path) -> None:
+    """It is no hard budget, as `check` says; those beside it are."""
+    from tests.adapters.states import balance, charge, hold
+
+    tried, enforced = replace(budget("user:acme:ann", 10), shadow=True), budget("tenant:acme", 100)
+    with opened(store, tmp_path, ManualClock(T0_S)) as state:
+        held = [hold(f"a{number}", charge(tried, 30), charge(enforced, 30)) for number in range(5)]
+        results = [run_inline(state.ledger.reserve(each)) for each in held]
+        assert [isinstance(each, Granted) for each in results] == [True, True, True, False, False]
+        assert [len(each.shadow) for each in results if isinstance(each, Granted)] == [1, 1, 1]
+        assert balance(state, enforced) == balance(state, tried) == (0, 90)
+
+
+@pytest.mark.parametrize("store", SHARED)
 def test_failures_that_may_have_been_billed_stay_charged(store: str, tmp_path: Path) -> None:
     """A provider that times out again and again can't be made to work for more than the budget."""
     numbers = count()

@@ -169,3 +169,29 @@ def test_how_old_an_answer_may_be_is_said_somewhere_on_the_line() -> None:
     whole = {"extends": "base", "targets": ["openai/small"], "cache": {"ttl": "1h"}}
     assert errors(base=base, child=whole) == []
     assert errors(alone={"targets": ["openai/small"], "cache": {"scope": "user"}}) == found
+
+
+def test_what_stands_beside_windows_is_of_the_windows_beside_it() -> None:
+    """A parent's `enforce` is not of its child's windows, nor a child's of those it inherits."""
+    base = {"abstract": True, "budget": {"enforce": "shadow", "per_day": "$5", "per_week": "$9"}}
+    child = {"extends": "base", "targets": ["openai/small"]}
+    plan = loaded(
+        base=base,
+        mine={**child, "budget": {"per_month": "$20"}},
+        other={**child, "budget": {"enforce": "hard", "per_day": "$6"}},
+    ).plan
+    assert plan is not None
+    found = {
+        name: {each.window: each.shadow for each in plan.policies[name].budgets} for name in ("mine", "other")
+    }
+    assert found == {
+        "mine": {"day": True, "week": True, "month": False},
+        "other": {"day": False, "week": True},
+    }
+
+
+def test_a_word_beside_no_window_of_its_own_is_an_error() -> None:
+    mine = {"extends": "base", "targets": ["openai/small"], "budget": {"enforce": "shadow"}}
+    assert errors(base={"abstract": True, "budget": {"per_day": "$5"}}, mine=mine) == [
+        "missing-key: `budget` names no window for `enforce` to hold for"
+    ]

@@ -305,6 +305,7 @@ def result_of(
 ) -> Result:
     """What the events of one call say of it."""
     result = Result(served=served, error=error, seconds=seconds)
+    result.shadowed = [(each.owner, each.needed) for each in seen if isinstance(each, ev.ShadowExceeded)]
     for event in seen:
         match event:
             case ev.RuleMatched() if event.policy == call.policy and result.rule is None:
@@ -323,8 +324,6 @@ def result_of(
                 result.waits.append(event.delay_s)
             case ev.ReserveRefused():
                 result.refused.append(event.target)
-            case ev.ShadowExceeded():
-                result.shadowed.append((event.owner, event.needed))
             case ev.Reserved():
                 result.reserved.append(event.worst_nusd)
             case ev.Settled():

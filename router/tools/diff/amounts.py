@@ -81,8 +81,7 @@ def bounds_changed(
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name), after.get(name)
         was, now = old.amount if old else float("inf"), new.amount if new else float("inf")
-        in_shadow = old is not None and new is not None and was == now == float("inf")
-        if was != now or (in_shadow and old.text != new.text):
+        if was != now or (old and new and now == float("inf") and old.text != new.text):  # both in shadow
             yield Change(
                 area=area,
                 subjects=(subject,),
