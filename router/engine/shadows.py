@@ -36,4 +36,4 @@ def tell_admission(run: Run, admission: Admission, now_s: float) -> None:
 
 
 def _tell(run: Run, rule: Budget | Limit, **fields: object) -> None:
-    run.emit(ev.ShadowExceeded, owner=rule.owner, rule=rule.text, place=rule.place, **fields)
+    run.emit(ev.ShadowExceeded, owner=rule.whose, rule=rule.text, place=rule.place, **fields)
