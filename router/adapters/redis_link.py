@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from router.adapters.outage import LOOK_S, Outage
-from router.adapters.redis_wire import ANSWER_S, Question, RedisTrips, RedisTurns, is_of_wire
+from router.adapters.redis_wire import ANSWER_S, GARBLED, Question, RedisTrips, RedisTurns, is_of_wire
 from router.errors import StoreError
 from router.ports import Clock
 
@@ -85,10 +85,11 @@ class RedisLink:
 
     def unreachable(self, port: str, error: Exception) -> StoreError:
         what = str(error).splitlines()[0][:200] if str(error) else "no reason was given"
+        is_server = is_of_wire(error) and type(error).__name__ != GARBLED
         return StoreError(
             f"the store at {self.place} does not answer: {type(error).__name__}",
             port=port,
-            help=what if is_of_wire(error) else f"{what}; it must be Redis 6.2, Valkey 7.2, or later",
+            help=what if is_server else f"{what}; it must be Redis 6.2, Valkey 7.2, or later",
         )
 
     def _connected(self) -> RedisTrips | RedisTurns:

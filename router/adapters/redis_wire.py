@@ -18,15 +18,18 @@ CONNECTIONS = 32
 A_TRIP = 128
 """Questions of one loop sent together at most: some 10 ms of the server's time."""
 
+GARBLED = "InvalidResponse"
+"""What redis-py raises for an answer that is not of its protocol."""
+
 Question = Callable[[Any], Any]
 """Asks redis-py's client, or pipeline, one thing."""
 
 
 def is_of_wire(error: Exception) -> bool:
-    """Whether the connection failed, rather than the server refusing what was asked."""
-    return type(error).__name__ in ("ConnectionError", "TimeoutError", "BusyLoadingError") or isinstance(
-        error, OSError
-    )
+    """Whether the connection failed, rather than the server refusing what was asked. A garbled answer says nothing of
+    what the server did."""
+    failures = ("ConnectionError", "TimeoutError", "BusyLoadingError", GARBLED)
+    return type(error).__name__ in failures or isinstance(error, OSError)
 
 
 class RedisTurns:

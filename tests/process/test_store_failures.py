@@ -1,8 +1,10 @@
 """Stores that can't be used: without a ledger nothing is sent, without a cache everything is."""
 
 import asyncio
+import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +132,90 @@ def test_an_answer_is_not_lost_when_its_state_is_held_meanwhile(scene: Scene):
     first, second = scene.rows()
     assert (first.state, second.state) == ("settled", "sent")
     assert second.cost_nusd == second.worst_nusd, "what is not settled counts at its worst case"
+
+
+@contextmanager
+def stopped_in_a_write(file: Path) -> Iterator[Callable[[], None]]:
+    """A neighbour that stands still inside a write transaction on `file`, until what is yielded is called."""
+    process = begin("hold_lock.py", file)
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        os.kill(process.pid, signal.SIGSTOP)
+        process.stdin.close()  # what it ends at, once it goes on
+
+        def go_on() -> None:
+            os.kill(process.pid, signal.SIGCONT)
+            assert process.wait(30) == 0
+
+        yield go_on
+    finally:
+        process.kill()
+        process.wait()
+        for each in (process.stdout, process.stderr):
+            if each is not None:
+                each.close()
+
+
+def test_a_neighbour_that_stands_still_in_a_write_stops_calls_in_time_and_until_it_goes_on(scene: Scene):
+    with Router.open(scene.policies) as router:
+        router.complete("hello", **WHO)
+        with stopped_in_a_write(scene.state) as go_on:
+            took_s = list[float]()
+            for _ in range(3):
+                began_s = time.monotonic()
+                assert "busy" in str(refused(router))
+                took_s.append(time.monotonic() - began_s)
+            assert BOUND_S <= took_s[0] < BOUND_S + NOISE_S
+            assert max(took_s[1:]) < 0.2, "nobody waits in vain twice"
+            go_on()
+        assert scene.provider.request_count == 1
+        router.complete("hello", **WHO)
+    assert [row.state for row in scene.rows()] == ["settled"] * 2
+    assert scene.permits([each for tenant in router.plan.tenants.values() for each in tenant.limits]) == 0
+
+
+def test_a_loop_turns_while_a_neighbour_stands_still_in_a_write(scene: Scene):
+    async def main() -> None:
+        async with AsyncRouter.open(scene.policies) as router:
+            await router.complete("hello", **WHO)
+            with stopped_in_a_write(scene.state) as go_on:
+                calls = [asyncio.create_task(router.complete("hello", **WHO)) for _ in range(20)]
+                longest_s, last_s = 0.0, time.monotonic()
+                while not all(call.done() for call in calls):
+                    await asyncio.sleep(0.005)
+                    longest_s, last_s = max(longest_s, time.monotonic() - last_s), time.monotonic()
+                assert {type(call.exception()) for call in calls} == {StoreError}
+                assert longest_s < 0.5, "the loop stood still"
+                await asyncio.to_thread(go_on)
+            await router.complete("hello", **WHO)
+
+    asyncio.run(main())
+    assert scene.provider.request_count == 2
+    assert [row.state for row in scene.rows()] == ["settled"] * 2
+
+
+def test_with_open_stores_a_neighbour_that_stands_still_stops_nobody(scene: Scene):
+    text = (scene.policies / "main.yaml").read_text(encoding="utf-8")
+    chosen = "settings: {on_store_error: {ledger: open, limiter: open}}\n"
+    (scene.policies / "main.yaml").write_text(text + chosen, encoding="utf-8")
+    with Router.open(scene.policies) as router:
+        router.complete("hello", **WHO)
+        with stopped_in_a_write(scene.state) as go_on:
+            began_s = time.monotonic()
+            without = [router.complete("hello", **WHO) for _ in range(10)]
+            assert time.monotonic() - began_s < BOUND_S + NOISE_S, "only the first one waits"
+            go_on()
+        within = router.complete("hello", **WHO)
+    told = [
+        {(event.port, event.step) for event in reply.trace if isinstance(event, ev.StoreBypassed)}
+        for reply in (*without, within)
+    ]
+    steps = {("limiter", "admit"), ("ledger", "reserve")}
+    assert told == [steps] * 10 + [set()]
+    assert scene.provider.request_count == 12
+    assert [row.state for row in scene.rows()] == ["settled"] * 2
 
 
 class Unrenewed(MemoryLedger):
