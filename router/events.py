@@ -131,6 +131,17 @@ class ShadowExceeded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Jumped(Event):
+    """No target of the list fitted a budget that says `when_spent`, and nothing was sent: another policy takes over.
+    `from_policy` is the called one, or the nested one whose budget it is."""
+
+    from_policy: str
+    budget: str  # whose: "policy:cheap-fast", "tenant:acme"
+    rule: str  # as its author wrote it, e.g. "per_day: $25"
+    to_policy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSent(Event):
     attempt: str
     target: str

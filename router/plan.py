@@ -77,7 +77,8 @@ class ModelFacts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """An amount per window that spending may not exceed. Counters are keyed by (owner, unit, window, start). One in
-    `shadow` is counted like any other and refuses nothing: it is no promise, and only tells."""
+    `shadow` is counted like any other and refuses nothing: it is no promise, and only tells. `when_spent` is the
+    policy that takes over where nothing fits this budget; None: the request is refused."""
 
     owner: str  # "tenant:acme/search", "user:acme:alice", "child:acme:search", "policy:x", "provider:x", "pool:x"
     unit: Unit
@@ -86,6 +87,7 @@ class Budget:
     shadow: bool = False
     place: Place
     text: str  # the rule as its author wrote it, e.g. "per_day: $25"
+    when_spent: "PolicyEntry | None" = None
     present: str = ""  # the owner by its present name, where `was` has it counted under an old one
 
     @property
@@ -246,7 +248,8 @@ class TargetEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyEntry:
-    """`{policy: name}` among targets: that policy's list, spliced in with its own settings and ceilings."""
+    """`{policy: name}` among targets: that policy's list, spliced in with its own settings and ceilings. In a
+    `when_spent`: the policy whose list takes the place of all targets."""
 
     policy: str
     place: Place
@@ -406,7 +409,8 @@ class Candidate:
     """One element of the flat list of a request: a target with the settings and ceilings of its path.
 
     `output_tokens` is the bound of one choice; None only where neither a ceiling nor the model states one.
-    `per_request` holds what each scope on the path allows for the whole request, in money or tokens.
+    `per_request` holds what each scope on the path allows for the whole request, in money or tokens. `path` names the
+    policies on the way to it, the called one first, `policy` last.
     """
 
     target: Target
@@ -420,11 +424,13 @@ class Candidate:
     budgets: tuple[Budget, ...]
     per_request: tuple[Budget, ...]
     params: Mapping[str, Any]
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """The flat, finite list for one request. `rule` names the rule that chose it, None: the targets.
+    """The flat, finite list for one request. `rule` names the rule that chose it, None: the targets. `jumped` names the
+    policy whose list it is where a spent budget handed the request over.
 
     A target occurs twice only until its input is counted, and only where the second path lets more through.
     """
@@ -436,3 +442,4 @@ class Route:
     cache: CacheRule | None
     total_s: float
     reject: str | None = None
+    jumped: str | None = None

@@ -35,6 +35,7 @@ INSIDES: Mapping[str, Sequence[str]] = {
     "`on_store_error`": ["onStoreError"],
     "`limits`": ["limits"],
     "a window's long form": ["moneyWindow", "countWindow"],
+    "`when_spent`": ["whenSpent"],
 }
 """Blocks by what the page calls them."""
 

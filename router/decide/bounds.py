@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from router.decide.backoff import worst_wait_s
 from router.decide.branches import flat_lists, lists_of, ways
 from router.decide.fit import hard, is_free, worst_of
-from router.decide.match import PathTo, path_of
+from router.decide.jumps import callers_budgets, jumps
+from router.decide.match import Jump, PathTo, path_of
 from router.decide.scopes import NOBODY, Caller
 from router.decide.together import UNBOUNDED, Adder, Most, Place, cap_of
-from router.plan import Budget, Candidate, Entry, Plan, Policy
+from router.plan import Budget, Candidate, Entry, Plan, Policy, PolicyEntry
 
 GRACE_S = 0.05
 """How much later than its deadline a call may end: the time to notice, close the socket and return."""
@@ -51,16 +52,24 @@ class BranchBound:
 
 
 def policy_bounds(plan: Plan, policy: Policy, caller: Caller = NOBODY) -> tuple[BranchBound, ...]:
-    """One bound per branch, the dearest first; an unbounded branch comes before all others. With a caller, under what
-    holds for it."""
-    path, known = _root(plan, caller).into(policy), dict[str, int]()
+    """One bound per branch, those behind spent budgets too, the dearest first; an unbounded branch comes before all
+    others. With a caller, under what holds for it."""
+    root, known = _root(plan, caller), dict[str, int]()
+    called = root.into(policy)
     found = []
-    for name, entries in ways(policy):
+    callers = caller.budgets if caller.tenants else callers_budgets(plan, policy.name)
+    jumped = [(branch_of(jump), (jump.entry,), jump.path) for jump in jumps(plan, policy, root, callers)]
+    for name, entries, path in (*((name, entries, called) for name, entries in ways(policy)), *jumped):
         bound = _of_all(plan, policy, path, name, entries)
         if lists_of(plan, entries, known) <= MOST_LISTS:
             bound = _both(_of_each(plan, policy, path, name, entries), bound, path.per_request)
         found.append(bound)
     return tuple(sorted(found, key=_dearest_first))
+
+
+def branch_of(jump: Jump) -> str:
+    """What the branch behind a spent budget is called: `policy:cheap-fast per_day spent: policy last-resort`."""
+    return f"{jump.budget.whose} {jump.budget.text.partition(':')[0]} spent: policy {jump.entry.policy}"
 
 
 def _root(plan: Plan, caller: Caller) -> PathTo:
@@ -91,6 +100,15 @@ def _both(each: BranchBound, together: BranchBound, caps: Sequence[Budget]) -> B
     )
 
 
+def worst_branch(bounds: Sequence[BranchBound]) -> BranchBound:
+    """The dearest of several that may come in each other's place; each figure is the worst of them all."""
+    return replace(
+        min(bounds, key=_dearest_first),
+        seconds=max(each.seconds for each in bounds),
+        sends=max(each.sends for each in bounds),
+    )
+
+
 def _dearest_first(bound: BranchBound) -> tuple[bool, int]:
     return (bound.cost_nusd is not None, -(bound.cost_nusd or 0))
 
@@ -101,15 +119,12 @@ def _of_each(plan: Plan, policy: Policy, path: PathTo, name: str, entries: Itera
         bound_of(name, tuple(each.candidate for each in seats), policy, worst_attempt, caps=path.per_request)
         for seats in flat_lists(plan, policy, path, entries)
     ]
-    return replace(
-        min(bounds, key=_dearest_first),
-        seconds=max(each.seconds for each in bounds),
-        sends=max(each.sends for each in bounds),
-    )
+    return worst_branch(bounds)
 
 
-def _of_all(plan: Plan, policy: Policy, path: PathTo, name: str, entries: Iterable[Entry]) -> BranchBound:
-    most = Adder(plan, policy, path, lambda each: _place(each, policy.total_s)).of(policy, path, entries)
+def _of_all(plan: Plan, policy: Policy, path: PathTo, name: str, entries: tuple[Entry, ...]) -> BranchBound:
+    first = (policy, *(plan.policies[each.policy] for each in entries if isinstance(each, PolicyEntry)))
+    most = Adder(plan, first, path, lambda each: _place(each, policy.total_s)).of(policy, path, entries)
     cost = None if most.nusd >= UNBOUNDED else most.nusd
     once_s = sum(each.longest_s for each in most.places.values())
     attempts = _dearest(_sends(most), path.ceiling.attempts)

@@ -162,9 +162,16 @@ TINY = 1_000_000
 
 
 def _kinds(budgets: Iterable[Budget]) -> Hashable:
+    """With what takes over where they are spent."""
     return tuple(
         sorted(
-            (each.unit, each.window, each.shadow, each.amount if each.amount < TINY else -1)
+            (
+                each.unit,
+                each.window,
+                each.shadow,
+                each.amount if each.amount < TINY else -1,
+                each.when_spent.policy if each.when_spent else "",
+            )
             for each in budgets
         )
     )

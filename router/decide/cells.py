@@ -13,9 +13,10 @@ from router.decide.boxes import Box, Wanted, inside, outside
 from router.decide.budget_uses import an_amount
 from router.decide.callers import TINY, Callers, callers_of, chain
 from router.decide.conditions import Snapshot, holds
-from router.decide.match import Matched, conditions_within, match, reachable, used_budget
+from router.decide.jumps import callers_budgets
+from router.decide.match import Matched, conditions_within, match, reachable, taking_over, used_budget
 from router.decide.scopes import NOBODY, Caller, caller
-from router.plan import BudgetUse, Condition, Entry, Plan, Policy, PolicyEntry, Rule
+from router.plan import Budget, BudgetUse, Condition, Entry, Plan, Policy, PolicyEntry, Rule
 
 Choice = tuple[str, str | None]
 """(policy, the rule that won there; None: its targets)."""
@@ -24,12 +25,14 @@ Choice = tuple[str, str | None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
     """All requests of one caller to one policy, or of callers that its rules can't tell apart. `wanted` holds the
-    conjunction of each rule by (side, policy, rule); a side is a plan where several are compared."""
+    conjunction of each rule by (side, policy, rule); a side is a plan where several are compared. `handing` are the
+    budgets of the caller that may lead on, for each side."""
 
     called: str
     base: Witness
     axes: tuple[Axis, ...]
     wanted: Mapping[tuple[int, str, str], Wanted]
+    handing: tuple[tuple[Budget, ...], ...] = ()
 
     @property
     def everything(self) -> Box:
@@ -73,7 +76,8 @@ def split(space: Space, side: int, policy: Policy, box: Box) -> Iterator[tuple[R
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """Requests to `policy` that every side treats alike. `choices` says, for each side, which rule wins in each policy
-    with rules that is come to, in the order of coming; `complete` is False where the partition had to be cut short."""
+    with rules that is come to, be it after a jump, in the order of coming; `complete` is False where the partition had
+    to be cut short."""
 
     policy: str
     witness: Witness
@@ -152,7 +156,9 @@ def enter(
 ) -> Iterator[tuple[tuple[Choice, ...], Box]]:
     """A box by how the rules of a policy, and of those that it leads to, come out in it: each policy once, because it
     comes out alike wherever it stands."""
-    ways = [_Way(waiting=(called,), box=box).forward(plan)]
+    handing = space.handing[side] if space.handing else ()
+    landings = tuple(plan.policies[entry.policy] for entry in taking_over(handing))
+    ways = [_Way(waiting=(called, *landings), box=box).forward(plan)]
     following: list[Iterator[_Way]] = []
     while ways or following:
         if not ways:
@@ -187,21 +193,23 @@ class _Way:
             waiting.pop()
             if policy.name not in seen:
                 seen.add(policy.name)
-                waiting.extend(reversed(_nested(plan, policy.entries)))
+                waiting.extend(reversed(_led_to(plan, policy, policy.entries)))
         return replace(self, waiting=tuple(reversed(waiting)), seen=frozenset(seen))
 
 
 def _ways(space: Space, side: int, plan: Plan, way: _Way) -> Iterator[_Way]:
     policy, rest = way.waiting[0], way.waiting[1:]
     for rule, part in split(space, side, policy, way.box):
-        below = _nested(plan, rule.entries if rule else policy.entries)
+        below = _led_to(plan, policy, rule.entries if rule else policy.entries)
         chosen = (*way.chosen, (policy.name, rule.name if rule else None))
         onward = _Way(waiting=(*below, *rest), box=part, chosen=chosen, seen=way.seen | {policy.name})
         yield onward.forward(plan)
 
 
-def _nested(plan: Plan, entries: tuple[Entry, ...]) -> tuple[Policy, ...]:
-    return tuple(plan.policies[each.policy] for each in entries if isinstance(each, PolicyEntry))
+def _led_to(plan: Plan, policy: Policy, entries: tuple[Entry, ...]) -> tuple[Policy, ...]:
+    """What these entries of a policy nest, then what takes over where its budgets are spent."""
+    nested = (each for each in entries if isinstance(each, PolicyEntry))
+    return tuple(plan.policies[each.policy] for each in (*nested, *taking_over(policy.budgets)))
 
 
 def outcome(plan: Plan, cell: Cell) -> Matched:
@@ -306,14 +314,20 @@ def _space(
             (place[axis_key(each)], axes[place[axis_key(each)]].mask(side, each)) for each in rule.when
         )
         for side, plan in enumerate(sides)
-        for below in (reachable(plan, plan.policies[policy]) if nested else (plan.policies[policy],))
+        for below in (_come_to(plan, policy) if nested else (plan.policies[policy],))
         for rule in below.rules
     }
-    return Space(called=policy, base=asking.base, axes=axes, wanted=wanted)
+    handing = tuple(_caller(plan, policy, asking.base).budgets for plan in sides) if nested else ()
+    return Space(called=policy, base=asking.base, axes=axes, wanted=wanted, handing=handing)
+
+
+def _come_to(plan: Plan, policy: str) -> tuple[Policy, ...]:
+    """By somebody's calls."""
+    return reachable(plan, plan.policies[policy], callers_budgets(plan, policy))
 
 
 def _conditions(plan: Plan, policy: str) -> tuple[Condition, ...]:
-    return conditions_within(plan, plan.policies[policy])
+    return conditions_within(plan, plan.policies[policy], callers_budgets(plan, policy))
 
 
 def _own_conditions(plan: Plan, policy: str) -> tuple[Condition, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from router.decide.demands import Refusal
 from router.decide.estimate import worst_nusd
 from router.errors import Dropped
-from router.plan import Budget, Candidate
+from router.plan import Budget, Candidate, PriceTable
 from router.values import InputEstimate
 
 
@@ -96,6 +96,15 @@ def _too_long(candidate: Candidate, estimate: InputEstimate) -> Refusal | None:
     return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Short:
+    """A candidate that a request came to and could not be sent to, with every budget that it did not fit; none where
+    something else was in the way."""
+
+    candidate: Candidate
+    budgets: tuple[Budget, ...]
+
+
 def _without_promise(
     candidate: Candidate, estimate: InputEstimate, budgets_of: Callable[[str], Sequence[Budget]]
 ) -> Refusal | None:
@@ -125,9 +134,43 @@ def _without_promise(
     return None
 
 
+def unpromised(
+    candidates: Sequence[Candidate],
+    estimates: Sequence[InputEstimate],
+    kept: Sequence[Candidate],
+    budgets_of: Callable[[str], Sequence[Budget]],
+) -> tuple[Short, ...]:
+    """Of the candidates that `fit` did not keep, those that nothing but budgets kept out, and which did."""
+    names = {each.target.name for each in kept}
+    return tuple(
+        Short(candidate=candidate, budgets=budgets)
+        for candidate, estimate in zip(candidates, estimates, strict=True)
+        if candidate.target.name not in names and _too_long(candidate, estimate) is None
+        if (budgets := _unbounded_under(candidate, estimate, budgets_of))
+    )
+
+
+def _unbounded_under(
+    candidate: Candidate, estimate: InputEstimate, budgets_of: Callable[[str], Sequence[Budget]]
+) -> tuple[Budget, ...]:
+    """The budgets for which nothing can be promised."""
+    open_ended = candidate.output_tokens is None
+    free, priced = is_free(candidate), candidate.target.prices is not None
+    added = bool(estimate.unbounded)
+    units = {
+        "nusd": not free and (not priced or open_ended or (added and candidate.added_cost_nusd is None)),
+        "tokens": open_ended or added,
+    }
+    held = (*candidate.budgets, *candidate.per_request, *budgets_of(candidate.target.provider))
+    return tuple(budget for budget in hard(held) if units.get(budget.unit, False))
+
+
 def is_free(candidate: Candidate) -> bool:
     """Whether nothing that is sent to it can cost anything, at any size."""
-    prices = candidate.target.prices
+    return costs_nothing(candidate.target.prices)
+
+
+def costs_nothing(prices: PriceTable | None) -> bool:
     return prices is not None and not any(
         worst_nusd(prices, input_tokens=tier.above_tokens + 1, output_tokens=1, choices=1)
         for tier in prices.tiers

@@ -1,6 +1,6 @@
 """From a plan and a request to the flat list of candidates, each dropped one with its reason."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,6 +57,10 @@ class PathTo:
         """What two ways to a policy may differ in, whichever policies they lead through."""
         return (self.total_s, self.ceiling, self.demands, self.budgets, self.per_request)
 
+    def leaving(self, policy: Policy) -> "PathTo":
+        """Into a policy whose budget is spent and left behind; all else that it says holds on."""
+        return self.into(replace(policy, budgets=()))
+
     def into(self, policy: Policy) -> "PathTo":
         return PathTo(
             policies=(*self.policies, policy.name),
@@ -71,6 +75,17 @@ class PathTo:
 ROOT = PathTo()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jump:
+    """Where a request goes on when nothing of its list fits `budget`: at `entry`, by `path`, which holds all that still
+    applies before the policy there is entered. `left` is the policy that it leads away from."""
+
+    budget: Budget
+    left: str
+    entry: PolicyEntry
+    path: PathTo
+
+
 def _for_one_request(budgets: Sequence[Budget]) -> tuple[Budget, ...]:
     return tuple(budget for budget in budgets if budget.window == "request")
 
@@ -82,15 +97,23 @@ def path_of(caller: Caller) -> PathTo:
     )
 
 
-def match(plan: Plan, policy: Policy, caller: Caller, snapshot: Snapshot, missing_key: MissingKey) -> Matched:
-    """Flatten the winning branch of `policy`. Raises RequestError where the call asks for what no ceiling allows."""
+def match(
+    plan: Plan,
+    policy: Policy,
+    caller: Caller,
+    snapshot: Snapshot,
+    missing_key: MissingKey,
+    jump: Jump | None = None,
+) -> Matched:
+    """Flatten the winning branch of the called `policy`, or, after a jump, of the policy that takes over. Raises
+    RequestError where the call asks for what no ceiling allows."""
     verdicts: list[tuple[str, Verdict]] = []
     rejects: dict[str, str] = {}
-    root = path_of(caller)
-    flat = _flatten(plan, policy, root.into(policy), snapshot, verdicts, rejects, set())
+    first, root = (plan.policies[jump.entry.policy], jump.path) if jump else (policy, path_of(caller))
+    flat = _flatten(plan, first, root.into(first), snapshot, verdicts, rejects, set())
     candidates, dropped = _filtered(plan, _preferred(plan, flat, snapshot.request), snapshot, missing_key)
     total_s = min(policy.total_s, snapshot.request.timeout_s or float("inf"))
-    top = next((verdict.rule for name, verdict in verdicts if name == policy.name), None)
+    top = next((verdict.rule for name, verdict in verdicts if name == first.name), None)
     route = Route(
         policy=policy.name,
         rule=top.name if top else None,
@@ -98,21 +121,21 @@ def match(plan: Plan, policy: Policy, caller: Caller, snapshot: Snapshot, missin
         limits=caller.limits,
         cache=policy.cache,
         total_s=total_s,
-        reject=rejects.get(policy.name),
+        reject=rejects.get(first.name),
+        jumped=jump.entry.policy if jump else None,
     )
     nested = tuple(
         Dropped(target=f"{{policy: {name}}}", policy=name, reason="rejected", detail=why)
         for name, why in rejects.items()
-        if name != policy.name
+        if name != first.name
     )
     return Matched(route=route, dropped=(*dropped, *nested), verdicts=tuple(verdicts))
 
 
-def conditions_within(plan: Plan, policy: Policy) -> tuple[Condition, ...]:
+def conditions_within(plan: Plan, policy: Policy, callers: Iterable[Budget] = ()) -> tuple[Condition, ...]:
     """Every condition that the rules of this policy, or of one reachable from it, may read."""
-    return tuple(
-        condition for reached in reachable(plan, policy) for rule in reached.rules for condition in rule.when
-    )
+    reached = reachable(plan, policy, callers)
+    return tuple(condition for each in reached for rule in each.rules for condition in rule.when)
 
 
 def used_budget(use: BudgetUse, plan: Plan, policy: Policy, caller: Caller) -> Budget | None:
@@ -129,18 +152,31 @@ def used_budget(use: BudgetUse, plan: Plan, policy: Policy, caller: Caller) -> B
     return next((each for each in owned[use.of] if each.window == use.window and each.unit == "nusd"), None)
 
 
-def reachable(plan: Plan, policy: Policy) -> tuple[Policy, ...]:
-    """The policy and every one that its targets and rules can lead to, each once, in the order of coming to them."""
+def reachable(plan: Plan, policy: Policy, callers: Iterable[Budget] = ()) -> tuple[Policy, ...]:
+    """The policy and every one that its targets, its rules and what it says of a spent budget can lead to, each once,
+    in the order of coming to them. `callers` are budgets of callers, which may lead on as well."""
     found = {policy.name: policy}
     waiting = [policy]
     while waiting:
         current = waiting.pop()
-        entries = [*current.entries, *(entry for rule in current.rules for entry in rule.entries)]
-        for entry in entries:
-            if isinstance(entry, PolicyEntry) and entry.policy not in found:
+        for entry in (*leads_to(current), *(taking_over(callers) if current is policy else ())):
+            if entry.policy not in found:
                 found[entry.policy] = plan.policies[entry.policy]
                 waiting.append(found[entry.policy])
     return tuple(found.values())
+
+
+def leads_to(policy: Policy) -> Iterator[PolicyEntry]:
+    """Every policy that this one itself leads to: by its targets, by its rules, by what it says of a spent budget."""
+    for entry in (*policy.entries, *(each for rule in policy.rules for each in rule.entries)):
+        if isinstance(entry, PolicyEntry):
+            yield entry
+    yield from taking_over(policy.budgets)
+
+
+def taking_over(budgets: Iterable[Budget]) -> tuple[PolicyEntry, ...]:
+    """The policies that take over where one of these budgets is spent, each written one once."""
+    return tuple(dict.fromkeys(each.when_spent for each in budgets if each.when_spent is not None))
 
 
 _Flat = tuple[TargetEntry, Policy, PathTo]
@@ -235,6 +271,7 @@ def candidate_of(
         budgets=path.budgets,
         per_request=path.per_request,
         params=_with_allowance(params, allowance),
+        path=path.policies,
     )
 
 

@@ -31,15 +31,27 @@ def dollars(nusd: int) -> str:
 def no_route(route: Route, dropped: Sequence[Dropped]) -> NoRoute:
     """Nothing is left to try, or a rule rejects the request."""
     if route.reject is not None:
-        return NoRoute(f"policy `{route.policy}` rejects this request: {route.reject}", dropped=dropped)
+        return NoRoute(f"policy `{_of(route)}` rejects this request: {route.reject}", dropped=dropped)
     reasons = (
         "; ".join(f"{drop.target}: {drop.detail or drop.reason}" for drop in dropped) or "its list is empty"
     )
     return NoRoute(
-        f"policy `{route.policy}` has no target left for this request: {reasons}",
+        f"policy `{_of(route)}` has no target left for this request: {reasons}",
         dropped=dropped,
         help=_what_helps(route, dropped),
     )
+
+
+def _of(route: Route) -> str:
+    """The policy whose list it is."""
+    return route.jumped or route.policy
+
+
+def after(first: RouterError, error: RouterError) -> RouterError:
+    """`error`, which ended a request that `first` had handed over to another policy; the caller is told both."""
+    if error is not first and first.message not in error.message:
+        error.args = (f"{error.message}; it had come there because of this: {first.message}",)
+    return error
 
 
 def _what_helps(route: Route, dropped: Sequence[Dropped]) -> str:

@@ -58,9 +58,9 @@ RequestShort = tuple[Budget, int, int]
 """(`per_request` budget, what an attempt needs of it, what is left)."""
 
 
-def request_shortfall(candidate: Candidate, worst: Worst, spent: Spent) -> RequestShort | None:
-    """The first `per_request` budget that this attempt does not fit, and that is not in shadow."""
-    return next((short for short in _request_shorts(candidate, worst, spent) if not short[0].shadow), None)
+def request_shortfalls(candidate: Candidate, worst: Worst, spent: Spent) -> tuple[RequestShort, ...]:
+    """The `per_request` budgets that this attempt does not fit, and that are not in shadow."""
+    return tuple(short for short in _request_shorts(candidate, worst, spent) if not short[0].shadow)
 
 
 def request_shadows(candidate: Candidate, worst: Worst, spent: Spent) -> tuple[RequestShort, ...]:

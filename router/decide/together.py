@@ -87,9 +87,14 @@ class Adder:
     `place` gives the worst of a candidate.
     """
 
-    def __init__(self, plan: Plan, root: Policy, path: PathTo, place: Callable[[Candidate], Place]) -> None:
+    def __init__(
+        self, plan: Plan, roots: Iterable[Policy], path: PathTo, place: Callable[[Candidate], Place]
+    ) -> None:
         self._plan, self._place = plan, place
-        ceilings = [path.ceiling.attempts, *(each.ceiling.attempts for each in reachable(plan, root))]
+        ceilings = [
+            path.ceiling.attempts,
+            *(each.ceiling.attempts for root in roots for each in reachable(plan, root)),
+        ]
         self._nothing = Most((0,) * (1 + max((each for each in ceilings if each), default=0)))
         self._known: dict[tuple[object, ...], Most] = {}
 

@@ -28,7 +28,7 @@ def key_of(run: Run, route: Route) -> str | None:
         run.emit(ev.CacheSkipped, why="no_user")
         return None
     return cache_key(
-        policy=route.policy,
+        policy=route.policy if route.jumped is None else f"{route.policy} > {route.jumped}",
         candidates=route.candidates,
         providers=run.plan.providers,
         messages=request.messages,

@@ -4,12 +4,12 @@ from typing import cast
 
 from router import events as ev
 from router.decide import outcome, settle
-from router.decide.fit import Worst
+from router.decide.fit import Short, Worst
 from router.decide.judge import cooling_s
 from router.decide.reserve import (
     needs_of_budgets,
     request_shadows,
-    request_shortfall,
+    request_shortfalls,
     token_takes,
 )
 from router.decide.step import Failure, Try
@@ -45,6 +45,7 @@ async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
         return Failure(index=step.index, key=step.key, kind=refused, sent=False)
     if run.ports.clock.mono_s() >= ends_s:  # the store was busy for longer than there was time
         await _release(run, hold)
+        run.short.append(Short(candidate=candidate, budgets=()))
         return Failure(index=step.index, key=step.key, kind=Kind.TIMEOUT, sent=False)
     await _mark_sent(run, hold)
     started_s, pending = run.ports.clock.mono_s(), None
@@ -99,9 +100,10 @@ def _hold(run: Run, route: Route, candidate: Candidate, worst: Worst) -> Hold:
 
 async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> Kind | None:
     """None: reserved. Else why not; nothing is held then."""
-    short = request_shortfall(candidate, worst, run.spent)
-    if short is not None:
-        return _refused(run, hold, 0, outcome.budget_exceeded(hold.target, *short, None))
+    over = request_shortfalls(candidate, worst, run.spent)
+    if over:
+        run.short.append(Short(candidate=candidate, budgets=tuple(budget for budget, _, _ in over)))
+        return _refused(run, hold, 0, *(outcome.budget_exceeded(hold.target, *each, None) for each in over))
     try:
         granted = await run.ports.ledger.reserve(hold)
     except StoreError as error:
@@ -112,6 +114,8 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> 
         await free(run, hold)
         raise
     if isinstance(granted, Refused):
+        full = tuple(each.budget for each in granted.shortfalls if each.budget is not None)
+        run.short.append(Short(candidate=candidate, budgets=full))
         return _refused(run, hold, granted.seq, *(_refusal(hold, each) for each in granted.shortfalls))
     shadows.tell_attempt(run, hold, granted, request_shadows(candidate, worst, run.spent))
     run.emit(

@@ -17,7 +17,7 @@ from router.engine import answers, routing, shadows
 from router.engine.attempt import attempt
 from router.engine.run import LEASE_S, Ports, Run
 from router.engine.stores import bypass
-from router.errors import RouterError, StoreError
+from router.errors import BudgetExceeded, NoRoute, Rejected, RouterError, StoreError
 from router.plan import Plan, Route
 from router.ports import Take
 from router.values import Reply, Request
@@ -84,22 +84,41 @@ def _tell_failed(run: Run, error: RouterError) -> None:
 
 
 async def _from_targets(run: Run, route: Route, key: str | None) -> Reply:
-    route = routing.fitted(run, route)
-    await _admit(run, route)
+    """By the list; where nothing of it was sent for want of a budget that says who takes over, by that policy's."""
     try:
-        reply = await _loop(run, route)
+        return await _tried(run, route, key)
+    except (BudgetExceeded, NoRoute) as first:
+        return await _handed_over(run, route, first)
     finally:
         await _give_back(run)
-    await answers.keep(run, route, key, reply)
+
+
+async def _tried(run: Run, route: Route, key: str | None) -> Reply:
+    fitted = routing.fitted(run, route)
+    await _admit(run, fitted)
+    reply = await _loop(run, fitted)
+    await answers.keep(run, fitted, key, reply)
     return reply
+
+
+async def _handed_over(run: Run, route: Route, first: Rejected) -> Reply:
+    """Raises `first` where no budget hands the request over; where the other list ends in an error, both are told."""
+    try:
+        jumped = routing.jumped(run, route)
+        if jumped is None:
+            raise first
+        key = answers.key_of(run, jumped)
+        return await answers.stored_reply(run, jumped, key) or await _tried(run, jumped, key)
+    except RouterError as error:
+        raise outcome.after(first, error) from None
 
 
 async def _admit(run: Run, route: Route) -> None:
     """Take the request rate and concurrency of the caller, all or none, once per request."""
     takes = [Take(limit=limit, amount=amount) for limit, amount in admission_takes(route.limits)]
-    if not takes:
+    if not takes or run.admitted:
         return
-    now_s = run.ports.clock.now_s()
+    run.admitted, now_s = True, run.ports.clock.now_s()
     try:
         admission = await run.ports.limiter.admit(run.request.id, takes, now_s=now_s, lease_s=LEASE_S)
     except StoreError as error:
@@ -122,6 +141,7 @@ async def _give_back(run: Run) -> None:
     """A limiter that can't take concurrency back now leaves it to the lease: the answer, or the error, stands."""
     if not run.permit:
         return
+    run.permit = False
     try:
         await run.ports.limiter.release(run.request.id)
     except StoreError as error:

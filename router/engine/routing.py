@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from router import events as ev
 from router.decide import outcome
 from router.decide.conditions import Snapshot
-from router.decide.fit import fit
-from router.decide.match import Matched, conditions_within, match, used_budget
+from router.decide.fit import fit, unpromised
+from router.decide.jumps import jump_of
+from router.decide.match import Jump, Matched, conditions_within, match, used_budget
 from router.decide.needs import needs_of
 from router.decide.params import output_request
 from router.decide.windows import window_start
@@ -24,9 +26,30 @@ RULES_COUNT_BY = TokenClass(method="exact", encoding="o200k_base", family="opena
 
 
 async def route(run: Run, policy: Policy) -> Route:
-    matched = match(
-        run.plan, policy, run.caller, await _snapshot(run, policy), lambda name: _missing_key(run, name)
+    run.snapshot = await _snapshot(run, policy)
+    return _matched(run, policy, run.snapshot, None)
+
+
+def jumped(run: Run, route: Route) -> Route | None:
+    """The list that takes the place of one of which nothing was sent, where no target fitted a budget that says so;
+    once a request, and on the same snapshot. Raises NoRoute where it is empty."""
+    called = run.plan.policies[route.policy]
+    jump = None if route.jumped or run.sends else jump_of(run.plan, called, run.caller, run.short)
+    if jump is None or run.snapshot is None:
+        return None
+    run.emit(
+        ev.Jumped,
+        from_policy=jump.left,
+        budget=jump.budget.whose,
+        rule=jump.budget.text,
+        to_policy=jump.entry.policy,
     )
+    run.refusals.clear()  # those to come decide how the request ends; these stay among its attempts
+    return _matched(run, called, run.snapshot, jump)
+
+
+def _matched(run: Run, policy: Policy, snapshot: Snapshot, jump: Jump | None) -> Route:
+    matched = match(run.plan, policy, run.caller, snapshot, partial(missing_key, run), jump)
     _tell_rules(run, matched)
     run.drop(matched.dropped)
     if not matched.route.candidates:
@@ -44,7 +67,7 @@ def _tell_rules(run: Run, matched: Matched) -> None:
 
 async def _snapshot(run: Run, policy: Policy) -> Snapshot:
     request, now_s = run.request, run.ports.clock.now_s()
-    asked = conditions_within(run.plan, policy)
+    asked = conditions_within(run.plan, policy, run.caller.budgets)
     return Snapshot(
         request=request,
         needs=needs_of(request.messages, {**policy.lexical.params, **request.params}),
@@ -88,7 +111,7 @@ def _counter(budget: Budget, run: Run, now_s: float) -> Counter:
     return Counter(owner=budget.owner, unit=budget.unit, window=budget.window, start=start)
 
 
-def _missing_key(run: Run, provider: str) -> SecretRef | None:
+def missing_key(run: Run, provider: str) -> SecretRef | None:
     """The reference to ask the user for, where this provider's address or all of its keys are missing."""
     url, keys = run.plan.providers[provider].base_url, run.plan.providers[provider].keys
     if isinstance(url, SecretRef) and run.ports.transport.needs_keys and run.ports.secrets.get(url) is None:
@@ -101,6 +124,7 @@ def fitted(run: Run, route: Route) -> Route:
     estimates = [run.estimate(candidate) for candidate in route.candidates]
     candidates, dropped = fit(route.candidates, estimates, run.budgets)
     run.drop(dropped)
+    run.short = list(unpromised(route.candidates, estimates, candidates, run.budgets))
     if not candidates:
         raise outcome.no_route(route, run.dropped)
     run.emit(ev.Routed, targets=tuple(candidate.target.name for candidate in candidates))

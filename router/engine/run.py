@@ -7,7 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from router import events as ev
-from router.decide.fit import Worst, worst_of
+from router.decide.conditions import Snapshot
+from router.decide.fit import Short, Worst, worst_of
 from router.decide.outcome import Refusal
 from router.decide.scopes import Caller
 from router.errors import Attempt, Dropped
@@ -54,6 +55,8 @@ class Run:
     dropped: list[Dropped] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    snapshot: Snapshot | None = None  # what rules look at, read once
+    short: list[Short] = field(default_factory=list)  # what this list was come to and not sent for, in order
     estimates: list[tuple[tuple[TokenClass, int | None], Mapping[str, Any], InputEstimate]] = field(
         default_factory=list
     )
@@ -65,6 +68,7 @@ class Run:
     )  # owners of budgets that this request is counted in already
     sends: int = 0
     rowless: set[str] = field(default_factory=set)  # attempts that an open ledger could not take
+    admitted: bool = False  # whether the limiter was asked: once a request
     permit: bool = False  # whether the limiter holds concurrency for this request
 
     def emit(self, fact: type[ev.Event], /, **fields: object) -> None:

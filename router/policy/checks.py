@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from router.decide.judge import is_sampled
+from router.decide.match import leads_to, taking_over
 from router.errors import Problem
 from router.policy import (
     money_checks,
@@ -12,12 +13,13 @@ from router.policy import (
     rule_checks,
     scope_checks,
     shadow_checks,
+    spent_checks,
     store_checks,
     target_checks,
     unused_checks,
 )
 from router.policy.draft import Draft, problem
-from router.policy.names import nested
+from router.policy.names import caller_budgets
 from router.policy.reach import callable_policies, everything
 from router.policy.sound import BLOCKS
 from router.policy.targets import facts_of, target_texts
@@ -53,7 +55,8 @@ def sampled_caches(draft: Draft) -> Iterator[Problem]:
 def uncallable_policies(draft: Draft) -> Iterator[Problem]:
     """Policies that no tenant may call and that no callable policy leads to."""
     callable_ = callable_policies(draft.plan)
-    reached = callable_ | _led_to(draft, callable_)
+    of_tenants = {entry.policy for entry in taking_over(caller_budgets(draft.tenants))}
+    reached = callable_ | of_tenants | _led_to(draft, callable_ | of_tenants)
     for name, policy in draft.policies.items():
         if name not in reached:
             message = f"no tenant may call policy `{name}`, and no policy that one may call leads to it"
@@ -71,7 +74,7 @@ def _led_to(draft: Draft, start: frozenset[str]) -> frozenset[str]:
     found: set[str] = set()
     waiting = list(start)
     while waiting:
-        for entry in nested(draft.policies[waiting.pop()]):
+        for entry in leads_to(draft.policies[waiting.pop()]):
             if entry.policy not in found:
                 found.add(entry.policy)
                 waiting.append(entry.policy)
@@ -122,6 +125,7 @@ FOLDER_CHECKS: tuple[FolderCheck, ...] = (
     FolderCheck(check=target_checks.dead_targets, over=frozenset(BLOCKS)),
     FolderCheck(check=target_checks.targets_left, over=frozenset(BLOCKS)),
     FolderCheck(check=rule_checks.rules_of_callers, over=frozenset(BLOCKS)),
+    FolderCheck(check=spent_checks.costly_jumps, over=frozenset({"providers", "policies", "tenants"})),
     FolderCheck(check=unused_checks.unused_pools, over=frozenset(BLOCKS)),
     FolderCheck(check=unused_checks.unused_parents, over=frozenset({"policies"})),
     FolderCheck(check=uncallable_policies, over=frozenset({"policies", "tenants"})),

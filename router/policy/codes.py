@@ -266,6 +266,14 @@ MEANING: Mapping[str, Code] = {
         " not even that is known, there is no worst case.",
         ("error", "warning"),
     ),
+    "useless-jump": Code(
+        "a `when_spent` that can't help where it stands",
+        "A policy that takes over is held to every budget but the spent one of the policy that it takes over from.",
+    ),
+    "jump-not-free": Code(
+        "a tenant's budget that hands over to a policy that costs money",
+        "The tenant's budget holds for whoever takes over: where it is spent, nothing but what is free can be sent.",
+    ),
     "budget-below-attempt": Code(
         "a budget that can't pay one attempt",
         "Below the least cost every call is refused; below the worst cost some are, though the budget is unspent.",

@@ -7,7 +7,7 @@ from functools import reduce
 
 from router.errors import PolicyError, Problem
 from router.plan import Plan
-from router.policy import checks, demands, names, rename_checks
+from router.policy import checks, demands, names, rename_checks, spent_checks
 from router.policy.catalog import Catalog
 from router.policy.digest import seal
 from router.policy.document import Document
@@ -60,6 +60,7 @@ NAME_CHECKS = (
     names.windowless_blocks,
     names.pools,
     rename_checks.renames,
+    spent_checks.useless_jumps,
     demands.unmatched_patterns,
     demands.unknown_labels,
     names.time_zone,

@@ -83,6 +83,7 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
         name = f"budget.pool {pool}.{window}" if pool else f"budget.{window}"
         shadow = " (shadow)" if budget.shadow and "shadow" not in amount else ""
         yield Effective(name=name, text=f"{amount}{shadow}", place=budget.place)
+    yield from _lines("budget.when_spent", spot.at("budget", "when_spent"))
     for name, value in policy.lexical.params.items():
         yield _row(f"params.{name}", written(value), spot)
 

@@ -84,7 +84,7 @@ def unpayable(draft: Draft) -> Iterator[Problem]:
         for unit in UNITS:
             yield from _pay_no_whole_answer(call, unit, told)
             if told.isdisjoint(call.policy.budgets):
-                yield from _pays_no_worst_case(call.policy, call.reached, unit)
+                yield from _pays_no_worst_case(call.policy, call.without_jumps, unit)
         yield from _pay_at_no_target(call, told)
 
 
@@ -93,10 +93,10 @@ def _cheapest_under(plan: Plan, every: Sequence[Call]) -> Mapping[Budget, int]:
     under: dict[Budget, int] = {}
     of_payers: dict[Payers, int] = {}
     for call in every:
-        costs = [_least(reached) for reached in call.reached]
-        for reached, cost in zip(call.reached, costs, strict=True):
+        costs = [_least(reached) for reached in call.reached if not reached.jumped]
+        for reached in call.reached:
             for budget in own_budgets(plan, reached):
-                under[budget] = min(cost, under.get(budget, cost))
+                under[budget] = min(_least(reached), under.get(budget, _least(reached)))
         cheapest = min(costs, default=0)
         for payers in call.payers:
             of_payers[payers] = min(cheapest, of_payers.get(payers, cheapest))
@@ -124,7 +124,8 @@ def _pays_nothing(budget: Budget, least: int) -> Problem:
 
 def _pay_no_whole_answer(call: Call, unit: Unit, told: set[Budget]) -> Iterator[Problem]:
     """Budgets in which not even a short request fits, unless it asks for less output than the policy gives."""
-    cheapest = _cheapest(call.reached, [_need_of_short(reached, unit) for reached in call.reached])
+    listed = call.without_jumps
+    cheapest = _cheapest(listed, [_need_of_short(reached, unit) for reached in listed])
     if cheapest is None:
         return
     least, reached = cheapest
@@ -183,7 +184,8 @@ def _pays_no_worst_case(policy: Policy, found: Sequence[Reached], unit: Unit) ->
 
 def _pay_at_no_target(call: Call, told: set[Budget]) -> Iterator[Problem]:
     """Budgets of callers are for many policies: they are told where no target of one is cheap enough for them."""
-    cheapest = _cheapest(call.reached, [_worst(reached, "nusd") for reached in call.reached])
+    listed = call.without_jumps
+    cheapest = _cheapest(listed, [_worst(reached, "nusd") for reached in listed])
     if cheapest is None:
         return
     least, reached = cheapest

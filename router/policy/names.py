@@ -2,10 +2,10 @@
 
 from collections.abc import Hashable, Iterator, Mapping
 
-from router.decide.match import ROOT
+from router.decide.match import ROOT, leads_to, taking_over
 from router.decide.params import CHAT_PARAMS, NOT_YET, param_fault
 from router.errors import Problem
-from router.plan import Entry, Policy, PolicyEntry, TargetEntry
+from router.plan import Budget, Entry, Policy, TargetEntry, Tenant
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to, suggestion
@@ -18,15 +18,24 @@ from router.values import Place
 
 
 def dangling_policies(draft: Draft) -> Iterator[Problem]:
-    for policy in draft.all_policies.values():
-        for entry in nested(policy):
-            if entry.policy in draft.abstract:
-                yield abstract_policy(entry.policy, entry.place, draft)
-            elif not draft.may_declare("policies", entry.policy) and entry.policy not in RESERVED:
-                advice = suggestion(entry.policy, draft.policies, what="policies here:")
-                yield problem(
-                    "dangling-name", f"there is no policy {shown(entry.policy)}", entry.place, help=advice
-                )
+    """What policies, and budgets of tenants, lead to."""
+    of_tenants = (entry for budget in caller_budgets(draft.tenants) for entry in taking_over((budget,)))
+    of_policies = (entry for policy in draft.all_policies.values() for entry in leads_to(policy))
+    for entry in (*of_policies, *of_tenants):
+        if entry.policy in draft.abstract:
+            yield abstract_policy(entry.policy, entry.place, draft)
+        elif not draft.may_declare("policies", entry.policy) and entry.policy not in RESERVED:
+            advice = suggestion(entry.policy, draft.policies, what="policies here:")
+            yield problem(
+                "dangling-name", f"there is no policy {shown(entry.policy)}", entry.place, help=advice
+            )
+
+
+def caller_budgets(tenants: Mapping[str, Tenant]) -> Iterator[Budget]:
+    """Of every tenant and each of its users, sessions and children."""
+    for tenant in tenants.values():
+        yield from tenant.budgets
+        yield from (budget for each in tenant.each for budget in each.budgets)
 
 
 def abstract_policy(name: str, place: Place, draft: Draft) -> Problem:
@@ -68,7 +77,7 @@ def _cycles_from(
     if policy is None or name in heights:
         return
     height = 0
-    for entry in nested(policy):
+    for entry in leads_to(policy):
         if entry.policy in (*path, name):
             circle = (*path, name)[(*path, name).index(entry.policy) :]
             shown_path = " -> ".join(f"`{step}`" for step in (*circle, entry.policy))
@@ -99,8 +108,8 @@ def multiplied(draft: Draft) -> Iterator[Problem]:
         if _ways(name, draft, sizes, depth=0) > MOST_TARGETS and _walked(policy, draft) > MOST_TARGETS:
             told.add(name)
     for name in told:
-        entry = next(nested(draft.all_policies[name]), None)
-        if entry and told.isdisjoint(each.policy for each in nested(draft.all_policies[name])):
+        entry = next(leads_to(draft.all_policies[name]), None)
+        if entry and told.isdisjoint(each.policy for each in leads_to(draft.all_policies[name])):
             message = f"with those of the policies it nests, {shown(name)} comes to more than {MOST_TARGETS} targets"
             advice = (
                 "a policy counts on every way that leads to it and adds up to something else: nest it once"
@@ -121,6 +130,8 @@ def _ways(name: str, draft: Draft, sizes: dict[str, int], *, depth: int) -> int:
                 for each in entries
             )
             sizes[name] = max(sizes[name], sum(below))
+        for entry in taking_over(policy.budgets):
+            sizes[name] = max(sizes[name], _ways(entry.policy, draft, sizes, depth=depth + 1))
     return sizes[name]
 
 
@@ -132,19 +143,13 @@ def _walked(policy: Policy, draft: Draft) -> int:
         current, path = waiting.pop()
         steps += sum(isinstance(each, TargetEntry) for each in current.entries)
         steps += sum(isinstance(each, TargetEntry) for rule in current.rules for each in rule.entries)
-        for below in filter(None, (draft.all_policies.get(entry.policy) for entry in nested(current))):
+        for below in filter(None, (draft.all_policies.get(entry.policy) for entry in leads_to(current))):
             there = path.into(below)
             if (way := (below.name, there.sums)) not in seen:
                 seen.add(way)
                 steps += 1
                 waiting.append((below, there))
     return steps
-
-
-def nested(policy: Policy) -> Iterator[PolicyEntry]:
-    """Every policy that this one leads to, in its targets and rules."""
-    entries = [*policy.entries, *(entry for rule in policy.rules for entry in rule.entries)]
-    yield from (entry for entry in entries if isinstance(entry, PolicyEntry))
 
 
 def repeated_targets(draft: Draft) -> Iterator[Problem]:

@@ -154,7 +154,10 @@ def small_contexts(draft: Draft) -> Iterator[Problem]:
     for policy in plan.policies.values():
         for branch in branches(plan, policy):
             for reached in branch.reached:
-                most, context = _largest_input(policy, reached), reached.candidate.target.context_tokens
+                most, context = (
+                    _largest_input(policy, branch, reached),
+                    reached.candidate.target.context_tokens,
+                )
                 if (
                     most is not None
                     and context is not None
@@ -165,8 +168,10 @@ def small_contexts(draft: Draft) -> Iterator[Problem]:
                     yield _small_context(reached, context, most)
 
 
-def _largest_input(policy: Policy, reached: Reached) -> int | None:
-    """What its ceilings, its own rule and the rules before that leave; None: any size."""
+def _largest_input(policy: Policy, branch: Branch, reached: Reached) -> int | None:
+    """What its ceilings, its own rule and the rules before that leave; None: any size. A jump leads there from all."""
+    if branch.jump is not None:
+        return reached.candidate.input_ceiling
     rule = reached.rule
     before = policy.rules[: policy.rules.index(rule)] if rule else policy.rules
     own = [each.up_to for each in rule.when if _is_of_size(each)] if rule else []

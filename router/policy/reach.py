@@ -1,12 +1,13 @@
 """What a call of a policy can reach: its branches in order, and every target of it with the ceilings of its path."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
 from router.decide.fit import hard
-from router.decide.match import ROOT, PathTo, candidate_of
+from router.decide.jumps import callers_budgets, jumps
+from router.decide.match import ROOT, Jump, PathTo, candidate_of
 from router.decide.scopes import least
 from router.plan import Budget, Candidate, Each, Entry, Limit, Plan, Policy, Rule, TargetEntry, Tenant, Unit
 from router.policy.draft import Draft
@@ -20,31 +21,41 @@ MOST_PATHS = 1024
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
     """One target on one path. `entry` is where it is written, `via` the entry of the called policy that leads to it,
-    `rule` the rule of the called policy that both are behind; None where that was not asked."""
+    `rule` the rule of the called policy that both are behind; None where that was not asked. `jumped`: behind a budget
+    that is spent."""
 
     entry: TargetEntry
     via: Place
     candidate: Candidate
     rule: Rule | None
+    jumped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """The flat list of one way a policy's rules can come out; nested policies come with their own targets."""
+    """The flat list of one way a policy's rules can come out; nested policies come with their own targets. `jump` is
+    the spent budget that leads there instead."""
 
     rule: Rule | None
+    jump: Jump | None
     reached: tuple[Reached, ...]
 
 
 def branches(plan: Plan, policy: Policy) -> Iterator[Branch]:
-    """The targets, then each rule that does not reject. A nested policy that is come to again with the same time and
-    ceilings adds nothing."""
+    """The targets, then each rule that does not reject, then each jump. A nested policy that is come to again with the
+    same time and ceilings adds nothing."""
     path = ROOT.into(policy)
     for rule in (None, *policy.rules):
         if rule is None or rule.reject is None:
             entries = rule.entries if rule else policy.entries
             way = _Way(plan=plan, rule=rule, seen=set())
-            yield Branch(rule=rule, reached=tuple(islice(_flat(way, policy, entries, path), MOST_PATHS)))
+            yield Branch(
+                rule=rule, jump=None, reached=tuple(islice(_flat(way, policy, entries, path), MOST_PATHS))
+            )
+    for jump in jumps(plan, policy, ROOT, callers_budgets(plan, policy.name)):
+        way = _Way(plan=plan, rule=None, seen=set())
+        reached = tuple(islice(_flat(way, policy, (jump.entry,), jump.path), MOST_PATHS))
+        yield Branch(rule=None, jump=jump, reached=reached)
 
 
 class _Way(NamedTuple):
@@ -71,9 +82,18 @@ def _flat(
 
 
 def everything(plan: Plan, policy: Policy) -> tuple[Reached, ...]:
-    """Every target that a call of `policy` can come to, through its rules and those of nested policies."""
+    """Every target that a call of `policy` can come to, through its rules, those of nested policies, and jumps."""
+    landings = [
+        (plan.policies[jump.entry.policy], jump.path.into(plan.policies[jump.entry.policy]))
+        for jump in jumps(plan, policy, ROOT, callers_budgets(plan, policy.name))
+    ]
+    own = _below(plan, [(policy, ROOT.into(policy))])
+    return (*own, *(replace(each, jumped=True) for each in _below(plan, landings)))
+
+
+def _below(plan: Plan, waiting: list[tuple[Policy, PathTo]]) -> tuple[Reached, ...]:
+    """What these policies come to by these ways, without a jump."""
     found: list[Reached] = []
-    waiting = [(policy, ROOT.into(policy))]
     seen: set[Hashable] = set()
     while waiting and len(seen) < MOST_PATHS:
         current, path = waiting.pop()
@@ -122,6 +142,11 @@ class Call:
     policy: Policy
     reached: tuple[Reached, ...]
     payers: tuple[Payers, ...]
+
+    @property
+    def without_jumps(self) -> tuple[Reached, ...]:
+        """What it comes to while the budgets that hand over are not spent."""
+        return tuple(each for each in self.reached if not each.jumped)
 
     def a_budget_over(self, plan: Plan, reached: Reached) -> Budget | None:
         """A budget that an attempt at this target is charged to, the nearest where there are several."""

@@ -8,7 +8,8 @@ from itertools import count, islice
 from router.decide.boxes import Box, Undecided, Wanted, free_of, inside
 from router.decide.callers import callers_of
 from router.decide.cells import OF_CALLERS, Choice, Space, enter, open_space, rule_spaces
-from router.decide.match import reachable
+from router.decide.jumps import callers_budgets
+from router.decide.match import reachable, taking_over
 from router.errors import Problem
 from router.plan import Condition, Entry, Plan, Policy, PolicyEntry, Rule, TargetEntry
 from router.policy.draft import Draft, problem
@@ -223,7 +224,7 @@ def _led_by(plan: Plan, called: frozenset[str]) -> dict[str, tuple[str, ...]]:
     """For each policy with rules, the called ones above it."""
     found: dict[str, list[str]] = {}
     for name in sorted(called):
-        for below in reachable(plan, plan.policies[name])[1:]:
+        for below in reachable(plan, plan.policies[name], callers_budgets(plan, name))[1:]:
             if below.rules:
                 found.setdefault(below.name, []).append(name)
     return {name: tuple(above) for name, above in found.items()}
@@ -339,7 +340,7 @@ def _callers_choice(plan: Plan, policy: Policy, rule: Rule) -> Iterator[Problem]
     """A rule that gives callers, on their word alone, what the policy's own targets would not."""
     if not rule.entries or not OF_THE_CALLER.issuperset(_fields(rule)):
         return
-    own = set(_targets(plan, policy.entries))
+    own = set(_targets(plan, (*policy.entries, *taking_over(policy.budgets))))
     more = next((name for name in _targets(plan, rule.entries) if name not in own), None)
     if more is not None:
         yield _granted(rule, more)
@@ -365,5 +366,6 @@ def _targets(plan: Plan, entries: Sequence[Entry]) -> tuple[str, ...]:
             seen.add(entry.policy)
             below = plan.policies[entry.policy]
             waiting += [each for rule in below.rules for each in rule.entries]
+            waiting += taking_over(below.budgets)
             waiting += reversed(below.entries)
     return tuple(found)

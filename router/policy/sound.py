@@ -7,11 +7,11 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from router.decide.match import leads_to
 from router.errors import Problem
-from router.plan import Policy, Target, TargetEntry, Tenant
+from router.plan import Budget, Policy, Target, TargetEntry, Tenant
 from router.policy.document import Document, Path, Spot, dotted, text_of
 from router.policy.draft import Draft
-from router.policy.names import nested
 from router.policy.tenants import chain
 from router.values import Place
 
@@ -86,7 +86,7 @@ def _sound_policies(draft: Draft, hit: Collection[Path], targets: Mapping[str, T
 
 
 def _leads_to(policy: Policy, written: Spot) -> Iterator[str]:
-    yield from (entry.policy for entry in nested(policy))
+    yield from (entry.policy for entry in leads_to(policy))
     parent = text_of(written.get("extends"))
     if parent is not None:
         yield parent
@@ -107,11 +107,24 @@ def _grants(draft: Draft, hit: Collection[Path], policies: Mapping[str, Policy])
         else _bare(path, draft)
         for path in sorted(paths)
     }
-    known = frozenset(policies)
-    return {
-        path: tenant if tenant.policies is None else replace(tenant, policies=tenant.policies & known)
-        for path, tenant in found.items()
-    }
+    return {path: _within(tenant, frozenset(policies)) for path, tenant in found.items()}
+
+
+def _within(tenant: Tenant, policies: frozenset[str]) -> Tenant:
+    """A tenant that grants, and that hands over to, none but these."""
+    granted = None if tenant.policies is None else tenant.policies & policies
+    budgets = _handing_over(tenant.budgets, policies)
+    each = tuple(replace(below, budgets=_handing_over(below.budgets, policies)) for below in tenant.each)
+    return replace(tenant, policies=granted, budgets=budgets, each=each)
+
+
+def _handing_over(budgets: Iterable[Budget], policies: frozenset[str]) -> tuple[Budget, ...]:
+    return tuple(
+        replace(each, when_spent=None)
+        if each.when_spent is not None and each.when_spent.policy not in policies
+        else each
+        for each in budgets
+    )
 
 
 def _bare(path: str, draft: Draft) -> Tenant:

@@ -9,7 +9,8 @@ from router.decide.callers import CallerClass, Callers, callers_of
 from router.decide.cells import cells
 from router.decide.demands import refusal
 from router.decide.fit import as_open
-from router.decide.match import ROOT, PathTo, candidate_of, path_of, reachable
+from router.decide.jumps import callers_budgets, jumps, way_to
+from router.decide.match import ROOT, PathTo, candidate_of, path_of, reachable, taking_over
 from router.decide.scopes import NOBODY, Caller, caller, least
 from router.errors import Problem
 from router.plan import Candidate, Demand, Entry, Plan, Policy, Target, TargetEntry
@@ -87,11 +88,16 @@ class _Walk:
 
     def call(self, policy: Policy) -> None:
         """Whatever such a call can come to, unless all of that is known to be alive."""
-        places = {entry.place for each in reachable(self._plan, policy) for entry in _targets(each)}
+        callers = callers_budgets(self._plan, policy.name)
+        reached = reachable(self._plan, policy, callers)
+        places = {entry.place for each in reached for entry in _targets(each)}
         if places <= self.alive:
             return
         self._left = MOST_PLACES
         self._enter(policy, ROOT.into(policy), {})
+        for jump in jumps(self._plan, policy, ROOT, callers):
+            landing = self._plan.policies[jump.entry.policy]
+            self._enter(landing, jump.path.into(landing), {})
         if self._left < 0:
             self.alive.update(places)
 
@@ -182,7 +188,7 @@ class _Search:
 
     def alone(self, name: str) -> _Empty | None:
         """Of a policy that anybody may call."""
-        return self._look(self._plan.policies[name], None, NOBODY)
+        return next(self._look(self._plan.policies[name], None, NOBODY), None)
 
     def of_class(self, each: CallerClass) -> Iterator[_Empty]:
         who: Caller | None = None
@@ -191,20 +197,33 @@ class _Search:
             if policy is None:
                 continue
             who = who or _caller(self._plan, name, each.members[0])
-            key = (name, who.ceiling.input_tokens, frozenset(map(_asked, who.demands)))
+            landings = frozenset(entry.policy for entry in taking_over(who.budgets))
+            key = (name, who.ceiling.input_tokens, frozenset(map(_asked, who.demands)), landings)
             if key in self._seen:
                 continue
             self._seen.add(key)
-            found = self._look(policy, each.members[0], who)
+            yield from self._look(policy, each.members[0], who)
+
+    def _look(self, policy: Policy, tenant: str | None, who: Caller) -> Iterator[_Empty]:
+        """In its own lists, and in those that take over where a budget is spent."""
+        above, plan = path_of(who), self._plan
+        ways = [(policy, above.into(policy), ROOT.into(policy))]
+        for jump in jumps(plan, policy, above, who.budgets):
+            landing, alone = plan.policies[jump.entry.policy], way_to(plan, jump, ROOT)
+            ways.append((landing, jump.path.into(landing), alone.into(landing)))
+        for first, path, alone in ways:
+            asked, by_itself = _Left(plan, first, path), _Left(plan, first, alone)
+            found = (
+                None if asked.anywhere else self._among_cells(policy.name, first, tenant, asked, by_itself)
+            )
             if found is not None:
                 yield found
 
-    def _look(self, policy: Policy, tenant: str | None, who: Caller) -> _Empty | None:
-        asked = _Left(self._plan, policy, path_of(who).into(policy))
-        alone = _Left(self._plan, policy, ROOT.into(policy))
-        if asked.anywhere:
-            return None
-        for cell in islice(cells(self._plan, policy.name, tenants=[tenant]), MOST_CELLS):
+    def _among_cells(
+        self, called: str, policy: Policy, tenant: str | None, asked: "_Left", alone: "_Left"
+    ) -> _Empty | None:
+        """The first call of `called` that comes to `policy`, and finds no target there."""
+        for cell in islice(cells(self._plan, called, tenants=[tenant]), MOST_CELLS):
             chosen = dict[str, str | None](cell.choices[0])
             if asked.after(chosen):
                 continue

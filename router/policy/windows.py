@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Literal, cast
 
 from router.errors import Problem
-from router.plan import Budget, Limit, Unit, Window
+from router.plan import Budget, Limit, PolicyEntry, Unit, Window
 from router.policy import scalars
 from router.policy.counted import counted_as, counted_name
 from router.policy.document import Spot, text_of
@@ -89,7 +89,17 @@ def _budget(block: Spot, key: str, owner: str) -> Budget | None:
         shadow=_says(block, window, "enforce") == "shadow",
         place=window.key_place,
         text=_text(key, window),
+        when_spent=_taking_over(block, window),
     )
+
+
+def _taking_over(block: Spot, window: Spot) -> PolicyEntry | None:
+    """By the window itself, or by the default that stands beside it."""
+    said = window.get("when_spent")
+    if said is None and not (isinstance(window.value, dict) and window.is_unsure_of("when_spent")):
+        said = block.get("when_spent")
+    name = said.get("policy") if said else None
+    return PolicyEntry(policy=name.text, place=name.place) if name and name.text is not None else None
 
 
 def _limit(block: Spot, key: str, owner: str) -> Limit | None:

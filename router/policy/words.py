@@ -65,6 +65,9 @@ SENDS = Scalar(
 )
 VERSION = Scalar(name="`1`", types=("integer",), words=(1,), examples=(1,), help="write `version: 1`")
 OFF = Scalar(name="`off`", pattern="^off$", words=("off",), help="write `off` or a map")
+REJECT = Scalar(
+    name="`reject`", pattern="^reject$", words=("reject",), help="write `reject` or `{policy: last-resort}`"
+)
 FREE = Scalar(name="`free`", pattern="^free$", words=("free",), help="write `free` or a map of prices")
 ALL = Scalar(name="`all`", pattern="^all$", words=("all",), help="write `all` or a list of names")
 ADDRESS_TEXT = Scalar(

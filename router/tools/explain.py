@@ -24,7 +24,7 @@ from router.decide.estimate import cost_nusd
 from router.decide.fit import Worst, hard, worst_of
 from router.decide.match import path_of
 from router.decide.outcome import budget_exceeded, token_limit_exceeded
-from router.decide.reserve import needs_of_budgets, request_shortfall, token_takes
+from router.decide.reserve import needs_of_budgets, request_shortfalls, token_takes
 from router.decide.scopes import NOBODY, Caller, called_policy, caller
 from router.engine import Ports, routing
 from router.engine.run import Run
@@ -333,9 +333,7 @@ def _comes_to_room(candidates: Sequence[Candidate], shorts: Sequence[Sequence[Sh
 def _over_request_budget(
     candidate: Candidate, worst: Worst, budgets: Mapping[Budget, BudgetNow], short: Callable[..., Short]
 ) -> Iterator[Short]:
-    found = request_shortfall(candidate, worst, {})
-    if found is not None:
-        budget, needed, left = found
+    for budget, needed, left in request_shortfalls(candidate, worst, {}):
         error = budget_exceeded(candidate.target.name, budget, needed, left, None)
         yield short(message=error.message, budget=budgets[budget], needed=needed)
 

@@ -32,6 +32,12 @@ def everything() -> dict[str, Any]:
         "per_hour": {"at_most": "$51", "enforce": "shadow"},
         "tokens_per_hour": {"at_most": "51M", "enforce": "shadow"},
     }
+    jumping = {
+        **budget,
+        "per_day": {"at_most": "$52", "when_spent": {"policy": "last"}},
+        "tokens_per_day": {"at_most": "52M", "when_spent": {"policy": "last"}},
+        "when_spent": {"policy": "spare"},
+    }
     demands = {
         "ceiling": {"input_tokens": "1k", "output_tokens": 300, "attempts": 7, "added_cost": "$0.05"},
         "allow": ["weu/*", "openai/*"],
@@ -119,7 +125,9 @@ def everything() -> dict[str, Any]:
                 "was": "quick",
                 "params": {"temperature": 0.5},
             },
-            "slow": {"targets": ["openai/small"], "ceiling": {"output_tokens": "1k"}},
+            "slow": {"targets": ["openai/small"], "ceiling": {"output_tokens": "1k"}, "budget": jumping},
+            "last": {"targets": ["openai/small"], "ceiling": {"output_tokens": "1k"}},
+            "spare": {"targets": ["openai/large"], "ceiling": {"output_tokens": "1k"}},
         },
         "tenants": {
             "acme": {

@@ -84,10 +84,9 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
         {
             "warn_at": ["80%"],
             "rolling": True,
-            "when_spent": "reject",
         },
     ),
-    "in_window": (in_window, {"warn_at": ["80%"], "rolling": True, "when_spent": {"policy": "fast"}}),
+    "in_window": (in_window, {"warn_at": ["80%"], "rolling": True}),
     "in_provider": (
         in_provider,
         {
@@ -99,7 +98,7 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "in_key": (in_key, {"limits": {"requests_per_minute": 5}, "allow": ["openai/small"]}),
     "in_model": (in_model, {"breaker": "off", "limits": {}}),
     "in_tenant": (in_tenant, {"access": ["x"]}),
-    "in_limits": (in_limits, {"warn_at": ["80%"], "rolling": True, "when_spent": "reject"}),
+    "in_limits": (in_limits, {"warn_at": ["80%"], "rolling": True}),
 }
 CASES = [(where, word) for where, (_, words) in WORDS.items() for word in words]
 

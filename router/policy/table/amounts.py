@@ -7,10 +7,21 @@ LIMIT_UNITS = ("requests", "tokens", "input_tokens", "output_tokens")
 LIMIT_WINDOWS = ("per_second", "per_minute", "per_hour")
 
 WAS = "the name that what it spent is counted under, its first one."
-DEFAULTS = ("enforce",)
+DEFAULTS = ("enforce", "when_spent")
 """What may stand beside windows: it holds for each of them that does not say it itself."""
 
-_BUDGET_LATER = ("warn_at", "rolling", "when_spent")
+_BUDGET_LATER = ("warn_at", "rolling")
+
+WHEN_SPENT = Block(
+    ref="whenSpent",
+    name="what happens when a budget is spent",
+    description="`reject`, or the policy that takes over where no target fits what is left, before anything is sent.",
+    text=words.REJECT,
+    keys={"policy": Key(form=words.POLICY, description="The policy that takes over.")},
+    required=("policy",),
+    help="write `reject`, or `{policy: last-resort}`",
+    examples=({"policy": "last-resort"}, "reject"),
+)
 
 
 _ENFORCE = (
@@ -27,6 +38,10 @@ def _amount(ref: str, name: str, amount: Scalar, description: str) -> Block:
         keys={
             "at_most": Key(form=amount, description="The amount of the window."),
             "enforce": Key(form=words.ENFORCE, description=_ENFORCE),
+            "when_spent": Key(
+                form=WHEN_SPENT,
+                description="Of a budget: who takes over where nothing fits (default reject).",
+            ),
         },
         required=("at_most",),
         later=_BUDGET_LATER,
@@ -58,6 +73,7 @@ _WINDOWS = {
         for key in words.CALENDAR_WINDOWS
     },
     "enforce": Key(form=words.ENFORCE, description="The default of the windows beside it."),
+    "when_spent": Key(form=WHEN_SPENT, description="The default of the windows beside it."),
 }
 _HELP = "windows with amounts: `{per_request: $0.30, per_day: $25}`"
 _EXAMPLES = ({"per_request": "$0.30", "per_day": "$25"},)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, combinations, islice
 
 from router.decide.axes import Witness
-from router.decide.cells import Cell, cells, outcome
+from router.decide.cells import Cell, Choice, cells, outcome
 from router.decide.match import Matched, conditions_within
 from router.decide.needs import NEEDS
 from router.plan import Plan
@@ -81,7 +81,7 @@ class Kinds:
         for needs in _subsets(_missed(lacking) | _read(cell)):
             if _left(lacking, needs) not in seen:
                 kind = self._kind(replace(cell, witness=replace(first.witness, needs=needs, matters=matters)))
-                if (_choices(kind.was), _choices(kind.now)) == cell.choices:  # else it lies in another cell
+                if _within(cell, _choices(kind.was), _choices(kind.now)):  # else it lies in another cell
                     seen.add(_left(lacking, needs))
                     if kind.was.route.candidates or kind.now.route.candidates:
                         yield kind
@@ -128,6 +128,11 @@ def _subsets(needs: frozenset[str]) -> Iterator[frozenset[str]]:
     """Small ones first; there are five words in all."""
     words = [word for word in NEEDS if word in needs]
     return map(frozenset, chain.from_iterable(combinations(words, size) for size in range(len(words) + 1)))
+
+
+def _within(cell: Cell, *chosen: tuple[Choice, ...]) -> bool:
+    """Whether rules came out as they do in this cell; beyond these it knows those that are come to after a jump."""
+    return all(set(own) <= set(known) for own, known in zip(chosen, cell.choices, strict=True))
 
 
 def _choices(found: Matched) -> tuple[tuple[str, str | None], ...]:
