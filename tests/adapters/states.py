@@ -34,7 +34,7 @@ from router.ports import (
     Take,
 )
 from router.values import Kind, Place, Usage
-from tests.adapters.valkey import ValkeyServer
+from tests.adapters.valkey import REDIS_SERVER, ValkeyServer
 
 T = TypeVar("T")
 NOW_S = 1_790_000_000.0
@@ -53,17 +53,20 @@ class State(Protocol):
     async def aclose(self) -> None: ...
 
 
-_valkey: list[ValkeyServer] = []
+_running: dict[str, ValkeyServer] = {}
 _names = count()
 
 
 def valkey() -> ValkeyServer:
     """One server for all tests of a run that need just any; each state on it has a name of its own."""
-    if not _valkey:
-        server = ValkeyServer(Path(mkdtemp(prefix="valkey-")))
-        _valkey.append(server)
-        atexit.register(_end, server)
-    return _valkey[0]
+    return _server("valkey", None)
+
+
+def _server(name: str, program: str | None) -> ValkeyServer:
+    if name not in _running:
+        _running[name] = ValkeyServer(Path(mkdtemp(prefix=f"{name}-")), program=program)
+        atexit.register(_end, _running[name])
+    return _running[name]
 
 
 def _end(server: ValkeyServer) -> None:
@@ -71,8 +74,9 @@ def _end(server: ValkeyServer) -> None:
     rmtree(server.folder)
 
 
-def redis_state(clock: Clock) -> RedisState:
-    return RedisState(valkey().url, clock, name=f"{os.getpid()}-{next(_names)}", server_time=False)
+def redis_state(clock: Clock, server: ValkeyServer | None = None) -> RedisState:
+    url = (server or valkey()).url
+    return RedisState(url, clock, name=f"{os.getpid()}-{next(_names)}", server_time=False)
 
 
 STATES: dict[str, Callable[[Path], State]] = {
@@ -80,6 +84,8 @@ STATES: dict[str, Callable[[Path], State]] = {
     "redis": lambda folder: redis_state(ManualClock()),
     "sqlite": lambda folder: SqliteState(folder / "state" / "state.db", ManualClock()),
 }
+if REDIS_SERVER is not None:  # tests/adapters/test_redis_server.py says so where there is none
+    STATES["redis-server"] = lambda folder: redis_state(ManualClock(), _server("redis", REDIS_SERVER))
 
 
 @contextmanager

