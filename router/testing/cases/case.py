@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from router.adapters.scripted_transport import Step as Does
-from router.plan import Budget
+from router.plan import Budget, StorePort
 from router.testing.cases.expect import Expectation
 from router.values import Place, Request
 
@@ -22,7 +22,8 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One step. `request` is complete but for its id. `in_flight`: calls of its caller that are under way beside it."""
+    """One step. `request` is complete but for its id. `in_flight`: calls of its caller that are under way beside it.
+    `down`: stores that can't be asked."""
 
     place: Place
     request: Request
@@ -31,6 +32,7 @@ class Call:
     after_s: float = 0.0
     times: int = 1
     in_flight: int = 0
+    down: frozenset[StorePort] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from router.adapters.clocks import ManualClock
@@ -17,10 +17,11 @@ from router.decide.windows import window_start
 from router.engine import Ports, execute
 from router.errors import RouterError
 from router.events import Event
-from router.plan import Limit, Plan
+from router.plan import Limit, Plan, StorePort
 from router.ports import Charge, Counter, Draw, Hold, Settlement, Take, Tokens, WireCall
 from router.testing.cases.case import Call, Case, Faults, Spent
 from router.testing.cases.seen import Seen
+from router.testing.down import ALL, MayBeDown
 from router.values import Request, SecretRef, Usage
 
 SEED = 0
@@ -53,12 +54,19 @@ class Desk:
         self._plan = plan
         self._wire = _Wire(self.clock)
         state = MemoryState()
+        self._limiter = state.limiter
+        self._stores: dict[StorePort, Any] = {
+            "ledger": MayBeDown(state.ledger, "ledger"),
+            "limiter": MayBeDown(state.limiter, "limiter"),
+            "health": MayBeDown(state.health, "health"),
+            "cache": MayBeDown(MemoryCache(), "cache"),
+        }
         self.ports = Ports(
             transport=self._wire,
-            ledger=state.ledger,
-            limiter=state.limiter,
-            health=state.health,
-            cache=MemoryCache(),
+            ledger=self._stores["ledger"],
+            limiter=self._stores["limiter"],
+            health=self._stores["health"],
+            cache=self._stores["cache"],
             clock=self.clock,
             draw=draw or SeededDraw(SEED),
             tokens=tokens,
@@ -69,10 +77,20 @@ class Desk:
         """Put `spent` into its budget, in the window of now, as a settled row."""
         run_inline(self._settled(spent))
 
-    def ask(self, request: Request, faults: Faults, *, in_flight: int = 0) -> Seen:
-        """Make one call, with so many others of its caller under way. Attempts are counted from here."""
+    def ask(
+        self,
+        request: Request,
+        faults: Faults,
+        *,
+        in_flight: int = 0,
+        down: frozenset[StorePort] = frozenset(),
+    ) -> Seen:
+        """Make one call, with so many others of its caller under way and these stores down. Attempts are counted from
+        here."""
         others = [f"{request.id}-{number}" for number in range(in_flight)]
         run_inline(self._begin(others, request))
+        for name, store in self._stores.items():
+            store.down = ALL if name in down else ()
         try:
             return self._asked(request, faults)
         finally:
@@ -92,11 +110,11 @@ class Desk:
         limits = concurrency(self._plan, request) if others else ()
         takes = [Take(limit=limit, amount=1) for limit in limits]
         for other in others if takes else ():
-            await self.ports.limiter.admit(other, takes, now_s=self.clock.now_s(), lease_s=FOR_EVER_S)
+            await self._limiter.admit(other, takes, now_s=self.clock.now_s(), lease_s=FOR_EVER_S)
 
     async def _end(self, others: Sequence[str]) -> None:
         for other in others:
-            await self.ports.limiter.release(other)
+            await self._limiter.release(other)
 
     async def _settled(self, spent: Spent) -> None:
         budget, now_s = spent.budget, self.clock.now_s()
@@ -149,7 +167,7 @@ def play(plan: Plan, case: Case, tokens: Tokens) -> Iterator[Played]:
         desk.clock.advance(call.after_s)
         for number in range(1, call.times + 1):
             request = replace(call.request, id=desk.ports.draw.id())
-            seen = desk.ask(request, call.faults, in_flight=call.in_flight)
+            seen = desk.ask(request, call.faults, in_flight=call.in_flight, down=call.down)
             yield Played(step=step, number=number, call=call, seen=seen)
 
 

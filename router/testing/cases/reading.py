@@ -133,6 +133,7 @@ class Reading:
         expect = spot.get("expect")
         if request is None or expect is None:
             return None
+        down = spot.get("down") or case.get("down")
         times, in_flight = spot.get("times"), spot.get("in_flight") or case.get("in_flight")
         if in_flight is not None and not concurrency(self.plan, request):
             advice = "it is for callers with a limit on `concurrent_requests`"
@@ -145,6 +146,7 @@ class Reading:
             after_s=outcomes.seconds(spot.get("after")) or 0.0,
             times=int(times.value) if times else 1,
             in_flight=int(in_flight.value) if in_flight else 0,
+            down=frozenset(item.value for item in _items(down)),
         )
 
     def _parts(self, blocks: list[Spot | None]) -> Parts:

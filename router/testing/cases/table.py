@@ -109,6 +109,8 @@ FAULTS = MapOf(
     description="By target, attempt by attempt; the last one goes on. A target that is not named answers.",
 )
 
+DOWN = ListOf(name="a list of stores", item=words.STORE, unique=True)
+
 SPENT = Block(
     ref="spent",
     name="what was spent",
@@ -214,6 +216,7 @@ STEP = Block(
         "request": Key(form=REQUEST, description="What differs from the request of the case."),
         "in_flight": Key(form=words.TIMES, description="In this step, in place of the case's."),
         "faults": Key(form=FAULTS, description="In this step, in place of the case's for the same target."),
+        "down": Key(form=DOWN, description="In this step, in place of the case's."),
         "expect": Key(form=EXPECT, description="What must be so."),
     },
     required=("expect",),
@@ -242,6 +245,7 @@ CASE = Block(
             form=words.TIMES, description="Other calls of the same caller that are under way in each call."
         ),
         "faults": Key(form=FAULTS, description="What targets do, attempt by attempt of each call."),
+        "down": Key(form=DOWN, description="Stores that can't be asked in each call."),
         "expect": Key(form=EXPECT, description="What must be so, where the case is one call."),
         "steps": Key(form=_list(STEP, "a list of steps"), description="Calls in sequence."),
     },

@@ -3,6 +3,7 @@
 from typing import get_args
 
 from router.errors import DropReason
+from router.plan import StorePort
 from router.policy import scalars, words
 from router.policy.forms import Scalar
 from router.values import Kind
@@ -120,6 +121,7 @@ RULE = Scalar(
     examples=("long-document", NO_RULE),
     help=f"the name of a rule of the policy that is called, or `{NO_RULE}` for its targets",
 )
+STORES: tuple[str, ...] = get_args(StorePort)
 ERRORS = (
     "NoRoute",
     "BudgetExceeded",
@@ -127,7 +129,9 @@ ERRORS = (
     "TargetsExhausted",
     "DeadlineExceeded",
     "RequestError",
+    "StoreError",
 )
+STORE = Scalar(name="a store", words=STORES, help=f"one of {', '.join(STORES)}")
 ERROR = Scalar(name="an error", words=ERRORS, help=f"one of {', '.join(ERRORS)}")
 EVENT = Scalar(
     name="the name of an event",
