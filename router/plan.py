@@ -8,6 +8,7 @@ durations are seconds (`_s`).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Literal
 
 from router.values import Kind, Place, SecretRef
@@ -16,6 +17,9 @@ AUSD_PER_NUSD = 1_000_000_000
 
 Window = Literal["request", "hour", "day", "week", "month", "total"]
 Unit = Literal["nusd", "tokens", "requests"]
+
+ROLLING_S: Mapping[Window, float] = MappingProxyType({"hour": 3_600.0, "day": 86_400.0, "week": 604_800.0})
+"""The windows that can be rolling, and how long they are then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +81,16 @@ class ModelFacts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """An amount per window that spending may not exceed. Counters are keyed by (owner, unit, window, start). One in
-    `shadow` is counted like any other and refuses nothing: it is no promise, and only tells. `when_spent` is the
-    policy that takes over where nothing fits this budget; None: the request is refused."""
+    `shadow` is counted like any other and refuses nothing: it is no promise, and only tells. A `rolling` one has no
+    calendar window: it slides, as a limit does, and is read as one (`window_s`, `at_most`). `when_spent` is the policy
+    that takes over where nothing fits this budget; None: the request is refused."""
 
     owner: str  # "tenant:acme/search", "user:acme:alice", "child:acme:search", "policy:x", "provider:x", "pool:x"
     unit: Unit
     window: Window
     amount: int
     shadow: bool = False
+    rolling: bool = False
     place: Place
     text: str  # the rule as its author wrote it, e.g. "per_day: $25"
     when_spent: "PolicyEntry | None" = None
@@ -94,6 +100,15 @@ class Budget:
     def whose(self) -> str:
         """The owner as people know it today."""
         return self.present or self.owner
+
+    @property
+    def window_s(self) -> float:
+        """How long it is, where it may be rolling."""
+        return ROLLING_S[self.window]
+
+    @property
+    def at_most(self) -> int:
+        return self.amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +128,10 @@ class Limit:
     def whose(self) -> str:
         """The owner as people know it today."""
         return self.present or self.owner
+
+
+Sliding = Limit | Budget
+"""What has a sliding window: a limit on a rate, and a budget that is rolling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

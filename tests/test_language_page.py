@@ -34,7 +34,8 @@ INSIDES: Mapping[str, Sequence[str]] = {
     "`content`": ["content"],
     "`on_store_error`": ["onStoreError"],
     "`limits`": ["limits"],
-    "a window's long form": ["moneyWindow", "countWindow"],
+    "a window's long form, of a budget": ["moneyWindow", "countWindow"],
+    "a window's long form, of a limit": ["rateWindow"],
     "`when_spent`": ["whenSpent"],
 }
 """Blocks by what the page calls them."""
@@ -49,7 +50,7 @@ LATER: Mapping[str, Sequence[str]] = {
     "key": ["apiKey"],
     "tenant": ["tenant"],
     "budget, pool": ["budget", "pool"],
-    "`limits`, windows": ["limits", "moneyWindow", "countWindow"],
+    "`limits`, windows": ["limits", "moneyWindow", "countWindow", "rateWindow"],
     "settings": ["settings"],
 }
 

@@ -7,7 +7,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 from router.decide.classify import FAILURES
 from router.decide.sliding import Room
 from router.errors import StoreError
-from router.plan import Limit, Unit, Window
+from router.plan import Budget, Sliding, Unit, Window
 from router.ports import (
     Admission,
     Charge,
@@ -71,9 +71,11 @@ def counter_of(key: str) -> Counter:
     return Counter(owner=owner, unit=_UNITS[unit], window=_WINDOWS[window], start=start)
 
 
-def limit_key(limit: Limit) -> str:
-    """One text per sliding window: its amount may be edited without losing the count."""
-    return f"{limit.owner} {limit.unit} {limit.window_s:g}"
+def limit_key(limit: Sliding) -> str:
+    """One text per sliding window: its amount may be edited without losing the count. That of a rolling budget is no
+    limit's, whatever they are called."""
+    rolling = ":rolling" if isinstance(limit, Budget) else ""
+    return f"{limit.owner} {limit.unit}{rolling} {limit.window_s:g}"
 
 
 def in_steps(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -118,7 +120,7 @@ def in_shadow(short: Shortfall) -> bool:
 
 
 def _shortfalls(hold: Hold, used: Iterable[int], rooms: Iterable[Room]) -> tuple[Shortfall, ...]:
-    """Every budget and token limit that `hold` does not fit, in order."""
+    """Every budget and token limit that `hold` does not fit, in order: first calendar windows."""
     money = (_short_budget(charge, amount) for charge, amount in zip(hold.charges, used, strict=True))
     tokens = (_short_limit(take, found, hold.now_s) for take, found in zip(hold.takes, rooms, strict=True))
     return tuple(short for short in (*money, *tokens) if short is not None)
@@ -128,7 +130,7 @@ ADMITTED = Admission()
 """Nothing was full."""
 
 
-def admission(waits: Iterable[tuple[Limit, float | None]]) -> Admission:
+def admission(waits: Iterable[tuple[Sliding, float | None]]) -> Admission:
     """From each limit with the time after which it would pass: 0, it does now; None, never."""
     full = [
         LimitFull(limit=limit, retry_after_s=inf if wait_s is None else wait_s)
@@ -156,11 +158,13 @@ def _short_budget(charge: Charge, used: int) -> Shortfall | None:
 def _short_limit(take: Take, room: Room, now_s: float) -> Shortfall | None:
     if room.retry_after_s == 0.0:
         return None
+    limit = take.limit
     return Shortfall(
         needed=take.amount,
-        available=max(0, take.limit.at_most - room.held),
+        available=max(0, limit.at_most - room.held),
         resets_at_s=None if room.retry_after_s is None else now_s + room.retry_after_s,
-        limit=take.limit,
+        budget=limit if isinstance(limit, Budget) else None,
+        limit=None if isinstance(limit, Budget) else limit,
     )
 
 

@@ -20,6 +20,7 @@ from router.adapters.accounts import (
 )
 from router.adapters.memory_store import MemoryStore
 from router.decide.sliding import Room, room
+from router.plan import Budget
 from router.ports import (
     Act,
     ActKind,
@@ -136,6 +137,10 @@ class MemoryLedger:
     async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
         with self._store.step():
             return {counter: self._balance(counter) for counter in counters}
+
+    async def held(self, budgets: Sequence[Budget], *, now_s: float) -> Mapping[Budget, int]:
+        with self._store.step():
+            return {budget: self._room(Take(limit=budget, amount=0), now_s).held for budget in budgets}
 
     async def all_balances(self) -> Mapping[Counter, Balance]:
         with self._store.step():

@@ -6,7 +6,7 @@ from threading import Lock
 
 from router.adapters.accounts import limit_key
 from router.decide.sliding import Slide, is_over, moved, taken
-from router.plan import Limit
+from router.plan import Sliding
 
 MAX_IDLE_WINDOWS = 10_000
 """Above this many windows, those in which nothing can count any more are forgotten, oldest use first."""
@@ -27,18 +27,19 @@ class MemoryStore:
             self._lock, self._pid = Lock(), os.getpid()
         return self._lock
 
-    def window(self, limit: Limit, *, now_s: float) -> Slide:
+    def window(self, limit: Sliding, *, now_s: float) -> Slide:
         kept = self._slides.get(limit_key(limit))
         return moved(kept[1] if kept else None, limit.window_s, now_s=now_s)
 
-    def take(self, limit: Limit, at: int, amount: int, *, now_s: float) -> None:
+    def take(self, limit: Sliding, at: int, amount: int, *, now_s: float) -> None:
         """Count `amount` in bucket `at`, which a Room of this step named."""
         key = limit_key(limit)
         self._slides[key] = limit.window_s, taken(self.window(limit, now_s=now_s), at, amount)
         self._slides.move_to_end(key)
         while len(self._slides) > MAX_IDLE_WINDOWS:
-            window_s, oldest = next(iter(self._slides.values()))
+            first, (window_s, oldest) = next(iter(self._slides.items()))
             if not is_over(oldest, window_s, now_s=now_s):
+                self._slides.move_to_end(first)  # a long one must not keep short ones that are over
                 break
             self._slides.popitem(last=False)
 

@@ -11,6 +11,7 @@ from router.adapters.redis_store import RedisStore
 from router.adapters.sqlite_rows import row_from, usage_text
 from router.decide.sliding import Room, bucket_of, moved, room, slide_of
 from router.errors import StoreError
+from router.plan import Budget, Sliding
 from router.ports import Act, Balance, Counter, Granted, Hold, Note, Refused, Row, Settlement, Take
 
 ROWS_A_STEP = 500
@@ -134,6 +135,12 @@ class RedisLedger:
             counter: _balance(*map(int, found[4 * at : 4 * at + 4])) for at, counter in enumerate(counters)
         }
 
+    async def held(self, budgets: Sequence[Budget], *, now_s: float) -> Mapping[Budget, int]:
+        found = await self._store.run(
+            "ledger", "used", lambda again: used_values(budgets, self._store.server_s(now_s))
+        )
+        return {budget: int(held) for budget, held in zip(budgets, found[1], strict=True)}
+
     async def all_balances(self) -> Mapping[Counter, Balance]:
         _, *found = await self._store.run("ledger", "all_balances", lambda again: [])
         sums = [dict(zip(flat[::2], map(int, flat[1::2]), strict=True)) for flat in found]
@@ -217,7 +224,7 @@ class RedisLedger:
 
 
 def take_values(take: Take, now_s: float) -> list[str]:
-    """A take as the scripts read it: window, unit, amount, at most, bucket, length, shadow."""
+    """A take as the scripts read it: window, unit, amount, at most, bucket, length, shadow, rolling."""
     limit = take.limit
     bucket = bucket_of(now_s, limit.window_s) if limit.window_s else 0
     return [
@@ -228,7 +235,17 @@ def take_values(take: Take, now_s: float) -> list[str]:
         str(bucket),
         repr(limit.window_s),
         "shadow" if limit.shadow else "",
+        "rolling" if isinstance(limit, Budget) else "",
     ]
+
+
+def used_values(limits: Sequence[Sliding], now_s: float) -> list[str]:
+    """Windows as the script `used` reads them."""
+    values = [repr(now_s)]
+    for limit in limits:
+        bucket = bucket_of(now_s, limit.window_s) if limit.window_s else 0
+        values += [limit_key(limit), str(bucket), repr(limit.window_s)]
+    return values
 
 
 def room_from(take: Take, flat: Sequence[str], now_s: float) -> Room:

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 from router.adapters import accounts
-from router.adapters.accounts import limit_key
-from router.adapters.redis_ledger import room_from, take_values
+from router.adapters.redis_ledger import room_from, take_values, used_values
 from router.adapters.redis_store import RedisStore
-from router.decide.sliding import bucket_of, permit_wait_s
+from router.decide.sliding import permit_wait_s
 from router.plan import Limit
 from router.ports import Admission, Take
 
@@ -47,20 +46,13 @@ class RedisLimiter:
         await self._store.run("limiter", "release_permit", lambda again: [id])
 
     async def used(self, limits: Sequence[Limit], *, now_s: float) -> Mapping[Limit, int]:
-        def values(again: bool) -> list[str]:
-            at_s = self._store.server_s(now_s)
-            return [repr(at_s), *(value for limit in limits for value in _window(limit, at_s))]
-
-        found = (await self._store.run("limiter", "used", values))[1]
-        return {limit: int(held) for limit, held in zip(limits, found, strict=True)}
+        found = await self._store.run(
+            "limiter", "used", lambda again: used_values(limits, self._store.server_s(now_s))
+        )
+        return {limit: int(held) for limit, held in zip(limits, found[1], strict=True)}
 
     async def aclose(self) -> None:
         await self._store.aclose()
-
-
-def _window(limit: Limit, now_s: float) -> list[str]:
-    bucket = bucket_of(now_s, limit.window_s) if limit.window_s else 0
-    return [limit_key(limit), str(bucket), repr(limit.window_s)]
 
 
 def _wait_s(take: Take, flat: Sequence[str], now_s: float) -> float | None:

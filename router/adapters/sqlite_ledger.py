@@ -22,6 +22,7 @@ from router.adapters.sqlite_rows import (
     usage_text,
 )
 from router.decide.sliding import Room
+from router.plan import Budget
 from router.ports import Act, Balance, Counter, Granted, Hold, Note, Refused, Row, Settlement
 
 ROWS_A_STEP = 1000
@@ -118,6 +119,12 @@ class SqliteLedger:
         keys = [counter_key(counter) for counter in counters]
         found = await self._file.step("ledger", partial(_balances, keys=keys), begin="")
         return {counter: found.get(key, Balance()) for counter, key in zip(counters, keys, strict=True)}
+
+    async def held(self, budgets: Sequence[Budget], *, now_s: float) -> Mapping[Budget, int]:
+        def work(cursor: sqlite3.Cursor) -> Mapping[Budget, int]:
+            return {budget: sqlite_windows.held_now(cursor, budget, now_s) for budget in budgets}
+
+        return await self._file.step("ledger", work, begin="BEGIN")
 
     async def all_balances(self) -> Mapping[Counter, Balance]:
         def work(cursor: sqlite3.Cursor) -> Mapping[Counter, Balance]:

@@ -106,10 +106,7 @@ def _live(cursor: sqlite3.Cursor, name: int, now_s: float, *, besides: str = "")
 
 
 def _used(cursor: sqlite3.Cursor, limit: Limit, now_s: float) -> int:
+    if limit.unit != "concurrent_requests":
+        return sqlite_windows.held_now(cursor, limit, now_s)
     name = known_number(cursor, limit_key(limit))
-    if name is None:
-        return 0
-    take = Take(limit=limit, amount=0)
-    if _is_permit(take):
-        return sum(amount for amount, _ in _live(cursor, name, now_s))
-    return sqlite_windows.read_room(cursor, name, take, now_s)[0].held
+    return 0 if name is None else sum(amount for amount, _ in _live(cursor, name, now_s))

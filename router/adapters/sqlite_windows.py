@@ -3,15 +3,17 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from router.adapters.accounts import Taken
-from router.decide.sliding import BUCKETS, KEPT, Room, bucket_of, moved, room, slide_of
+from router.adapters.accounts import Taken, limit_key
+from router.adapters.sqlite_names import known_number
+from router.decide.sliding import BUCKETS, KEPT, MOST, Room, bucket_of, moved, room, slide_of
+from router.plan import Sliding
 from router.ports import Take
 
 HELD = "(SELECT sum(amount) FROM buckets WHERE name = ? AND at >= ?), (SELECT max(at) FROM buckets WHERE name = ?)"
 """Two columns of a query: what a window holds for an event now, and its newest bucket. Its values: `held_values`."""
 
 ADD = "INSERT INTO buckets VALUES (?, ?, ?) ON CONFLICT (name, at) DO UPDATE SET amount = amount + excluded.amount"
-CORRECT = "UPDATE buckets SET amount = max(0, amount + ?) WHERE name = ? AND at = ?"
+CORRECT = f"UPDATE buckets SET amount = max(0, min({MOST}, amount + ?)) WHERE name = ? AND at = ?"  # noqa: S608
 FORGET = "DELETE FROM buckets WHERE name = ? AND (at <= ? OR at > ?)"
 
 
@@ -46,6 +48,12 @@ def read_room(cursor: sqlite3.Cursor, name: int, take: Take, now_s: float) -> tu
     """A Room, and the newest bucket for `add`."""
     held, newest = cursor.execute(f"SELECT {HELD}", held_values(name, take, now_s)).fetchone()
     return room_of(cursor, name, take, held, newest, now_s), newest
+
+
+def held_now(cursor: sqlite3.Cursor, limit: Sliding, now_s: float) -> int:
+    """What a window holds, for whom it is only looked at."""
+    name = known_number(cursor, limit_key(limit))
+    return 0 if name is None else read_room(cursor, name, Take(limit=limit, amount=0), now_s)[0].held
 
 
 def correct(cursor: sqlite3.Cursor, changes: Sequence[tuple[int, int, int]]) -> None:

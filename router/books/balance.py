@@ -12,10 +12,12 @@ from router.values import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetNow:
-    """A budget in its present window. `left` is below 0 where a provider billed above its bound.
+    """A budget in its present window. `left` is below 0 where a provider billed above its bound. Of one that is
+    `rolling`, `settled` is all that its window holds, reserved or not, and what leaves it leaves step by step.
 
     Amounts are nano-USD, or tokens or requests where `unit` says so. `resets_at_s` None: it never refills, or (window
-    `request`) holds anew for each request. One in `shadow` refuses nothing, so more than its amount may be used.
+    `request`) holds anew for each request, or is rolling. One in `shadow` refuses nothing, so that more than its amount
+    may be used.
     """
 
     owner: str
@@ -26,6 +28,7 @@ class BudgetNow:
     amount: int
     granted: int  # by people in this window, on top of the amount; below 0: taken from it
     shadow: bool
+    rolling: bool
     settled: int
     reserved: int
     left: int
@@ -55,11 +58,15 @@ async def budgets_now(
     counters = {
         budget: counter_of(budget, start) for budget, (start, _) in windows.items() if start is not None
     }
-    balances = await ledger.balances(list(counters.values())) if counters else {}
+    rolling = [budget for budget in windows if budget.rolling]
+    read = await ledger.balances(list(counters.values())) if counters else {}
+    held = await ledger.held(rolling, now_s=now_s) if rolling else {}
+    balances = {
+        **{budget: read[counter] for budget, counter in counters.items()},
+        **{budget: Balance(settled=amount) for budget, amount in held.items()},
+    }
     return {
-        budget: _budget_now(
-            budget, balances[counters[budget]] if budget in counters else Balance(), resets_at_s
-        )
+        budget: _budget_now(budget, balances.get(budget, Balance()), resets_at_s)
         for budget, (_, resets_at_s) in windows.items()
     }
 
@@ -75,8 +82,10 @@ def counter_of(budget: Budget, start: str) -> Counter:
 
 
 def _window(budget: Budget, now_s: float, zone: tzinfo) -> tuple[str | None, float | None]:
-    """(start, end); a budget of each request has no counter."""
-    return (None, None) if budget.window == "request" else window_start(budget.window, now_s, zone)
+    """(start, end); a budget of each request, and one that is rolling, has no counter."""
+    if budget.window == "request" or budget.rolling:
+        return None, None
+    return window_start(budget.window, now_s, zone)
 
 
 def _budget_now(budget: Budget, balance: Balance, resets_at_s: float | None) -> BudgetNow:
@@ -89,6 +98,7 @@ def _budget_now(budget: Budget, balance: Balance, resets_at_s: float | None) -> 
         amount=budget.amount,
         granted=balance.granted,
         shadow=budget.shadow,
+        rolling=budget.rolling,
         settled=balance.settled,
         reserved=balance.reserved,
         left=budget.amount + balance.granted - balance.settled - balance.reserved,

@@ -72,7 +72,7 @@ def forecast(
     found = (
         _forecast(budget, spends[_key(budget)], now_s, zone)
         for budget in budgets
-        if budget.window in LONGEST_S and _key(budget) in spends
+        if budget.window in LONGEST_S and not budget.rolling and _key(budget) in spends
     )
     return tuple(sorted(found, key=_urgency))
 

@@ -37,6 +37,11 @@ def budget_of(plan: Plan, owner: Owner, window: str) -> Budget:
             f"`{budget.text}` holds for each request anew, so there is no window to grant anything in",
             help=f"raise it in the policies ({budget.place})",
         )
+    if budget.rolling:
+        raise RequestError(
+            f"`{budget.text}` is rolling: it has no window that begins and ends, to grant anything in",
+            help=f"raise it in the policies ({budget.place}); what it holds is kept",
+        )
     return budget
 
 

@@ -11,7 +11,7 @@ from router.cli.out import Column, Out
 from router.cli.since import Since
 from router.cli.usage_acts import acts, grant, settle
 from router.cli.usage_more import advise, export, forecast
-from router.tools.figures import about, count, in_shadow, left, money, percent, spent, tokens, tokens_left
+from router.tools.figures import about, count, left, marked, money, percent, spent, tokens, tokens_left
 from router.tools.plain import plain
 
 BY = ("tenant", "user", "policy", "model", "provider", "window")
@@ -123,12 +123,14 @@ def budgets(out: Out, found: Sequence[Any], now_s: float) -> None:
 
 
 def _budget(each: Any, now_s: float) -> Sequence[str]:
-    used, text = each.settled + each.reserved, in_shadow(each.text, shadow=each.shadow)
+    used, text = each.settled + each.reserved, marked(each)
     shown = (spent(used), left(each.left)) if each.unit == "nusd" else (tokens(used), tokens_left(each.left))
     if each.window == "request":
         return each.owner, text, "", "", "", "each call"
     shown_as = money if each.unit == "nusd" else str
     text = f"{text} ({shown_as(each.granted)} granted)" if each.granted else text
+    if each.rolling:
+        return each.owner, text, shown[0], percent(used, each.amount), shown[1], "step by step"
     refills = "never" if each.resets_at_s is None else about(each.resets_at_s - now_s)
     return each.owner, text, shown[0], percent(used, each.amount + each.granted), shown[1], refills
 
@@ -146,7 +148,7 @@ def limits(out: Out, found: Sequence[Any]) -> None:
         [
             (
                 each.owner,
-                in_shadow(each.text, shadow=each.shadow),
+                marked(each),
                 tokens(each.used),
                 tokens_left(each.left),
             )

@@ -8,7 +8,7 @@ import click
 from router.cli.options import json_option, policies_at, policies_option
 from router.cli.out import Column, Out, written_to
 from router.cli.since import Since
-from router.tools.figures import about, count, in_shadow, money, percent, spent, tokens
+from router.tools.figures import about, count, marked, money, percent, spent, tokens
 from router.tools.plain import plain
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _forecast(each: "Forecast", now_s: float) -> tuple[str, ...]:
     out_in = "" if each.runs_out_at_s is None else about(max(each.runs_out_at_s - now_s, 0.0))
     judged = count(each.past, "past window") if each.past else "the pace of this window"
     figures = shown(each.used), shown(each.expected), percent(each.expected, each.budget.amount), low, high
-    text = in_shadow(each.budget.text, shadow=each.budget.shadow)
+    text = marked(each.budget)
     return each.budget.whose, text, *figures, about(each.ends_at_s - now_s), out_in, judged
 
 

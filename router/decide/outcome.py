@@ -15,7 +15,7 @@ from router.errors import (
     RouterError,
     TargetsExhausted,
 )
-from router.plan import Budget, Limit, Route
+from router.plan import Budget, Limit, Route, Sliding
 from router.values import NUSD_PER_USD, Kind
 
 FAKE_SWITCH = "or set ROUTER_TRANSPORT=fake to answer without any key"
@@ -86,7 +86,7 @@ def budget_exceeded(
         needed=needed,
         available=available,
         resets_at_s=resets_at_s,
-        help=f"{_refill(resets_at_s)}{ways}",
+        help=f"{_refill(resets_at_s, rolling=budget.rolling)}{ways}",
     )
 
 
@@ -95,13 +95,14 @@ def amount_of(budget: Budget, amount: int) -> str:
     return dollars(amount) if budget.unit == "nusd" else f"{amount} {budget.unit}"
 
 
-def _refill(resets_at_s: float | None) -> str:
+def _refill(resets_at_s: float | None, *, rolling: bool) -> str:
     if resets_at_s is None or not isfinite(resets_at_s):
         return ""
-    return f"it refills at {datetime.fromtimestamp(resets_at_s, UTC):%Y-%m-%d %H:%M} UTC; until then "
+    when = f"{datetime.fromtimestamp(resets_at_s, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{'enough has left its window' if rolling else 'it refills'} at {when}; until then "
 
 
-def limit_exceeded(limit: Limit, retry_after_s: float) -> LimitExceeded:
+def limit_exceeded(limit: Sliding, retry_after_s: float) -> LimitExceeded:
     when = f"try again in {retry_after_s:.1f} s"
     if limit.unit == "concurrent_requests":  # nobody knows how long the calls under way will take
         when = f"try again when one of its calls has ended, at the latest in {retry_after_s:.0f} s"

@@ -19,12 +19,20 @@ def needs_of_budgets(
     *,
     counted: Collection[str] = (),
 ) -> tuple[Need, ...]:
-    """One need per budget, in the window of `now_s`. An unknown price needs nothing: `fit` saw to hard budgets.
-    `counted`: the owners in whose budgets of requests this request counts already."""
+    """One need per budget that is not rolling, in the window of `now_s`. An unknown price needs nothing: `fit` saw to
+    hard budgets. `counted`: the owners in whose budgets of requests this request counts already."""
     return tuple(
         (budget, _amount(budget, worst, counted), *window_start(budget.window, now_s, zone))
         for budget in budgets
+        if not budget.rolling
     )
+
+
+def rolling_takes(
+    budgets: Iterable[Budget], worst: Worst, *, counted: Collection[str] = ()
+) -> tuple[tuple[Budget, int], ...]:
+    """(budget, needed) for every budget that is rolling; `counted` as above."""
+    return tuple((budget, _amount(budget, worst, counted)) for budget in budgets if budget.rolling)
 
 
 def _amount(budget: Budget, worst: Worst, counted: Collection[str] = ()) -> int:

@@ -16,6 +16,10 @@ TICKS_PER_S = 2**22  # today's Unix times are whole in it as floats, so bucket a
 SET_BACK_S = 600.0
 """A stamp this much (and two windows) behind the newest means that the clock was set back: counts begin anew."""
 
+MOST = 2**53
+"""The most that a bucket says it holds: where a store counts in floats (Lua) the next number is not whole any more.
+An amount is at most half of it, so that a bill above all bounds still closes the window."""
+
 _EMPTY = array("I", bytes(array("I").itemsize * KEPT))
 
 
@@ -65,7 +69,7 @@ def taken(slide: Slide, at: int, amount: int) -> Slide:
     if amount == 0 or not 0 <= place < KEPT:
         return slide
     counts = slide.counts[:]
-    count = max(0, counts[place] + amount)
+    count = max(0, min(MOST, counts[place] + amount))
     if count.bit_length() > 32:
         counts = array("q", counts)
     counts[place] = count

@@ -10,6 +10,7 @@ from router.decide.reserve import (
     needs_of_budgets,
     request_shadows,
     request_shortfalls,
+    rolling_takes,
     token_takes,
 )
 from router.decide.step import Failure, Try
@@ -17,7 +18,7 @@ from router.engine import shadows
 from router.engine.run import LEASE_S, RENEW_EVERY_S, Run
 from router.engine.stores import bypass, free
 from router.errors import Attempt, ProviderError, StoreError
-from router.plan import Candidate, Route
+from router.plan import Budget, Candidate, Route, Sliding
 from router.ports import (
     Charge,
     Counter,
@@ -79,6 +80,10 @@ def _hold(run: Run, route: Route, candidate: Candidate, worst: Worst) -> Hold:
             budgets, worst, now_s, run.zone, counted=run.counted
         )
     )
+    takes: tuple[tuple[Sliding, int], ...] = (
+        *rolling_takes(budgets, worst, counted=run.counted),
+        *token_takes(route.limits, worst),
+    )
     return Hold(
         id=run.ports.draw.id(),
         request_id=run.request.id,
@@ -92,7 +97,7 @@ def _hold(run: Run, route: Route, candidate: Candidate, worst: Worst) -> Hold:
         worst_nusd=worst.nusd or 0,
         worst_tokens=worst.input_tokens + worst.output_tokens,
         charges=charges,
-        takes=tuple(Take(limit=limit, amount=amount) for limit, amount in token_takes(route.limits, worst)),
+        takes=tuple(Take(limit=limit, amount=amount) for limit, amount in takes),
         now_s=now_s,
         lease_s=LEASE_S,
     )
@@ -125,10 +130,16 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> 
         input_tokens=worst.input_tokens,
         output_tokens=worst.output_tokens,
         worst_nusd=hold.worst_nusd,
-        budgets=tuple(charge.budget.whose for charge in hold.charges),
+        budgets=tuple(budget.whose for budget in _budgets_of(hold)),
         seq=granted.seq,
     )
     return None
+
+
+def _budgets_of(hold: Hold) -> tuple[Budget, ...]:
+    """All that it is charged to, those that are rolling last."""
+    rolling = (take.limit for take in hold.takes if isinstance(take.limit, Budget))
+    return (*(charge.budget for charge in hold.charges), *rolling)
 
 
 async def _release(run: Run, hold: Hold) -> None:
@@ -347,7 +358,7 @@ async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.End
         spent = settle.spent_of(unit, ending, hold.worst_tokens)
         run.spent[owner, unit] = run.spent.get((owner, unit), 0) + spent
     if ending.how != "unsent":
-        run.counted |= {each.counter.owner for each in hold.charges if each.counter.unit == "requests"}
+        run.counted |= {each.owner for each in _budgets_of(hold) if each.unit == "requests"}
     settlement = Settlement(
         cost_nusd=ending.cost_nusd,
         usage=ending.usage,

@@ -85,21 +85,24 @@ def _counted(run: Run) -> int:
 async def _used(
     run: Run, policy: Policy, asked: Sequence[Condition], now_s: float
 ) -> Mapping[BudgetUse, tuple[int, int]]:
-    """What the rules ask of budgets: one consistent read, none where no rule asks."""
+    """What the rules ask of budgets: none where no rule asks, one consistent read of calendar windows, and one of those
+    that are rolling."""
     uses = {
         each.budget: used_budget(each.budget, run.plan, policy, run.caller) for each in asked if each.budget
     }
-    found = {
-        use: (budget, _counter(budget, run, now_s)) for use, budget in uses.items() if budget is not None
-    }
-    if not found:
-        return {}
+    met = [budget for budget in uses.values() if budget is not None]
+    counters = {budget: _counter(budget, run, now_s) for budget in met if not budget.rolling}
+    rolling = [budget for budget in met if budget.rolling]
+    ledger = run.ports.ledger
     try:
-        balances = await run.ports.ledger.balances([counter for _, counter in found.values()])
+        balances = await ledger.balances(list(counters.values())) if counters else {}
+        held = await ledger.held(rolling, now_s=now_s) if rolling else {}
     except StoreError as error:
         bypass(run, "ledger", "balances", error)
         return {}  # nothing is known of them
-    return {use: _used_of(budget, balances[counter]) for use, (budget, counter) in found.items()}
+    used = {budget: _used_of(budget, balances[counter]) for budget, counter in counters.items()}
+    used |= {budget: (amount, budget.amount) for budget, amount in held.items()}
+    return {use: used[budget] for use, budget in uses.items() if budget is not None}
 
 
 def _used_of(budget: Budget, balance: Balance) -> tuple[int, int]:

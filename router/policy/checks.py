@@ -10,6 +10,7 @@ from router.errors import Problem
 from router.policy import (
     money_checks,
     order_checks,
+    rolling_checks,
     rule_checks,
     scope_checks,
     shadow_checks,
@@ -115,6 +116,7 @@ CHECKS: tuple[Check, ...] = (
     scope_checks.spent_for_good,
     scope_checks.unbounded_users,
     store_checks.open_stores,
+    rolling_checks.large_amounts,
     shadow_checks.not_enforced,
     shadow_checks.conditions_on_shadows,
 )

@@ -325,6 +325,10 @@ MEANING: Mapping[str, Code] = {
         "They are hard while the store answers, and not while it does not: calls then go on without it.",
         _NOTE,
     ),
+    "cannot-roll": Code(
+        "a rolling budget that can't be kept so",
+        "Hours, days and weeks slide; a request, a month and a total do not. Amounts have an end that stores share.",
+    ),
     "not-enforced": Code(
         "a budget or limit in shadow",
         "It is counted and told, and refuses nothing: what it is meant to keep can be exceeded.",

@@ -7,7 +7,7 @@ from functools import reduce
 
 from router.errors import PolicyError, Problem
 from router.plan import Plan
-from router.policy import checks, demands, names, rename_checks, spent_checks
+from router.policy import checks, demands, names, rename_checks, rolling_checks, spent_checks
 from router.policy.catalog import Catalog
 from router.policy.digest import seal
 from router.policy.document import Document
@@ -58,6 +58,7 @@ NAME_CHECKS = (
     names.condition_names,
     names.parameters,
     names.windowless_blocks,
+    rolling_checks.fixed_windows,
     names.pools,
     rename_checks.renames,
     spent_checks.useless_jumps,

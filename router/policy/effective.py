@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from router.decide.classify import TRANSIENT
 from router.errors import RequestError
-from router.plan import OnStoreError, Policy
+from router.plan import Budget, OnStoreError, Policy
 from router.policy.document import Spot
 from router.policy.extends import woven_policies
 from router.policy.load import Loaded
@@ -81,8 +81,7 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
         window, _, amount = budget.text.partition(": ")
         pool = budget.whose.removeprefix("pool:") if budget.whose.startswith("pool:") else ""
         name = f"budget.pool {pool}.{window}" if pool else f"budget.{window}"
-        shadow = " (shadow)" if budget.shadow and "shadow" not in amount else ""
-        yield Effective(name=name, text=f"{amount}{shadow}", place=budget.place)
+        yield Effective(name=name, text=f"{amount}{_marks(budget)}", place=budget.place)
     yield from _lines("budget.when_spent", spot.at("budget", "when_spent"))
     for name, value in policy.lexical.params.items():
         yield _row(f"params.{name}", written(value), spot)
@@ -175,3 +174,9 @@ def _duration(seconds: float) -> str:
 
 def _count(tokens: int | None) -> str:
     return "none" if tokens is None else count_text(tokens)
+
+
+def _marks(budget: Budget) -> str:
+    """What stands beside the windows and makes it another budget, where its own text does not say it."""
+    marks = [word for word in ("rolling", "shadow") if getattr(budget, word) and word not in budget.text]
+    return f" ({', '.join(marks)})" if marks else ""

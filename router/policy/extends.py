@@ -11,7 +11,7 @@ from router.errors import Problem
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.phrases import suggestion
-from router.policy.table.amounts import AMOUNTS, DEFAULTS
+from router.policy.table.amounts import AMOUNTS, DEFAULTS, ROLLING
 from router.policy.table.policies import CACHE
 from router.policy.traps import shown
 from router.policy.windows import windowless
@@ -100,11 +100,16 @@ def _spread_amounts(block: Spot) -> Spot:
     return _map_of(
         block,
         {
-            key: spot if key == "pool" else _map_of(spot, {**beside, **_long_parts(spot)})
+            key: spot if key == "pool" else _map_of(spot, {**_beside(key, beside), **_long_parts(spot)})
             for key, spot in fields.items()
             if key not in beside
         },
     )
+
+
+def _beside(window: str, beside: Mapping[str, Spot]) -> Mapping[str, Spot]:
+    """What of that can be said of a window: a month does not roll, whatever those beside it do."""
+    return {key: spot for key, spot in beside.items() if key != "rolling" or window in ROLLING}
 
 
 def _long_parts(window: Spot) -> Mapping[str, Spot]:

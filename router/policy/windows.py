@@ -1,16 +1,16 @@
 """Budgets and limits as written, into the plan's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, cast
 
 from router.errors import Problem
-from router.plan import Budget, Limit, PolicyEntry, Unit, Window
+from router.plan import ROLLING_S, Budget, Limit, PolicyEntry, Unit, Window
 from router.policy import scalars
 from router.policy.counted import counted_as, counted_name
 from router.policy.document import Spot, text_of
 from router.policy.draft import problem
-from router.policy.table.amounts import DEFAULTS, LIMIT_UNITS, LIMIT_WINDOWS
+from router.policy.table.amounts import DEFAULTS, LIMIT_UNITS, LIMIT_WINDOWS, ROLLING
 from router.policy.traps import written
 from router.policy.words import CALENDAR_WINDOWS
 
@@ -87,6 +87,7 @@ def _budget(block: Spot, key: str, owner: str) -> Budget | None:
         window=span,
         amount=amount,
         shadow=_says(block, window, "enforce") == "shadow",
+        rolling=span in ROLLING_S and _says(block, window, "rolling") is True,
         place=window.key_place,
         text=_text(key, window),
         when_spent=_taking_over(block, window),
@@ -135,13 +136,22 @@ def _amount(window: Spot) -> object:
 
 
 def windowless(block: Spot) -> Problem | None:
-    """A block that says something of its windows, and has none."""
+    """A block that says something of its windows, and has none that it could be of."""
     keys = [key for key, _ in block.fields()]
     beside = [key for key in keys if key in DEFAULTS]
     if not block.is_whole or any(key not in (*DEFAULTS, *WINDOWLESS) for key in keys):
-        return None
+        return _nothing_rolls(block, keys)
     if not beside and keys != ["was"]:
         return None
     message = f"`{block.key}` names no window{f' for `{beside[0]}` to hold for' if beside else ''}"
     advice = "write an amount for a window: `per_day: $25`, `requests_per_minute: 600`"
     return problem("missing-key", message, block.key_place, help=advice)
+
+
+def _nothing_rolls(block: Spot, keys: Sequence[str]) -> Problem | None:
+    beside = block.get("rolling")
+    if beside is None or not block.is_whole or any(key in ROLLING for key in keys):
+        return None
+    message = "`rolling` has no hour, day or week beside it to hold for"
+    advice = "a request, a month and a total have no window that slides: take it out"
+    return problem("cannot-roll", message, beside.key_place, help=advice)

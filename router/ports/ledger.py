@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from router.plan import Budget, Limit
+from router.plan import Budget, Limit, Sliding
 from router.ports.acts import Act, Note
 from router.ports.counters import Balance, Counter
 from router.values import Kind, Usage
@@ -24,7 +24,7 @@ class Charge:
 class Take:
     """What one reservation or admission takes of one sliding window (or of a concurrency limit: amount 1)."""
 
-    limit: Limit
+    limit: Sliding
     amount: int
 
 
@@ -44,7 +44,7 @@ class Hold:
     worst_nusd: int
     worst_tokens: int
     charges: tuple[Charge, ...]
-    takes: tuple[Take, ...]  # token limits
+    takes: tuple[Take, ...]  # rolling budgets and token limits
     now_s: float
     lease_s: float
 
@@ -136,7 +136,8 @@ class Ledger(Protocol):
         """Reserve every charge and take, or none. For each charge: settled + reserved + needed <= amount + granted.
 
         An expired lease met on the way is resolved first (see `reconcile`). A charge with needed 0 always fits. A
-        budget or limit in shadow refuses nothing: what it holds may come to more than its amount.
+        budget or limit in shadow refuses nothing: what it holds may come to more than its amount. A rolling budget is
+        a take: no window of its length ever holds more than its amount, and a refusal is early by at most 1/60 of it.
         """
         ...
 
@@ -164,6 +165,10 @@ class Ledger(Protocol):
 
     async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
         """One consistent read; a counter never written has Balance()."""
+        ...
+
+    async def held(self, budgets: Sequence[Budget], *, now_s: float) -> Mapping[Budget, int]:
+        """What the windows of rolling budgets hold now, settled and reserved alike; one consistent read."""
         ...
 
     async def all_balances(self) -> Mapping[Counter, Balance]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from router.plan import Limit
+from router.plan import Limit, Sliding
 from router.ports.ledger import Take
 
 
@@ -12,7 +12,7 @@ from router.ports.ledger import Take
 class LimitFull:
     """The limit that refused, and after how long the same admission could pass."""
 
-    limit: Limit
+    limit: Sliding
     retry_after_s: float
 
 

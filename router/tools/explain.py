@@ -24,7 +24,7 @@ from router.decide.estimate import cost_nusd
 from router.decide.fit import Worst, hard, worst_of
 from router.decide.match import path_of
 from router.decide.outcome import budget_exceeded, token_limit_exceeded
-from router.decide.reserve import needs_of_budgets, request_shortfalls, token_takes
+from router.decide.reserve import needs_of_budgets, request_shortfalls, rolling_takes, token_takes
 from router.decide.scopes import NOBODY, Caller, called_policy, caller
 from router.engine import Ports, routing
 from router.engine.run import Run
@@ -351,6 +351,11 @@ def _over_budgets(
         now = budgets[budget]
         if needed > max(now.left, 0):
             error = budget_exceeded(candidate.target.name, budget, needed, max(now.left, 0), resets_at_s)
+            yield short(message=error.message, budget=now, needed=needed)
+    for budget, needed in rolling_takes(lasting, worst):
+        now = budgets[budget]
+        if needed > max(now.left, 0):
+            error = budget_exceeded(candidate.target.name, budget, needed, max(now.left, 0), None)
             yield short(message=error.message, budget=now, needed=needed)
 
 

@@ -1,5 +1,7 @@
 """Numbers as people read them: `8s`, `250ms`, `12.3k`, `$0.0042`. Exact figures are in the JSON documents."""
 
+from typing import Any
+
 from router.decide.outcome import dollars
 
 CENT_NUSD = 10_000_000
@@ -71,9 +73,10 @@ def percent(part: int, whole: int) -> str:
     return f"{share:.0f}%" if share >= 1 or part == 0 else f"{share:.1f}%"
 
 
-def in_shadow(text: str, *, shadow: bool) -> str:
-    """A rule as its author wrote it, marked where it refuses nothing."""
-    return f"{text} (shadow)" if shadow and "shadow" not in text else text
+def marked(rule: Any) -> str:
+    """A budget or limit as its author wrote it, with what was written beside it that makes it another one."""
+    marks = [word for word in ("rolling", "shadow") if getattr(rule, word, False) and word not in rule.text]
+    return f"{rule.text} ({', '.join(marks)})" if marks else str(rule.text)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

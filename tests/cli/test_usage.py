@@ -67,6 +67,7 @@ def test_the_document(document, used):
         "amount",
         "granted",
         "shadow",
+        "rolling",
         "settled",
         "reserved",
         "left",

@@ -29,8 +29,8 @@ def everything() -> dict[str, Any]:
     budget |= {f"requests_{window}": f"{number}k" for number, window in enumerate(windows[1:], start=50)}
     longer = {
         **budget,
-        "per_hour": {"at_most": "$51", "enforce": "shadow"},
-        "tokens_per_hour": {"at_most": "51M", "enforce": "shadow"},
+        "per_hour": {"at_most": "$51", "enforce": "shadow", "rolling": True},
+        "tokens_per_hour": {"at_most": "51M", "enforce": "shadow", "rolling": True},
     }
     jumping = {
         **budget,
@@ -101,7 +101,7 @@ def everything() -> dict[str, Any]:
             "vertex_ai": {"project": "p", "region": "r", "models": {"m": {"price": "free"}}},
             "openai": {"labels": ["eu"], "base_url": {"file": "/run/url"}},
         },
-        "budgets": {"invoice": {**budget, "was": "bill", "enforce": "shadow"}},
+        "budgets": {"invoice": {**budget, "was": "bill", "enforce": "shadow", "rolling": True}},
         "policies": {
             "base": {"abstract": True, "needs": ["tools"], "cache": {"ttl": "9m"}},
             "fast": {
@@ -121,7 +121,7 @@ def everything() -> dict[str, Any]:
                 "timeout": {"total": "20s", "attempt": "4s"},
                 **demands,
                 "cache": {"ttl": "5m", "scope": "user", "sampled": True},
-                "budget": {**budget, "enforce": "shadow"},
+                "budget": {**budget, "enforce": "shadow", "rolling": True},
                 "was": "quick",
                 "params": {"temperature": 0.5},
             },
@@ -134,7 +134,11 @@ def everything() -> dict[str, Any]:
                 "policies": ["fast", "slow"],
                 "was": "ajax",
                 "budget": budget,
-                "limits": {**limits, "enforce": "shadow"},
+                "limits": {
+                    **limits,
+                    "requests_per_hour": {"at_most": "9k", "enforce": "hard"},
+                    "enforce": "shadow",
+                },
                 "content": {"cache": "never", "log": "never"},
                 **demands,
                 "each": {

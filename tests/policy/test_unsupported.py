@@ -83,10 +83,9 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
         in_budget,
         {
             "warn_at": ["80%"],
-            "rolling": True,
         },
     ),
-    "in_window": (in_window, {"warn_at": ["80%"], "rolling": True}),
+    "in_window": (in_window, {"warn_at": ["80%"]}),
     "in_provider": (
         in_provider,
         {
@@ -98,7 +97,7 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "in_key": (in_key, {"limits": {"requests_per_minute": 5}, "allow": ["openai/small"]}),
     "in_model": (in_model, {"breaker": "off", "limits": {}}),
     "in_tenant": (in_tenant, {"access": ["x"]}),
-    "in_limits": (in_limits, {"warn_at": ["80%"], "rolling": True}),
+    "in_limits": (in_limits, {"warn_at": ["80%"]}),
 }
 CASES = [(where, word) for where, (_, words) in WORDS.items() for word in words]
 

@@ -36,6 +36,7 @@ KINDS = (
 RETRIED = ("transient", *KINDS[:5], "transient", "invalid_output", "not_found", "auth")
 FALL_BACK = (*KINDS, "truncated", "over_budget", "over_limit")
 BUDGET_KEYS = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
+ROLLING_KEYS = ("per_hour", "per_day", "per_week")
 LIMIT_KEYS = tuple(
     f"{unit}_per_{window}"
     for unit in ("requests", "tokens", "input_tokens", "output_tokens")
@@ -111,12 +112,21 @@ class Maker:
         for key in self.some(BUDGET_KEYS, 1, 2):
             chance = self.random.random()
             if chance < 0.2:
-                found[f"tokens_{key}"] = self.window(self.count(3_000, 60_000))
+                found[f"tokens_{key}"] = self.rolled(key, self.count(3_000, 60_000))
             elif chance < 0.35 and key != "per_request":
-                found[f"requests_{key}"] = self.window(self.count(1, 5))
+                found[f"requests_{key}"] = self.rolled(key, self.count(1, 5))
             else:
-                found[key] = self.window(self.money(0.003 * scale, 0.5 * scale))
-        return {**found, **self.enforce(0.1)}
+                found[key] = self.rolled(key, self.money(0.003 * scale, 0.5 * scale))
+        rolls = any(key.endswith(ROLLING_KEYS) for key in found)
+        return {**found, **self.enforce(0.1), **self.maybe(0.1 * rolls, lambda: {"rolling": True}, {})}
+
+    def rolled(self, key: str, amount: Any) -> Any:
+        """Some of what may be rolling is."""
+        window = self.window(amount)
+        if key not in ROLLING_KEYS or self.random.random() < 0.7:
+            return window
+        long = window if isinstance(window, dict) else {"at_most": window}
+        return {**long, "rolling": self.random.random() < 0.8}
 
     def limits(self) -> dict[str, Any]:
         rates: dict[str, Any] = {}

@@ -86,7 +86,9 @@ def _rewrite(document: Any, path: Path) -> None:
     if windows and key not in (*BESIDE, "pool"):
         if not isinstance(value, dict):
             above[key] = {"at_most": value}
-        elif value.get("enforce", beside := above.get("enforce", "hard")) == beside:
+        elif (
+            "rolling" not in value and value.get("enforce", beside := above.get("enforce", "hard")) == beside
+        ):
             above[key] = value["at_most"]
     elif isinstance(key, int) and path[-2] == "targets":
         if isinstance(value, str):

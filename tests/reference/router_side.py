@@ -336,12 +336,17 @@ def disagreements(mine: Result, its: Result) -> Iterator[str]:
     for name in ("served", "cached", "error", "rule", "attempts", "refused", "reserved", "costs"):
         if getattr(mine, name) != getattr(its, name):
             yield f"{name}: the interpreter has {getattr(mine, name)}, the router {getattr(its, name)}"
-    if sorted(mine.shadowed) != sorted(its.shadowed):
+    if _kinds(mine) != _kinds(its):
         yield f"shadowed: the interpreter has {mine.shadowed}, the router {its.shadowed}"
     if abs(mine.seconds - its.seconds) > 1e-6 or _differ(mine.waits, its.waits):
         yield f"time: {mine.waits} in {mine.seconds} s, the router {its.waits} in {its.seconds} s"
     if not its.cached:  # else the input was not even counted
         yield from _lists_differ(mine, its)
+
+
+def _kinds(result: Result) -> list[tuple[str, int]]:
+    """Whose and how much, without names: the interpreter knows the first one, people are told the present one."""
+    return sorted((owner.partition(":")[0], needed) for owner, needed in result.shadowed)
 
 
 def _lists_differ(mine: Result, its: Result) -> Iterator[str]:

@@ -1,5 +1,5 @@
 -- Admit all or nothing. ARGV from 3: id, now, end of the lease, ticket of this call, again ("1" where an answer may have been
--- lost), how many takes, for each: window, unit, amount, at most, bucket, length in seconds (0: concurrency), "shadow" or "".
+-- lost), how many takes, for each: window, unit, amount, at most, bucket, length in seconds (0: concurrency), "shadow" or "", "".
 -- What is in shadow refuses nothing; where it was full, what it looked at is returned with the admission.
 if lost() then return {"lost"} end
 local id, now_s, until_s = ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -11,7 +11,7 @@ local next = 9
 local function pop() next = next + 1; return ARGV[next - 1] end
 local takes, states, full, shadow = {}, {}, false, false
 for number = 1, tonumber(ARGV[8]) do
-  local wanted = {pop(), pop(), tonumber(pop()), tonumber(pop()), tonumber(pop()), tonumber(pop()), pop()}
+  local wanted = {pop(), pop(), tonumber(pop()), tonumber(pop()), tonumber(pop()), tonumber(pop()), pop(), pop()}
   takes[number] = wanted
   if wanted[6] == 0 then
     local permits, others, held = permits_key(wanted[1]), {}, 0

@@ -6,6 +6,7 @@ local META, SETTLED, RESERVED = NAME .. ":meta", NAME .. ":settled", NAME .. ":r
 -- moved out since.
 local GRANTED, MOVED, ACTS = NAME .. ":granted", NAME .. ":moved", NAME .. ":acts"
 local OPEN, ROWS = NAME .. ":open", NAME .. ":rows"
+local ROLLING = NAME .. ":rolling"
 local BUCKETS, KEPT = 60, 121
 local LARGEST, MOST_GRANTED, EXACT = "9223372036854775807", "4611686018427387904", 2 ^ 53
 
@@ -97,7 +98,19 @@ local function flat_of(counts)
   return flat
 end
 
-local function take(limit, at, amount, counts, newest, was_set_back, window_s)
+-- The windows of budgets are money: no server that drops what has an end may drop them. So they have none, and are forgotten
+-- here, a few at a time, when they are long over.
+local function keep_until(key, over_s, now_s)
+  redis.call("PERSIST", key)
+  redis.call("ZADD", ROLLING, string.format("%.3f", over_s), key)
+  for _, gone in ipairs(redis.call("ZRANGEBYSCORE", ROLLING, "-inf", now_s, "LIMIT", 0, 4)) do
+    redis.call("DEL", gone)
+    redis.call("ZREM", ROLLING, gone)
+  end
+end
+
+-- `rolling_now_s`: now, where the window is that of a budget.
+local function take(limit, at, amount, counts, newest, was_set_back, window_s, rolling_now_s)
   local key = window_key(limit)
   if was_set_back then redis.call("DEL", key) end
   redis.call("HINCRBY", key, whole(at), whole(amount))
@@ -106,7 +119,12 @@ local function take(limit, at, amount, counts, newest, was_set_back, window_s)
       if place <= at - KEPT then redis.call("HDEL", key, whole(place)) end
     end
   end
-  redis.call("PEXPIRE", key, whole(math.ceil(4 * window_s + 1200) * 1000))
+  local lasts_s = math.ceil(4 * window_s + 1200)
+  if rolling_now_s then
+    keep_until(key, rolling_now_s + lasts_s, rolling_now_s)
+  else
+    redis.call("PEXPIRE", key, whole(lasts_s * 1000))
+  end
 end
 
 local function correct(limit, at, by)

@@ -1,7 +1,7 @@
 -- Reserve all or nothing. ARGV from 3: id, now, end of the lease, again ("1" where an answer may have been lost), worst in
 -- nano-USD, fixed fields of the row as JSON, how many charges, for each: counter, unit, needed, amount, "shadow" or ""; how many
--- takes, for each: window, unit, amount, at most, bucket, length in seconds, "shadow" or ""; how many lapsed leases to resolve
--- first. What is in shadow refuses nothing; where it did not fit, what it looked at is returned with the grant.
+-- takes, for each: window, unit, amount, at most, bucket, length in seconds, "shadow" or "", "rolling" (a budget) or ""; how
+-- many lapsed leases to resolve first. What is in shadow refuses nothing; where it did not fit, what it looked at is returned with the grant.
 if lost() then return {"lost"} end
 local id, now_s, until_s, again, worst, fixed = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local key = attempt_key(id)
@@ -18,7 +18,7 @@ local function pop() next = next + 1; return ARGV[next - 1] end
 local charges, takes = {}, {}
 for number = 1, tonumber(pop()) do charges[number] = {pop(), pop(), pop(), pop(), pop()} end
 for number = 1, tonumber(pop()) do
-  takes[number] = {pop(), pop(), tonumber(pop()), tonumber(pop()), tonumber(pop()), tonumber(pop()), pop()}
+  takes[number] = {pop(), pop(), tonumber(pop()), tonumber(pop()), tonumber(pop()), tonumber(pop()), pop(), pop()}
 end
 lapse(now_s, tonumber(pop()))
 local seq = redis.call("HINCRBY", META, "seq", 1)
@@ -67,7 +67,7 @@ end
 for number, wanted in ipairs(takes) do
   if largest[wanted[1]] == number then
     local slide = slides[number]
-    take(wanted[1], slide[4], wanted[3], slide[1], slide[2], slide[3], wanted[6])
+    take(wanted[1], slide[4], wanted[3], slide[1], slide[2], slide[3], wanted[6], wanted[8] ~= "" and tonumber(now_s))
     takings[#takings + 1] = table.concat({wanted[1], wanted[2], whole(slide[4]), whole(wanted[3])}, "\t")
   end
 end

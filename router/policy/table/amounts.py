@@ -7,10 +7,17 @@ LIMIT_UNITS = ("requests", "tokens", "input_tokens", "output_tokens")
 LIMIT_WINDOWS = ("per_second", "per_minute", "per_hour")
 
 WAS = "the name that what it spent is counted under, its first one."
-DEFAULTS = ("enforce", "when_spent")
+DEFAULTS = ("enforce", "rolling", "when_spent")
 """What may stand beside windows: it holds for each of them that does not say it itself."""
 
-_BUDGET_LATER = ("warn_at", "rolling")
+ROLLING = frozenset(
+    f"{unit}{window}"
+    for unit in ("", "tokens_", "requests_")
+    for window in ("per_hour", "per_day", "per_week")
+)
+"""The windows of a budget that may be rolling."""
+
+_BUDGET_LATER = ("warn_at",)
 
 WHEN_SPENT = Block(
     ref="whenSpent",
@@ -29,7 +36,10 @@ _ENFORCE = (
 )
 
 
-def _amount(ref: str, name: str, amount: Scalar, description: str) -> Block:
+_ROLLING = "Of an hour, a day or a week: it slides in steps of a sixtieth, and is no calendar window."
+
+
+def _amount(ref: str, name: str, amount: Scalar, description: str, *, rolls: bool = True) -> Block:
     return Block(
         ref=ref,
         name=name,
@@ -38,6 +48,7 @@ def _amount(ref: str, name: str, amount: Scalar, description: str) -> Block:
         keys={
             "at_most": Key(form=amount, description="The amount of the window."),
             "enforce": Key(form=words.ENFORCE, description=_ENFORCE),
+            **({"rolling": Key(form=words.FLAG, description=_ROLLING)} if rolls else {}),
             "when_spent": Key(
                 form=WHEN_SPENT,
                 description="Of a budget: who takes over where nothing fits (default reject).",
@@ -45,13 +56,15 @@ def _amount(ref: str, name: str, amount: Scalar, description: str) -> Block:
         },
         required=("at_most",),
         later=_BUDGET_LATER,
+        habits={} if rolls else {"rolling": "a limit always slides: take it out"},
         help=amount.help,
         examples=amount.examples,
     )
 
 
 MONEY_WINDOW = _amount("moneyWindow", "an amount of money", words.MONEY, "An amount, or `{at_most: $25}`.")
-COUNT_WINDOW = _amount("countWindow", "a count", words.COUNT, "A count, or `{at_most: 600}`.")
+COUNT_WINDOW = _amount("countWindow", "a count", words.COUNT, "A count, or `{at_most: 2M}`.")
+RATE_WINDOW = _amount("rateWindow", "a count", words.COUNT, "A count, or `{at_most: 600}`.", rolls=False)
 
 _SPANS = {
     "per_request": "All attempts of one request together.",
@@ -73,6 +86,10 @@ _WINDOWS = {
         for key in words.CALENDAR_WINDOWS
     },
     "enforce": Key(form=words.ENFORCE, description="The default of the windows beside it."),
+    "rolling": Key(
+        form=words.FLAG,
+        description="The default of the hours, days and weeks beside it; other windows keep calendar.",
+    ),
     "when_spent": Key(form=WHEN_SPENT, description="The default of the windows beside it."),
 }
 _HELP = "windows with amounts: `{per_request: $0.30, per_day: $25}`"
@@ -116,17 +133,18 @@ LIMITS = Block(
     keys={
         **{
             f"{unit}_{window}": Key(
-                form=COUNT_WINDOW,
+                form=RATE_WINDOW,
                 description=f"{unit.replace('_', ' ').capitalize()} in any {window.removeprefix('per_')}.",
             )
             for unit in LIMIT_UNITS
             for window in LIMIT_WINDOWS
         },
-        "concurrent_requests": Key(form=COUNT_WINDOW, description="Requests in flight at one time."),
+        "concurrent_requests": Key(form=RATE_WINDOW, description="Requests in flight at one time."),
         "enforce": Key(form=words.ENFORCE, description="The default of the rates beside it."),
     },
     at_least=1,
     later=_BUDGET_LATER,
+    habits={"rolling": "a limit always slides: take it out"},
     help="rates like `{requests_per_minute: 600, concurrent_requests: 20}`",
     examples=({"requests_per_minute": 600, "tokens_per_minute": "200k", "concurrent_requests": 20},),
 )

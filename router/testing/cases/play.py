@@ -120,6 +120,9 @@ class Desk:
         budget, now_s = spent.budget, self.clock.now_s()
         start, resets_at_s = window_start(budget.window, now_s, ZoneInfo(self._plan.settings.time_zone))
         counter = Counter(owner=budget.owner, unit=budget.unit, window=budget.window, start=start)
+        needed = spent.amount if budget.unit == "requests" else 0
+        open_ = replace(budget, amount=2**62)  # what is spent may be above the budget
+        charge = Charge(counter=counter, needed=needed, budget=open_, resets_at_s=resets_at_s)
         hold = Hold(
             id=self.ports.draw.id(),
             request_id="before",
@@ -132,15 +135,8 @@ class Desk:
             prices_digest=self._plan.prices_digest,
             worst_nusd=0,
             worst_tokens=0,
-            charges=(
-                Charge(
-                    counter=counter,
-                    needed=spent.amount if budget.unit == "requests" else 0,
-                    budget=replace(budget, amount=2**62),  # what is spent may be above the budget
-                    resets_at_s=resets_at_s,
-                ),
-            ),
-            takes=(),
+            charges=() if budget.rolling else (charge,),
+            takes=(Take(limit=open_, amount=needed),) if budget.rolling else (),
             now_s=now_s,
             lease_s=60.0,
         )

@@ -13,11 +13,13 @@ from router.values import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """An upper bound: a number to compare (infinite where it refuses nothing), and as its author would write it."""
+    """An upper bound: a number to compare (infinite where it refuses nothing), and as its author would write it. Where
+    one that is `anew` takes the place of another that is not, or the other way, what was spent is not counted on."""
 
     amount: float
     text: str
     place: Place | None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +83,20 @@ def bounds_changed(
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name), after.get(name)
         was, now = old.amount if old else float("inf"), new.amount if new else float("inf")
-        if was != now or (old and new and now == float("inf") and old.text != new.text):  # both in shadow
+        anew = old is not None and new is not None and old.anew != new.anew
+        texts = old.text if old else None, new.text if new else None
+        if (
+            was != now or anew or (old and new and now == float("inf") and texts[0] != texts[1])
+        ):  # both in shadow
+            otherwise = anew and max(was, now) < float("inf")  # neither window is within the other
             yield Change(
                 area=area,
                 subjects=(subject,),
                 what=name,
-                before=old.text if old else None,
-                after=new.text if new else None,
-                text=related(name, old.text if old else None, new.text if new else None),
-                effect=combined(loosens=now > was, tightens=now < was),
+                before=texts[0],
+                after=texts[1],
+                text=f"{related(name, *texts)}{', and what was spent is counted anew' if anew else ''}",
+                effect=combined(loosens=now > was or otherwise, tightens=now < was or otherwise),
                 old_place=old.place if old else None,
                 new_place=new.place if new else None,
             )
@@ -121,7 +128,10 @@ def figures(amounts: Iterable[Budget | Limit]) -> dict[str, Figure]:
     """By name, as `budget.per_day` and `limits.requests_per_minute`."""
     return {
         name_of(each): Figure(
-            amount=float("inf") if each.shadow else _number(each), text=amount_text(each), place=each.place
+            amount=float("inf") if each.shadow else _number(each),
+            text=amount_text(each),
+            place=each.place,
+            anew=isinstance(each, Budget) and each.rolling,
         )
         for each in amounts
     }
@@ -134,7 +144,8 @@ def name_of(each: Budget | Limit) -> str:
 
 def amount_text(each: Budget | Limit) -> str:
     text = money_text(_number(each)) if each.unit == "nusd" else count_text(_number(each))
-    return f"{text} (shadow)" if each.shadow else text
+    marks = [word for word in ("rolling", "shadow") if getattr(each, word, False)]
+    return f"{text} ({', '.join(marks)})" if marks else text
 
 
 def pooled(held: Iterable[Held]) -> dict[str, tuple[Budget, ...]]:

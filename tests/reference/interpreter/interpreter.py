@@ -271,9 +271,9 @@ class Run:
             counter: self.one_more(counter[0]) if counter[1] == "requests" else needs[counter[1]]
             for counter in self.counters(place)
         }
-        self.entries = [
-            (limit.unit, self.state.take(limit, takes[limit.unit], self.now_s)) for limit in limits
-        ]
+        rolling = {budget.sliding: amount for budget, amount in of_budget.items() if budget.rolling}
+        every = [*rolling.items(), *((limit, takes[limit.unit]) for limit in limits)]
+        self.entries = [(limit, self.state.take(limit, amount, self.now_s)) for limit, amount in every]
         for counter, amount in self.held.items():
             self.state.charge(counter, amount)
         return worst, output
@@ -294,7 +294,7 @@ class Run:
         return {
             self.state.counter(budget, self.now_s)
             for budget in self.budgets(place)
-            if budget.window != "request"
+            if budget.window != "request" and not budget.rolling
         }
 
     def settle(self, place: Place, cost: int, input: int, output: int, *, sent: bool = True) -> None:
@@ -307,8 +307,13 @@ class Run:
                 self.counted |= {counter[0]} if sent else set()
             else:
                 self.state.charge(counter, really[counter[1]] - amount)
-        for unit, entry in self.entries:
-            entry[1] = really[unit]
+        for limit, entry in self.entries:
+            unit = limit.unit.removesuffix(" rolling")
+            if unit == "requests":
+                entry[1] = entry[1] if sent else 0
+                self.counted |= {limit.owner} if sent else set()
+            else:
+                entry[1] = really[unit]
         for owner in {budget.owner for budget in self.budgets(place)}:
             for unit in ("nusd", "tokens"):
                 key = f"{owner} {unit}"

@@ -27,7 +27,9 @@ WINDOWS = {
     "per_month": "month",
     "in_total": "total",
 }
-BESIDE = ("enforce",)
+BESIDE = ("enforce", "rolling")
+ROLLING_S = {"hour": 3_600.0, "day": 86_400.0, "week": 604_800.0}
+UNITS = ("tokens", "requests", "nusd")
 RATES = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 
@@ -110,6 +112,12 @@ class Budget:
     window: str
     amount: int
     shadow: bool = False
+    rolling: bool = False
+
+    @property
+    def sliding(self) -> "Limit":
+        """The same as a limit, where it is rolling."""
+        return Limit(self.owner, f"{self.unit} rolling", ROLLING_S[self.window], self.amount, self.shadow)
 
 
 @dataclass(frozen=True)
@@ -158,15 +166,17 @@ def budgets_of(scope: Scope, document: Mapping[str, Any]) -> Iterator[Budget]:
 
 def _windows(owner: str, block: Mapping[str, Any]) -> Iterator[Budget]:
     for key, written in long_windows(block).items():
-        if key == "pool":
+        if key in ("pool", "was"):
             continue
-        amount, shadow = written["at_most"], written.get("enforce") == "shadow"
-        if key in WINDOWS:
-            yield Budget(owner, "nusd", WINDOWS[key], nusd(amount), shadow)
-        elif key.startswith("tokens_"):
-            yield Budget(owner, "tokens", WINDOWS[key.removeprefix("tokens_")], count(amount), shadow)
-        elif key.startswith("requests_"):
-            yield Budget(owner, "requests", WINDOWS[key.removeprefix("requests_")], count(amount), shadow)
+        unit, name = next(
+            (unit, key.removeprefix(f"{unit}_"))
+            for unit in UNITS
+            if key.startswith(f"{unit}_") or unit == "nusd"
+        )
+        read = nusd if unit == "nusd" else count
+        shadow, rolling = written.get("enforce") == "shadow", bool(written.get("rolling"))
+        window = WINDOWS[name]
+        yield Budget(owner, unit, window, read(written["at_most"]), shadow, rolling and window in ROLLING_S)
 
 
 def first_path(path: str, tenants: Mapping[str, Any]) -> str:

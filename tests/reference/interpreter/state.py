@@ -49,9 +49,13 @@ class State:
 
     def used(self, budget: Budget, now_s: float) -> Decimal:
         """The used share of a budget."""
+        if budget.rolling:
+            return Decimal(int(self.in_window(budget.sliding, now_s))) / budget.amount
         return Decimal(self.spent.get(self.counter(budget, now_s), 0)) / budget.amount
 
     def fits(self, budget: Budget, amount: int, now_s: float) -> bool:
+        if budget.rolling:
+            return self.has_room(budget.sliding, amount, now_s)
         return amount == 0 or self.spent.get(self.counter(budget, now_s), 0) + amount <= budget.amount
 
     def charge(self, counter: Counter, amount: int) -> None:
@@ -61,10 +65,13 @@ class State:
         """One call at a time: of concurrent requests there is only the one that asks."""
         if limit.unit == "concurrent_requests":
             return limit.at_most >= 1
+        return amount == 0 or self.in_window(limit, now_s) + amount <= limit.at_most
+
+    def in_window(self, limit: Limit, now_s: float) -> float:
+        """What the window that ends now holds."""
         log = self.taken.get((limit.owner, limit.unit, limit.window_s), [])
         first = bucket(now_s, limit.window_s) - BUCKETS
-        held = sum(taken for at_s, taken in log if bucket(at_s, limit.window_s) >= first)
-        return amount == 0 or held + amount <= limit.at_most
+        return sum(taken for at_s, taken in log if bucket(at_s, limit.window_s) >= first)
 
     def take(self, limit: Limit, amount: int, now_s: float) -> list[float]:
         """The entry of the log, which may be corrected."""
