@@ -149,10 +149,11 @@ class RedisLedger:
 
     async def rows(self, *, since_s: float = 0.0, after: int = 0, limit: int | None = None) -> Sequence[Row]:
         rows: list[Row] = []
-        last, count = after, ROWS_A_STEP
-        while count == ROWS_A_STEP and (limit is None or len(rows) < limit):
+        step = ROWS_A_STEP if limit is None else min(limit, ROWS_A_STEP)
+        last, count = after, step
+        while count == step and (limit is None or len(rows) < limit):
             beyond = str(last)
-            found = (await self._store.run("ledger", "rows", lambda again: [beyond, str(ROWS_A_STEP)]))[1]  # noqa: B023
+            found = (await self._store.run("ledger", "rows", lambda again: [beyond, str(step)]))[1]  # noqa: B023
             count = len(found)
             read = [self._row(each, flat) for each, flat in found]
             last = read[-1].seq if read else last

@@ -5,13 +5,12 @@ one left behind. So a run may be killed between any two of its steps: a row is t
 both until the next run, and what reads both counts it once, by its id.
 """
 
-from asyncio import to_thread
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
+from router.books.aside import aside
 from router.books.row_files import RowFile, alone_in, each_row, files_in, path_for, read_rows, write_rows
 from router.books.since import Since, since_of
 from router.decide.windows import window_start
@@ -19,9 +18,6 @@ from router.engine import Ports
 from router.errors import RequestError, StoreError
 from router.plan import Plan, Window
 from router.ports import Balance, Counter, Row
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 ROWS_A_FILE = 10_000
 ROWS_A_LOOK = 1_000
@@ -55,14 +51,14 @@ async def archive(
     await ports.ledger.reconcile(now_s=now_s)
     moved, files = 0, []
     with alone_in(folder):
-        for file in await _aside(ports, files_in, folder):
+        for file in await aside(ports, files_in, folder):
             moved += await _finished(ports, file)
         after = 0
         while True:
             rows, after = await _next_rows(ports, after, before_s, rows_a_file)
             if not rows:
                 break
-            file = await _aside(ports, _written, folder, rows, compressed)
+            file = await aside(ports, _written, folder, rows, compressed)
             files.append(str(file.path))
             moved += await _emptied(ports, file, rows)
     forgotten = await ports.ledger.forget(await _over(plan, ports, now_s))
@@ -72,7 +68,7 @@ async def archive(
 async def rows_with(ports: Ports, folder: Path | None, *, since_s: float = 0.0) -> Sequence[Row]:
     """The rows of the store with those that were moved to a folder, oldest first. Raises RequestError, StoreError."""
     kept = await ports.ledger.rows(since_s=since_s)
-    moved = [] if folder is None else await _aside(ports, _since, folder, since_s)
+    moved = [] if folder is None else await aside(ports, _since, folder, since_s)
     numbers = {row.seq for row in kept}
     return sorted((*kept, *(row for row in moved if row.seq not in numbers)), key=lambda row: row.seq)
 
@@ -108,7 +104,7 @@ async def _finished(ports: Ports, file: RowFile) -> int:
     """Take out of the store what is in a file of an earlier run. Most have nothing there any more."""
     if not await _between(ports, file):
         return 0
-    return await _emptied(ports, file, await _aside(ports, read_rows, file))
+    return await _emptied(ports, file, await aside(ports, read_rows, file))
 
 
 async def _emptied(ports: Ports, file: RowFile, rows: Sequence[Row]) -> int:
@@ -118,7 +114,7 @@ async def _emptied(ports: Ports, file: RowFile, rows: Sequence[Row]) -> int:
         corrected = [row for row in kept if (row.state, row.how) != _end_of(written[row.id])]
         if corrected:
             written |= _by_id(corrected)
-            await _aside(ports, write_rows, file.path, list(written.values()))
+            await aside(ports, write_rows, file.path, list(written.values()))
         left = await ports.ledger.move_out(kept)
         if not left and not corrected:
             raise StoreError(
@@ -163,8 +159,3 @@ async def _over(plan: Plan, ports: Ports, now_s: float) -> Sequence[Counter]:
         and "" < counter.start < starts[counter.window]
         and balance.settled == balance.moved
     ]
-
-
-async def _aside(ports: Ports, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What waits for a disk, in a thread of its own where an event loop would stand still."""
-    return await to_thread(work, *args, **kwargs) if ports.clock.suspends else work(*args, **kwargs)

@@ -5,10 +5,14 @@ It runs beside traffic: what changes while it looks is looked at again, and what
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
+from router.books.aside import aside
+from router.books.row_files import each_row
 from router.decide.outcome import dollars
 from router.engine import Ports
-from router.ports import Balance, Counter, Row
+from router.ports import Act, Balance, Counter, Row
 
 ROUNDS = 3
 LAPSED_GRACE_S = 60.0
@@ -17,8 +21,8 @@ LAPSED_GRACE_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`law` is a stable word: balance, sequence, orphan, ended, overrun. Only an overrun is no fault of the
-    ledger's: a provider billed above its bound, which is recorded in full."""
+    """`law` is a stable word: balance, moved, granted, told, sequence, orphan, ended, overrun. Only an overrun is no
+    fault of the ledger's: a provider billed above its bound, which is recorded in full."""
 
     law: str
     subject: str  # a counter or the id of a row
@@ -27,9 +31,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """`resolved` leases, of processes that had died, were ended first. `under_way`: counters that never stood still."""
+    """`rows` of the store, `moved` rows in the files of a folder, `acts` of people. `resolved` leases, of processes
+    that had died, were ended first. `under_way`: counters that never stood still."""
 
     rows: int
+    moved: int
+    acts: int
     counters: int
     resolved: int
     findings: tuple[Finding, ...]
@@ -40,18 +47,29 @@ class Audit:
         return all(finding.law == "overrun" for finding in self.findings)
 
 
-async def audit(ports: Ports) -> Audit:
-    """Raises StoreError."""
+async def audit(ports: Ports, *, archive: Path | None = None) -> Audit:
+    """A counter holds what its rows do, and those that were moved out, less what people granted. `archive`: the folder
+    with the rows that were moved out, which are then counted too. Raises StoreError, RequestError."""
     now_s = ports.clock.now_s()
     resolved = await ports.ledger.reconcile(now_s=now_s)
-    rows, differing, moving = await _compared(ports)
-    findings = (*_differences(differing), *_of_rows(rows, now_s))
+    seen = await _compared(ports)
+    files = await _in_files(ports, archive) if archive is not None else _Files()
+    acts, granted = await _granted(ports)
+    findings = (
+        *_differences(seen.differing),
+        *files.findings,
+        *_of_grants(acts, granted),
+        *_of_truths(acts, {each.id: each for each in seen.rows}),
+        *_of_rows(seen.rows, now_s),
+    )
     return Audit(
-        rows=len(rows),
-        counters=len(sums_of(rows)),
+        rows=len(seen.rows),
+        moved=files.rows,
+        acts=len(acts),
+        counters=len(sums_of(seen.rows)),
         resolved=resolved,
-        findings=tuple(findings),
-        under_way=tuple(sorted(map(name_of, moving))),
+        findings=findings,
+        under_way=tuple(sorted(map(name_of, seen.moving))),
     )
 
 
@@ -59,8 +77,15 @@ Differences = Mapping[Counter, tuple[Balance, Balance]]
 """By counter: (kept, recomputed)."""
 
 
-async def _compared(ports: Ports) -> tuple[Sequence[Row], Differences, frozenset[Counter]]:
+class _Seen(NamedTuple):
     """The rows, the counters that differ while nothing moved them, and those that moved every time."""
+
+    rows: Sequence[Row]
+    differing: Differences
+    moving: frozenset[Counter]
+
+
+async def _compared(ports: Ports) -> _Seen:
     moving: frozenset[Counter] = frozenset()
     differing: Differences = {}
     rows: Sequence[Row] = await ports.ledger.rows()
@@ -76,7 +101,80 @@ async def _compared(ports: Ports) -> tuple[Sequence[Row], Differences, frozenset
         }
         if not moving:
             break
-    return rows, differing, moving
+    return _Seen(rows, differing, moving)
+
+
+class _Files(NamedTuple):
+    """What the files of rows that were moved out tell."""
+
+    rows: int = 0
+    findings: Sequence[Finding] = ()
+
+
+async def _in_files(ports: Ports, folder: Path) -> _Files:
+    """Whether the files hold what every counter says was moved out. Counters that are forgotten are not judged, nor
+    those that a run under way is changing."""
+    before = await ports.ledger.all_balances()
+    in_store = frozenset(row.seq for row in await ports.ledger.rows())
+    rows, told = await aside(ports, _told, folder, in_store)
+    after = await ports.ledger.all_balances()
+    findings = [
+        Finding(
+            law="moved",
+            subject=name_of(counter),
+            detail=f"{_amount(kept.moved, counter)} of it was moved out, and the files hold "
+            f"{_amount(told.get(counter, 0), counter)}",
+        )
+        for counter, kept in sorted(before.items(), key=lambda item: name_of(item[0]))
+        if kept.moved != told.get(counter, 0) and counter in after and after[counter].moved == kept.moved
+    ]
+    return _Files(rows, findings)
+
+
+def _told(folder: Path, in_store: frozenset[int]) -> tuple[int, Mapping[Counter, int]]:
+    """How many rows are in the files, and what they sum up to. A run that was cut short left some in the store too."""
+    rows, sums = 0, dict[Counter, int]()
+    for row in each_row(folder):
+        rows += 1
+        for counter, amount in row.counters if row.seq not in in_store else ():
+            sums[counter] = sums.get(counter, 0) + amount
+    return rows, sums
+
+
+async def _granted(ports: Ports) -> tuple[Sequence[Act], Mapping[Counter, int]]:
+    """What people did, and what is granted by counter: of those that no grant is changing."""
+    before = await ports.ledger.all_balances()
+    acts = await ports.ledger.acts()
+    after = await ports.ledger.all_balances()
+    still = {
+        counter for counter, each in before.items() if after.get(counter, Balance()).granted == each.granted
+    }
+    return acts, {counter: each.granted for counter, each in after.items() if counter in still}
+
+
+def _of_grants(acts: Sequence[Act], granted: Mapping[Counter, int]) -> Iterator[Finding]:
+    """A grant is the sum of its acts, as long as its counter is kept."""
+    sums: dict[Counter, int] = {}
+    for act in acts:
+        if act.counter is not None:
+            sums[act.counter] = sums.get(act.counter, 0) + act.amount
+    for counter, kept in sorted(granted.items(), key=lambda item: name_of(item[0])):
+        if kept != sums.get(counter, 0):
+            yield Finding(
+                law="granted",
+                subject=name_of(counter),
+                detail=f"{_amount(kept, counter)} is granted, and people granted "
+                f"{_amount(sums.get(counter, 0), counter)}",
+            )
+
+
+def _of_truths(acts: Sequence[Act], rows: Mapping[str, Row]) -> Iterator[Finding]:
+    """A row costs what somebody said it did: after that it is final."""
+    for act in acts:
+        row = rows.get(act.row or "")
+        if row is not None and row.cost_nusd != act.amount:
+            detail = f"{act.who} told a cost of {dollars(act.amount)}, and it is at {dollars(row.cost_nusd)}"
+            yield Finding(law="told", subject=row.id, detail=detail)
 
 
 def _in_rows(kept: Mapping[Counter, Balance]) -> Mapping[Counter, Balance]:

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from router.books.archive import rows_with
 from router.books.since import Since, since_of
 from router.engine import Ports
 from router.plan import Plan
@@ -49,10 +51,13 @@ _OF_USAGE = frozenset(each.name for each in fields(Usage)) & frozenset(FIELDS)
 _OF_ROW = frozenset(FIELDS) - _OF_USAGE - {"reserved_at", "ended_at"}
 
 
-async def exported(plan: Plan, ports: Ports, *, since: Since = "30d") -> tuple[Record, ...]:
-    """The rows since then, oldest first. Raises StoreError, RequestError."""
+async def exported(
+    plan: Plan, ports: Ports, *, since: Since = "30d", archive: Path | None = None
+) -> tuple[Record, ...]:
+    """The rows since then, oldest first; `archive`: a folder with rows that were moved out, which are then among them.
+    Raises StoreError, RequestError."""
     since_s = since_of(since, now_s=ports.clock.now_s(), time_zone=plan.settings.time_zone)
-    return records(await ports.ledger.rows(since_s=since_s))
+    return records(await rows_with(ports, archive, since_s=since_s))
 
 
 def records(rows: Iterable[Row]) -> tuple[Record, ...]:

@@ -23,26 +23,36 @@ if TYPE_CHECKING:
 )
 @click.option("--who", metavar="NAME", help="Who accepts the loss.")
 @click.option("--why", metavar="REASON", help="Why it is accepted.")
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder that rows were moved to: what they had settled is recomputed too.",
+)
 @policies_option
 @json_option
 @click.pass_obj
-def command(out: Out, accept_loss: bool, who: str | None, why: str | None, policies: Path | None) -> int:
+def command(
+    out: Out,
+    accept_loss: bool,
+    who: str | None,
+    why: str | None,
+    archive: Path | None,
+    policies: Path | None,
+) -> int:
     """Recompute every balance from the rows and check the laws of the ledger. Reservations whose process has died are
     ended first, as any later call would.
 
     Exit code 1: something does not add up. A provider that billed above its bound is told, and is no fault of the
     ledger's.
     """
-    from router.books.audit import audit
     from router.client.assembly import public, state_place
-    from router.client.inline import run_inline
     from router.tools.reading import loaded_policies, reading_router
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
         place = public(state_place(router.plan, None))
         if accept_loss:
             _accept(router, who, why)
-        found = run_inline(audit(router.ports))
+        found = router.audit(archive=archive)
     if out.json:
         out.document({"place": place, "sound": found.sound, **plain(found)})
     else:
@@ -79,6 +89,10 @@ def _show(out: Out, found: "Audit") -> None:
     for name in found.under_way:
         out.line(f"  not judged, as calls kept changing it: {name}", dim=True)
     looked = f"{count(found.rows, 'row')} and {count(found.counters, 'counter')}"
+    if found.moved:
+        looked = (
+            f"{count(found.rows, 'row')}, {found.moved} moved out, and {count(found.counters, 'counter')}"
+        )
     verdict = "add up" if found.sound else "do not add up"
     out.line(f"{looked} {verdict}", bold=True, fg="green" if found.sound else "red")
     if not found.sound:

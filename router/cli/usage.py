@@ -9,7 +9,7 @@ import click
 from router.cli.options import json_option, policies_at, policies_option
 from router.cli.out import Column, Out
 from router.cli.since import Since
-from router.cli.usage_acts import acts, grant, settle
+from router.cli.usage_acts import acts, archive, grant, settle
 from router.cli.usage_more import advise, export, forecast
 from router.tools.figures import about, count, left, marked, money, percent, spent, tokens, tokens_left
 from router.tools.plain import plain
@@ -157,5 +157,5 @@ def limits(out: Out, found: Sequence[Any]) -> None:
     )
 
 
-for more in (export, forecast, advise, grant, settle, acts):
+for more in (export, forecast, advise, grant, settle, acts, archive):
     command.add_command(more)

@@ -1,4 +1,4 @@
-"""`router usage grant`, `settle` and `acts`: what people do to the ledger, each in their own name."""
+"""`router usage grant`, `settle`, `acts` and `archive`: what people do to the ledger."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
@@ -10,6 +10,7 @@ import click
 
 from router.cli.options import json_option, policies_at, policies_option
 from router.cli.out import Column, Out
+from router.cli.since import Since
 from router.tools.figures import about, count, money
 from router.tools.plain import plain
 
@@ -199,6 +200,39 @@ def acts(out: Out, policies: Path | None) -> None:
         Column(title="why", fixed=False),
     )
     out.table(columns, [(_time(each.at_s, zone), each.who, _told(each), each.why) for each in found])
+
+
+@click.command("archive")
+@click.option(
+    "--before", type=Since(), metavar="TIME", required=True, help="Ended before: 90d, or 2026-08-01."
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder of the files; it is made where there is none.",
+)
+@click.option("--gzip", "compressed", is_flag=True, help="Compress the files.")
+@policies_option
+@json_option
+@click.pass_obj
+def archive(out: Out, before: str, folder: Path, compressed: bool, policies: Path | None) -> None:
+    """Move old attempts out of the store, into files of JSON lines. What they cost stays in the balances.
+
+    Attempts under way stay. It may run beside calls, and may be killed: the next run makes it good.
+    """
+    from router.tools.reading import loaded_policies, reading_router
+
+    with reading_router(loaded_policies(policies_at(policies))) as router:
+        done = router.archive(before=before, to=folder, compressed=compressed)
+    if out.json:
+        out.document(plain(done))
+        return
+    files = f" into {count(len(done.files), 'file')} in {folder}" if done.rows else ""
+    out.line(f"moved {count(done.rows, 'row')}{files}", bold=True)
+    if done.counters:
+        out.line(f"  dropped {count(done.counters, 'counter')} of windows that are over", dim=True)
 
 
 def _told(act: "Act") -> str:

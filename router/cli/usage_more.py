@@ -27,9 +27,16 @@ _since = click.option(
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="A file, instead of standard output."
 )
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder that rows were moved to: they are exported too.",
+)
 @policies_option
 @click.pass_obj
-def export(out: Out, since: str, form: str, output: Path | None, policies: Path | None) -> None:
+def export(
+    out: Out, since: str, form: str, output: Path | None, archive: Path | None, policies: Path | None
+) -> None:
     """Every attempt of the ledger as a row, for other programs.
 
     Who asked, what was tried, what it cost and how that is known. No content is in it: the ledger has none.
@@ -38,7 +45,7 @@ def export(out: Out, since: str, form: str, output: Path | None, policies: Path 
     from router.tools.reading import loaded_policies, reading_router
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
-        found = router.export(since=since)
+        found = router.export(since=since, archive=archive)
     text = (as_csv(found) if form == "csv" else as_json_lines(found)).removesuffix("\n")
     if output is None:
         out.line(text) if text else None

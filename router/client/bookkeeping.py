@@ -6,6 +6,8 @@ router's gate. The command line prints the same values.
 """
 
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
 
 from router.books.advise import Advice, advice
 from router.books.export import Record, exported
@@ -16,6 +18,10 @@ from router.client.gate import Gate
 from router.client.inline import run_inline
 from router.engine import Ports
 from router.plan import Plan, Window
+
+
+def as_path(folder: str | PathLike[str] | None) -> Path | None:
+    return None if folder is None else Path(folder)
 
 
 class Books:
@@ -59,10 +65,13 @@ class Bookkeeping(Books):
         with self._gate:
             return run_inline(advice(self.plan, self.ports, since=since))
 
-    def export(self, *, since: Since = "30d") -> tuple[Record, ...]:
-        """Every attempt since then as a flat record, oldest first, without content. Raises RequestError, StoreError."""
+    def export(
+        self, *, since: Since = "30d", archive: str | PathLike[str] | None = None
+    ) -> tuple[Record, ...]:
+        """Every attempt since then as a flat record, oldest first, without content. `archive`: a folder that rows were
+        moved to; those are then among them. Raises RequestError, StoreError."""
         with self._gate:
-            return run_inline(exported(self.plan, self.ports, since=since))
+            return run_inline(exported(self.plan, self.ports, since=since, archive=as_path(archive)))
 
 
 class AsyncBookkeeping(Books):
@@ -90,7 +99,9 @@ class AsyncBookkeeping(Books):
         with self._gate:
             return await advice(self.plan, self.ports, since=since)
 
-    async def export(self, *, since: Since = "30d") -> tuple[Record, ...]:
+    async def export(
+        self, *, since: Since = "30d", archive: str | PathLike[str] | None = None
+    ) -> tuple[Record, ...]:
         """As `Router.export`."""
         with self._gate:
-            return await exported(self.plan, self.ports, since=since)
+            return await exported(self.plan, self.ports, since=since, archive=as_path(archive))

@@ -1,15 +1,20 @@
-"""What people do to the books, as methods of both routers: `grant`, `settle`, `worst_cases`, `acts`.
+"""What people do to the books, as methods of both routers: grants, truths, rows moved out, and the audit of it all.
 
-Each is done in somebody's name, with a reason, and stays on record. The command line calls the same functions of
-`router.books`.
+What changes a balance is done in somebody's name, with a reason, and stays on record. The command line calls the same
+functions of `router.books`.
 """
 
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
 from typing import TypedDict, Unpack
 
 from router.books.acts import Correction, Grant, acts, assumed, correct, grant
+from router.books.archive import Archived, archive
+from router.books.audit import Audit, audit
 from router.books.owners import Owner
-from router.client.bookkeeping import Books
+from router.books.since import Since
+from router.client.bookkeeping import Books, as_path
 from router.client.inline import run_inline
 from router.ports import Act, Row
 
@@ -78,6 +83,21 @@ class Keeping(Books):
         with self._gate:
             return run_inline(acts(self.ports))
 
+    def archive(self, *, before: Since, to: str | PathLike[str], compressed: bool = False) -> Archived:
+        """Move the attempts that ended before then (`90d` ago, `2026-08-01`) into files in a folder, which is made
+        where there is none. What they cost stays in the balances; attempts under way stay. It may run beside calls, and
+        may be killed: the next run makes it good. Raises RequestError, StoreError."""
+        with self._gate:
+            return run_inline(
+                archive(self.plan, self.ports, before=before, folder=Path(to), compressed=compressed)
+            )
+
+    def audit(self, *, archive: str | PathLike[str] | None = None) -> Audit:
+        """Recompute every balance from the rows, and check the laws of the ledger. `archive`: a folder that rows were
+        moved to; what they had settled is then recomputed too. Raises RequestError, StoreError."""
+        with self._gate:
+            return run_inline(audit(self.ports, archive=as_path(archive)))
+
 
 class AsyncKeeping(Books):
     """The methods of `AsyncRouter`."""
@@ -120,3 +140,13 @@ class AsyncKeeping(Books):
         """As `Router.acts`."""
         with self._gate:
             return await acts(self.ports)
+
+    async def archive(self, *, before: Since, to: str | PathLike[str], compressed: bool = False) -> Archived:
+        """As `Router.archive`."""
+        with self._gate:
+            return await archive(self.plan, self.ports, before=before, folder=Path(to), compressed=compressed)
+
+    async def audit(self, *, archive: str | PathLike[str] | None = None) -> Audit:
+        """As `Router.audit`."""
+        with self._gate:
+            return await audit(self.ports, archive=as_path(archive))

@@ -11,7 +11,8 @@ import pytest
 
 from router.adapters.clocks import ManualClock
 from router.books.audit import Audit, audit, sums_of
-from router.ports import Balance
+from router.books.row_files import path_for, write_rows
+from router.ports import Balance, Note
 from tests.adapters.states import (
     NOW_S,
     STATES,
@@ -38,9 +39,11 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[State]:
         yield state
 
 
-def audited(state: State, *, now_s: float = NOW_S + 5, ledger: Any = None) -> Audit:
+def audited(
+    state: State, *, now_s: float = NOW_S + 5, ledger: Any = None, archive: Path | None = None
+) -> Audit:
     world = World(cast(Any, None), clock=ManualClock(now_s=now_s))
-    return do(audit(replace(world.ports, ledger=ledger or state.ledger)))
+    return do(audit(replace(world.ports, ledger=ledger or state.ledger), archive=archive))
 
 
 def lived_in(state: State) -> None:
@@ -104,6 +107,9 @@ class Odd:
     async def all_balances(self) -> Any:
         return await self._ledger.all_balances()
 
+    async def acts(self) -> Any:
+        return await self._ledger.acts()
+
     async def rows(self) -> Any:
         self._asked += 1
         if self._busy:
@@ -137,3 +143,70 @@ def test_what_calls_keep_changing_is_not_judged(state: State) -> None:
 def test_rows_alone_tell_every_balance(state: State) -> None:
     lived_in(state)
     assert dict(sums_of(do(state.ledger.rows()))) == dict(do(state.ledger.all_balances()))
+
+
+# --- Grants, truths, and rows that were moved out ---------------------------------------------------------------------
+
+
+def note(name: str) -> Note:
+    return Note(id=name, who="ann", why="launch", at_s=NOW_S)
+
+
+def moved_out(state: State, folder: Path, some: int = 4) -> None:
+    """Grants, a truth, and the first rows in a file."""
+    lived_in(state)
+    do(state.ledger.grant(counter(TEAM), 500, note("a")))
+    do(state.ledger.grant(counter(TEAM), -100, note("b")))
+    do(state.ledger.settle("sent", settlement(100, usage=None, how="worst_case")))
+    assert do(state.ledger.correct("sent", settlement(42), note("c")))
+    rows = [row for row in do(state.ledger.rows()) if row.ended_at_s is not None][:some]
+    folder.mkdir()
+    write_rows(path_for(folder, rows, compressed=False), rows)
+    assert do(state.ledger.move_out(rows)) == some
+
+
+def test_a_ledger_with_grants_truths_and_rows_moved_out_adds_up(state: State, tmp_path: Path) -> None:
+    moved_out(state, tmp_path / "old")
+    found = audited(state)
+    assert (found.sound, found.findings, found.rows, found.moved, found.acts) == (True, (), 2, 0, 3)
+    found = audited(state, archive=tmp_path / "old")
+    assert (found.sound, found.findings, found.rows, found.moved, found.acts) == (True, (), 2, 4, 3)
+
+
+def test_rows_that_are_in_a_file_and_still_in_the_store_count_once(state: State, tmp_path: Path) -> None:
+    """As a run that was cut short leaves them."""
+    moved_out(state, tmp_path / "old", 2)
+    rows = [row for row in do(state.ledger.rows()) if row.ended_at_s is not None]
+    write_rows(path_for(tmp_path / "old", rows, compressed=False), rows)
+    assert audited(state, archive=tmp_path / "old").findings == ()
+
+
+def test_a_file_that_is_missing_is_found(state: State, tmp_path: Path) -> None:
+    moved_out(state, tmp_path / "old")
+    next((tmp_path / "old").iterdir()).unlink()
+    found = audited(state, archive=tmp_path / "old")
+    assert not found.sound
+    assert [(each.law, each.subject) for each in found.findings] == [
+        ("moved", "tenant:acme nusd day 2026-09-21"),
+        ("moved", "user:acme:ann tokens day 2026-09-21"),
+    ]
+    assert found.findings[0].detail == ("$0.000000112 of it was moved out, and the files hold $0.00")
+
+
+@pytest.mark.parametrize(
+    ("change", "law"),
+    [
+        ("UPDATE counters SET moved = moved + 1 WHERE granted > 0", "balance"),
+        ("UPDATE counters SET granted = granted + 5, settled = settled - 5 WHERE granted > 0", "granted"),
+        ("UPDATE acts SET what = replace(what, '500', '900')", "granted"),
+        ("UPDATE acts SET what = replace(what, '\"42\"', '\"41\"')", "told"),
+    ],
+)
+def test_what_another_hand_changed_is_found(tmp_path: Path, change: str, law: str) -> None:
+    with opened("sqlite", tmp_path) as state:
+        moved_out(state, tmp_path / "old", 1)
+        with closing(sqlite3.connect(tmp_path / "state" / "state.db")) as connection, connection:
+            assert connection.execute(change).rowcount > 0
+        found = audited(state)
+    assert not found.sound
+    assert [each.law for each in found.findings] == [law]

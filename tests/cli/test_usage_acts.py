@@ -92,3 +92,52 @@ def test_without_any_state_there_is_nothing(run, folder):
     assert run("usage", "settle").stdout == "no attempt is charged at its worst case\n"
     assert "the ledger has no row `x`" in run("usage", "settle", "x", "--cost", "$1", *BY, code=2).stderr
     assert not (folder / ".router").exists()
+
+
+# --- Rows moved out ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old(run, folder) -> Path:
+    """Three attempts of long ago, and one of today."""
+    for number in range(4):
+        run("complete", "fast", f"Hello {number}", "--tenant", "acme")
+    with closing(sqlite3.connect(folder / ".router" / "fake" / "state.db")) as connection, connection:
+        connection.execute(
+            "UPDATE attempts SET ended_at_s = ended_at_s - 8e6, reserved_at_s = reserved_at_s - 8e6 "
+            "WHERE seq < 4"
+        )
+    return folder / "old"
+
+
+def test_old_rows_go_into_files_and_what_they_cost_stays(run, old, document):
+    before = document("usage")["budgets"]
+    assert (
+        run("usage", "archive", "--before", "90d", "--to", "old").stdout
+        == "moved 3 rows into 1 file in old\n"
+    )
+    assert [each.name for each in sorted(old.iterdir())] == [".lock", "rows-000000000001-000000000003.jsonl"]
+    assert [each["settled"] for each in document("usage")["budgets"]] == [each["settled"] for each in before]
+    assert run("audit").stdout.startswith("1 row and ")
+    assert run("audit", "--archive", "old").stdout.startswith("1 row, 3 moved out, and ")
+    assert document("audit", "--archive", "old")["moved"] == 3
+    assert run("usage", "archive", "--before", "90d", "--to", "old").stdout == "moved 0 rows\n"
+
+
+def test_what_was_moved_is_exported_where_its_folder_is_named(run, old):
+    whole = run("usage", "export", "--since", "365d").stdout
+    run("usage", "archive", "--before", "90d", "--to", "old", "--gzip")
+    assert len(run("usage", "export", "--since", "365d").stdout.splitlines()) == 2
+    assert run("usage", "export", "--since", "365d", "--archive", "old").stdout == whole
+    assert len(run("usage", "export", "--since", "30d", "--archive", "old").stdout.splitlines()) == 2
+
+
+def test_slips_of_an_archive_are_one_line_and_a_hint(run, old, folder):
+    (folder / "file").write_text("")
+    assert "neither a duration" in run("usage", "archive", "--before", "soon", "--to", "old", code=2).stderr
+    assert "--to" in run("usage", "archive", "--before", "90d", code=2).stderr
+    assert "file" in run("usage", "archive", "--before", "90d", "--to", "file", code=2).stderr
+    assert "can't be read" in run("audit", "--archive", "nowhere", code=2).stderr
+    run("usage", "archive", "--before", "90d", "--to", "old")
+    (old / "rows-000000000001-000000000003.jsonl").write_text("{}\n")
+    assert "is damaged" in run("audit", "--archive", "old", code=2).stderr
