@@ -142,6 +142,16 @@ class Jumped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPassedOver(Event):
+    """This key is at a limit of its own, and another one of its provider is tried in its place."""
+
+    target: str
+    key: str | None
+    shortfalls: tuple[str, ...]
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSent(Event):
     attempt: str
     target: str
@@ -193,7 +203,7 @@ class Settled(Event):
     attempt: str
     cost_nusd: int | None
     worst_nusd: int
-    how: str  # "reported" | "nothing" | "worst_case" | "counted"
+    how: str  # "reported" | "nothing" | "worst_case" | "counted" | "unsent"
     bound_exceeded: bool
     on_record: bool = True
 

@@ -115,7 +115,7 @@ class Budget:
 class Limit:
     """A sliding-window or concurrency limit. `window_s` is 0 for concurrent_requests; `shadow` as of a Budget."""
 
-    owner: str
+    owner: str  # as of a Budget, or "model:openai/gpt-5", "key:openai/OPENAI_API_KEY"
     unit: Literal["requests", "tokens", "input_tokens", "output_tokens", "concurrent_requests"]
     window_s: float
     at_most: int
@@ -140,6 +140,7 @@ class Key:
 
     name: str
     secret: SecretRef | None  # None: this kind needs no key (a local server)
+    limits: tuple["Limit", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +150,10 @@ class Provider:
     base_url: str | SecretRef | None
     keys: tuple[Key, ...]
     budgets: tuple[Budget, ...]
+    limits: tuple[Limit, ...] = ()
+    model_limits: Mapping[str, tuple[Limit, ...]] = field(
+        default_factory=dict
+    )  # by model, as policies write it
     wire: Mapping[str, str] = field(
         default_factory=dict
     )  # further wire settings of the kind, e.g. api_version
@@ -161,6 +166,10 @@ class Provider:
     def counted(self) -> str:
         """The name that its budgets and limits are counted under."""
         return self.was or self.name
+
+    def limits_of(self, model: str) -> tuple[Limit, ...]:
+        """Its own, and those of one of its models."""
+        return (*self.limits, *self.model_limits.get(model, ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +340,7 @@ class Policy:
     ceiling: Ceiling
     demand: Demand | None = None
     budgets: tuple[Budget, ...]
+    limits: tuple[Limit, ...] = ()
     cache: CacheRule | None
     was: str | None = None  # as of a Provider
     place: Place
@@ -428,7 +438,8 @@ class Candidate:
     """One element of the flat list of a request: a target with the settings and ceilings of its path.
 
     `output_tokens` is the bound of one choice; None only where neither a ceiling nor the model states one.
-    `per_request` holds what each scope on the path allows for the whole request, in money or tokens. `path` names the
+    `per_request` holds what each scope on the path allows for the whole request, in money or tokens. `limits` are those
+    taken for each attempt at it: of the nested policies on its path, of its provider and its model. `path` names the
     policies on the way to it, the called one first, `policy` last.
     """
 
@@ -442,6 +453,7 @@ class Candidate:
     added_cost_nusd: int | None
     budgets: tuple[Budget, ...]
     per_request: tuple[Budget, ...]
+    limits: tuple[Limit, ...] = ()
     params: Mapping[str, Any]
     path: tuple[str, ...] = ()
 
@@ -451,7 +463,8 @@ class Route:
     """The flat, finite list for one request. `rule` names the rule that chose it, None: the targets. `jumped` names the
     policy whose list it is where a spent budget handed the request over.
 
-    A target occurs twice only until its input is counted, and only where the second path lets more through.
+    A target occurs twice only until its input is counted, and only where the second path lets more through. `limits`
+    are the caller's and the called policy's: requests and concurrency are taken once for the request.
     """
 
     policy: str

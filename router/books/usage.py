@@ -194,6 +194,12 @@ def _limits(plan: Plan, tenant: str | None) -> Iterator[Limit]:
     for each in plan.tenants.values():
         if _holds_for(each.path, tenant):
             yield from each.limits
+    if tenant is None:
+        yield from (limit for policy in plan.policies.values() for limit in policy.limits)
+        for provider in plan.providers.values():
+            yield from provider.limits
+            yield from (limit for limits in provider.model_limits.values() for limit in limits)
+            yield from (limit for key in provider.keys for limit in key.limits)
 
 
 def _bucket_budgets(

@@ -18,6 +18,7 @@ from router.plan import (
     Condition,
     Demand,
     Entry,
+    Limit,
     Plan,
     Policy,
     PolicyEntry,
@@ -43,7 +44,8 @@ class Matched:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathTo:
     """What has accumulated on the way down to a policy: ceilings as minima, budgets as a union; those that the request
-    itself keeps count of stand apart, as they are in no calendar window."""
+    itself keeps count of stand apart, as they are in no calendar window. `limits` are those of nested policies, which
+    are taken for each attempt: those of the first one, which is called, are taken with the caller's."""
 
     policies: tuple[str, ...] = ()
     total_s: float = float("inf")
@@ -51,11 +53,12 @@ class PathTo:
     demands: tuple[Demand, ...] = ()
     budgets: tuple[Budget, ...] = ()
     per_request: tuple[Budget, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     @property
     def sums(self) -> Hashable:
         """What two ways to a policy may differ in, whichever policies they lead through."""
-        return (self.total_s, self.ceiling, self.demands, self.budgets, self.per_request)
+        return (self.total_s, self.ceiling, self.demands, self.budgets, self.per_request, self.limits)
 
     def leaving(self, policy: Policy) -> "PathTo":
         """Into a policy whose budget is spent and left behind; all else that it says holds on."""
@@ -69,6 +72,7 @@ class PathTo:
             demands=(*self.demands, policy.demand) if policy.demand else self.demands,
             budgets=(*self.budgets, *(each for each in policy.budgets if each.window != "request")),
             per_request=(*self.per_request, *_for_one_request(policy.budgets)),
+            limits=(*self.limits, *policy.limits) if self.policies else self.limits,
         )
 
 
@@ -118,7 +122,7 @@ def match(
         policy=policy.name,
         rule=top.name if top else None,
         candidates=candidates,
-        limits=caller.limits,
+        limits=(*caller.limits, *policy.limits),
         cache=policy.cache,
         total_s=total_s,
         reject=rejects.get(first.name),
@@ -238,8 +242,11 @@ def _filtered(
     dropped: list[Dropped] = []
     for entry, policy, path in flat:
         target = plan.targets[entry.target]
-        invoice = _for_one_request(plan.providers[target.provider].budgets)
-        there = replace(path, per_request=(*path.per_request, *invoice)) if invoice else path
+        provider = plan.providers[target.provider]
+        invoice, rates = _for_one_request(provider.budgets), provider.limits_of(target.model)
+        there = path
+        if invoice or rates:
+            there = replace(path, per_request=(*path.per_request, *invoice), limits=(*path.limits, *rates))
         candidate = candidate_of(entry, policy, there, target, snapshot.request)
         reason = _why_not(candidate, path, kept, snapshot, missing_key)
         if reason is None:
@@ -270,6 +277,7 @@ def candidate_of(
         added_cost_nusd=path.ceiling.added_cost_nusd,
         budgets=path.budgets,
         per_request=path.per_request,
+        limits=path.limits,
         params=_with_allowance(params, allowance),
         path=path.policies,
     )

@@ -113,13 +113,16 @@ def limit_exceeded(limit: Sliding, retry_after_s: float) -> LimitExceeded:
     )
 
 
-def token_limit_exceeded(
+def attempt_limit_exceeded(
     target: str, limit: Limit, needed: int, available: int, after_s: float
 ) -> LimitExceeded:
+    """`after_s` is infinite where one attempt is more than the whole limit."""
     never = " (one attempt is more than the whole limit)" if needed > limit.at_most else ""
+    needs = f"and one attempt at `{target}` may need {needed}{never}"
+    if limit.unit == "requests":
+        needs = f"and `{target}` would be one more; try again in {after_s:.1f} s"
     return LimitExceeded(
-        f"over limit: `{limit.whose}` has {available} left of `{limit.text}` ({limit.place}), "
-        f"and one attempt at `{target}` may need {needed}{never}",
+        f"over limit: `{limit.whose}` has {available} left of `{limit.text}` ({limit.place}), {needs}",
         limit=limit.whose,
         retry_after_s=after_s,
     )
@@ -130,14 +133,15 @@ def kind_of(refusals: Sequence[Refusal]) -> Kind:
     return Kind.OVER_BUDGET if any(isinstance(each, BudgetExceeded) for each in refusals) else Kind.OVER_LIMIT
 
 
-def _nearest(refusals: Sequence[Refusal]) -> Refusal:
-    """The refusal to tell: of budgets the one that asked for least, else the limit that frees first."""
-    budgets = [each for each in refusals if isinstance(each, BudgetExceeded)]
+def _nearest(refusals: Sequence[Sequence[Refusal]]) -> Refusal:
+    """The refusal to tell: of budgets the one that asked for least; else, of the limits that bind each attempt longest,
+    the one that frees first, so that waiting for it is enough."""
+    budgets = [each for of_one in refusals for each in of_one if isinstance(each, BudgetExceeded)]
     if budgets:
         return min(budgets, key=lambda each: each.needed - each.available)
-    return min(
-        (each for each in refusals if isinstance(each, LimitExceeded)), key=lambda each: each.retry_after_s
-    )
+    limits = [[each for each in of_one if isinstance(each, LimitExceeded)] for of_one in refusals]
+    binding = [max(of_one, key=lambda each: each.retry_after_s) for of_one in limits]
+    return min(binding, key=lambda each: each.retry_after_s)
 
 
 def still_loading(route: Route) -> DeadlineExceeded:
@@ -154,10 +158,11 @@ def stopped(
     stop: Stop,
     route: Route,
     attempts: Sequence[Attempt],
-    refusals: Sequence[Refusal],
+    refusals: Sequence[Sequence[Refusal]],
     dropped: Sequence[Dropped],
 ) -> RouterError:
-    """The error of a request that ended without an answer. `refusals`: what did not fit a budget or limit, in order."""
+    """The error of a request that ended without an answer. `refusals`: of each attempt that did not fit a budget or
+    limit, what did not, in order."""
     sent = [attempt for attempt in attempts if attempt.kind not in (Kind.OVER_BUDGET, Kind.OVER_LIMIT)]
     if not sent and refusals and stop.why != "deadline":
         return _nearest(refusals)

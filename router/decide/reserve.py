@@ -37,23 +37,46 @@ def rolling_takes(
 
 def _amount(budget: Budget, worst: Worst, counted: Collection[str] = ()) -> int:
     if budget.unit == "requests":  # of a provider's, every send is one: so its invoice says
-        return int(budget.owner.startswith("provider:") or budget.owner not in counted)
+        return int(not _is_counted(budget.owner, counted))
     if budget.unit == "tokens":
         return worst.input_tokens + worst.output_tokens
     return worst.nusd or 0
 
 
-def token_takes(limits: Sequence[Limit], worst: Worst) -> tuple[tuple[Limit, int], ...]:
-    """(limit, amount) for every token limit."""
-    amounts = {
+Amounts = tuple[tuple[Limit, int], ...]
+"""(limit, what is taken of it)."""
+
+
+def attempt_takes(
+    of_request: Iterable[Limit],
+    of_attempt: Iterable[Limit],
+    worst: Worst,
+    counted: Collection[str] = (),
+) -> Amounts:
+    """Tokens of every limit that holds, and requests of those that are taken for each attempt: of a provider, a model
+    and a key every send is one; of a nested policy a request is one, once it is `counted` no more."""
+    tokens = {
         "tokens": worst.input_tokens + worst.output_tokens,
         "input_tokens": worst.input_tokens,
         "output_tokens": worst.output_tokens,
     }
-    return tuple((limit, amounts[limit.unit]) for limit in limits if limit.unit in amounts)
+    each = tuple(of_attempt)
+    return (
+        *((limit, tokens[limit.unit]) for limit in (*of_request, *each) if limit.unit in tokens),
+        *((limit, 1) for limit in each if limit.unit == "requests" and not _is_counted(limit.owner, counted)),
+    )
 
 
-def admission_takes(limits: Sequence[Limit]) -> tuple[tuple[Limit, int], ...]:
+def attempt_permits(limits: Iterable[Limit]) -> Amounts:
+    """(limit, 1) for the concurrency of what is taken for each attempt."""
+    return tuple((limit, 1) for limit in limits if limit.unit == "concurrent_requests")
+
+
+def _is_counted(owner: str, counted: Collection[str]) -> bool:
+    return owner in counted and not owner.startswith(("provider:", "model:", "key:"))
+
+
+def admission_takes(limits: Sequence[Limit]) -> Amounts:
     """(limit, 1) for request rates and concurrency, taken once per request."""
     return tuple((limit, 1) for limit in limits if limit.unit in ("requests", "concurrent_requests"))
 

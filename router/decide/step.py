@@ -31,9 +31,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
+    """`others` are the keys that may stand in for `key` where it is at a limit of its own, in order."""
+
     index: int
     key: str | None
     timeout_s: float
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +85,12 @@ def _again(
     timeout_s = _timeout_s(candidate, left_s)
     fresh = _fresh_key(route, candidate, progress, keys)
     if FAILURES[last.kind].another_key and fresh is not None:
-        return Try(index=last.index, key=fresh, timeout_s=timeout_s)
+        return _try(route, last.index, fresh, timeout_s, progress, keys)
     if last.kind not in retry.on:
         return None
     if progress.waited_after == len(progress.failures):
-        return Try(index=last.index, key=_same_key(last.key, candidate, keys), timeout_s=timeout_s)
+        same = _same_key(last.key, candidate, keys)
+        return _try(route, last.index, same, timeout_s, progress, keys)
     delay_s = retry_delay_s(retry, len(here), last.retry_after_s, left_s=left_s, draw=draw)
     if delay_s is None:
         return None
@@ -99,11 +103,16 @@ def _enter(route: Route, index: int, progress: Progress, keys: Keys, now_s: floa
         left_s = _left_s(route, candidate, progress, now_s)
         if left_s > 0 and _may_send(candidate, progress):
             key = _best_key(route, candidate, progress, keys)
-            return Try(index=position, key=key, timeout_s=_timeout_s(candidate, left_s))
+            return _try(route, position, key, _timeout_s(candidate, left_s), progress, keys)
     if now_s >= progress.started_s + route.total_s:
         return Stop(why="deadline")
     refused = any(not _may_send(candidate, progress) for candidate in route.candidates[max(index - 1, 0) :])
     return Stop(why="attempts" if refused else "exhausted")
+
+
+def _try(route: Route, index: int, key: str | None, timeout_s: float, progress: Progress, keys: Keys) -> Try:
+    others = (each for each in _fresh_keys(route, route.candidates[index], progress, keys) if each != key)
+    return Try(index=index, key=key, timeout_s=timeout_s, others=tuple(others))
 
 
 def _left_s(route: Route, candidate: Candidate, progress: Progress, now_s: float) -> float:
@@ -121,15 +130,22 @@ def _may_send(candidate: Candidate, progress: Progress) -> bool:
     return candidate.attempts_ceiling is None or sends < candidate.attempts_ceiling
 
 
-def _fresh_key(route: Route, candidate: Candidate, progress: Progress, keys: Keys) -> str | None:
-    """A key that has not failed in this request, at whichever target of its provider."""
+def _fresh_keys(route: Route, candidate: Candidate, progress: Progress, keys: Keys) -> Sequence[str]:
+    """The keys that have not failed in this request, at whichever target of its provider."""
     provider = candidate.target.provider
+    usable = keys.get(provider, ())
+    if not progress.failures:
+        return usable
     failed = {
         failure.key
         for failure in progress.failures
         if FAILURES[failure.kind].another_key and route.candidates[failure.index].target.provider == provider
     }
-    return next((key for key in keys.get(provider, ()) if key not in failed), None)
+    return [key for key in usable if key not in failed]
+
+
+def _fresh_key(route: Route, candidate: Candidate, progress: Progress, keys: Keys) -> str | None:
+    return next(iter(_fresh_keys(route, candidate, progress, keys)), None)
 
 
 def _best_key(route: Route, candidate: Candidate, progress: Progress, keys: Keys) -> str | None:

@@ -1,34 +1,24 @@
 """One attempt: reserve its worst case, mark sent, send, settle. One durable row each, which ends however this ends."""
 
+from dataclasses import replace
 from typing import cast
 
 from router import events as ev
-from router.decide import outcome, settle
-from router.decide.fit import Short, Worst
+from router.decide import settle
+from router.decide.fit import Short
 from router.decide.judge import cooling_s
-from router.decide.reserve import (
-    needs_of_budgets,
-    request_shadows,
-    request_shortfalls,
-    rolling_takes,
-    token_takes,
-)
 from router.decide.step import Failure, Try
-from router.engine import shadows
+from router.engine import permits, reservation
+from router.engine.reservation import Unfit
 from router.engine.run import LEASE_S, RENEW_EVERY_S, Run
 from router.engine.stores import bypass, free
 from router.errors import Attempt, ProviderError, StoreError
-from router.plan import Budget, Candidate, Route, Sliding
+from router.plan import Candidate, Route
 from router.ports import (
-    Charge,
-    Counter,
     Hold,
     Outcome,
     Pending,
-    Refused,
     Settlement,
-    Shortfall,
-    Take,
     WireCall,
     WireReply,
 )
@@ -36,14 +26,34 @@ from router.values import Kind, Reply, SecretRef, Usage
 
 
 async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
-    """Try one candidate with one key. What does not fit a budget or limit is a failure that was never sent."""
-    candidate, ends_s = route.candidates[step.index], run.ports.clock.mono_s() + step.timeout_s
-    worst = run.worst(candidate)
-    hold = _hold(run, route, candidate, worst)
-    call = _wire_call(run, candidate, hold, step)
-    refused = await _reserve(run, candidate, hold, worst)
-    if refused is not None:
-        return Failure(index=step.index, key=step.key, kind=refused, sent=False)
+    """Try one candidate with one key; where that is at a limit of its own, with the next. What does not fit a budget or
+    limit is a failure that was never sent."""
+    ends_s, unfit = run.ports.clock.mono_s() + step.timeout_s, list[Unfit]()
+    for key in (step.key, *step.others):
+        if unfit and not reservation.goes_to_another_key(run, unfit[-1]):
+            break
+        found = await _with_key(run, route, replace(step, key=key), ends_s)
+        if not isinstance(found, Unfit):
+            return found
+        unfit.append(found)
+    kind = reservation.tell_refused(run, route.candidates[step.index], unfit)
+    return Failure(index=step.index, key=step.key, kind=kind, sent=False)
+
+
+async def _with_key(run: Run, route: Route, step: Try, ends_s: float) -> Reply | Failure | Unfit:
+    hold = reservation.hold_of(run, route, step)
+    call = _wire_call(run, route.candidates[step.index], hold, step)
+    try:
+        unfit = await reservation.take(run, route, step, hold)
+        return unfit or await _send(run, route, step, hold, call, ends_s)
+    finally:
+        await permits.give_back(run, hold.id)
+
+
+async def _send(
+    run: Run, route: Route, step: Try, hold: Hold, call: WireCall, ends_s: float
+) -> Reply | Failure:
+    candidate = route.candidates[step.index]
     if run.ports.clock.mono_s() >= ends_s:  # the store was busy for longer than there was time
         await _release(run, hold)
         run.short.append(Short(candidate=candidate, budgets=()))
@@ -63,121 +73,6 @@ async def attempt(run: Run, route: Route, step: Try) -> Reply | Failure:
     return await _answered(run, route, step, hold, wire, run.ports.clock.mono_s() - started_s)
 
 
-# --- Reserve ----------------------------------------------------------------------------------------------------------
-
-
-def _hold(run: Run, route: Route, candidate: Candidate, worst: Worst) -> Hold:
-    now_s = run.ports.clock.now_s()
-    budgets = (*run.budgets(candidate.target.provider), *candidate.budgets)
-    charges = tuple(
-        Charge(
-            counter=Counter(owner=budget.owner, unit=budget.unit, window=budget.window, start=start),
-            needed=needed,
-            budget=budget,
-            resets_at_s=resets_at_s,
-        )
-        for budget, needed, start, resets_at_s in needs_of_budgets(
-            budgets, worst, now_s, run.zone, counted=run.counted
-        )
-    )
-    takes: tuple[tuple[Sliding, int], ...] = (
-        *rolling_takes(budgets, worst, counted=run.counted),
-        *token_takes(route.limits, worst),
-    )
-    return Hold(
-        id=run.ports.draw.id(),
-        request_id=run.request.id,
-        attempt=run.sends + 1,
-        policy=route.policy,
-        tenant=run.request.tenant,
-        user=run.request.user,
-        target=candidate.target.name,
-        plan_digest=run.plan.digest,
-        prices_digest=run.plan.prices_digest,
-        worst_nusd=worst.nusd or 0,
-        worst_tokens=worst.input_tokens + worst.output_tokens,
-        charges=charges,
-        takes=tuple(Take(limit=limit, amount=amount) for limit, amount in takes),
-        now_s=now_s,
-        lease_s=LEASE_S,
-    )
-
-
-async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> Kind | None:
-    """None: reserved. Else why not; nothing is held then."""
-    over = request_shortfalls(candidate, worst, run.spent)
-    if over:
-        run.short.append(Short(candidate=candidate, budgets=tuple(budget for budget, _, _ in over)))
-        return _refused(run, hold, 0, *(outcome.budget_exceeded(hold.target, *each, None) for each in over))
-    try:
-        granted = await run.ports.ledger.reserve(hold)
-    except StoreError as error:
-        bypass(run, "ledger", "reserve", error)
-        run.rowless.add(hold.id)
-        return None
-    except BaseException:  # cancelled on the way: it may have been granted
-        await free(run, hold)
-        raise
-    if isinstance(granted, Refused):
-        full = tuple(each.budget for each in granted.shortfalls if each.budget is not None)
-        run.short.append(Short(candidate=candidate, budgets=full))
-        return _refused(run, hold, granted.seq, *(_refusal(hold, each) for each in granted.shortfalls))
-    shadows.tell_attempt(run, hold, granted, request_shadows(candidate, worst, run.spent))
-    run.emit(
-        ev.Reserved,
-        attempt=hold.id,
-        target=hold.target,
-        input_tokens=worst.input_tokens,
-        output_tokens=worst.output_tokens,
-        worst_nusd=hold.worst_nusd,
-        budgets=tuple(budget.whose for budget in _budgets_of(hold)),
-        seq=granted.seq,
-    )
-    return None
-
-
-def _budgets_of(hold: Hold) -> tuple[Budget, ...]:
-    """All that it is charged to, those that are rolling last."""
-    rolling = (take.limit for take in hold.takes if isinstance(take.limit, Budget))
-    return (*(charge.budget for charge in hold.charges), *rolling)
-
-
-async def _release(run: Run, hold: Hold) -> None:
-    if hold.id in run.rowless:
-        return
-    try:
-        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
-    except StoreError as error:
-        bypass(run, "ledger", "release", error)
-
-
-def _refused(run: Run, hold: Hold, seq: int, *refusals: outcome.Refusal) -> Kind:
-    kind = outcome.kind_of(refusals)
-    run.emit(
-        ev.ReserveRefused,
-        target=hold.target,
-        kind=kind,
-        worst_nusd=hold.worst_nusd,
-        shortfalls=tuple(refusal.message for refusal in refusals),
-        seq=seq,
-    )
-    run.refusals.extend(refusals)
-    run.attempts.append(
-        Attempt(target=hold.target, key=None, kind=kind, message=refusals[0].message, sent=False)
-    )
-    return kind
-
-
-def _refusal(hold: Hold, short: Shortfall) -> outcome.Refusal:
-    if short.budget is not None:
-        return outcome.budget_exceeded(
-            hold.target, short.budget, short.needed, short.available, short.resets_at_s
-        )
-    assert short.limit is not None  # noqa: S101 - a shortfall is of one or the other
-    after_s = max(0.0, (short.resets_at_s or hold.now_s) - hold.now_s)
-    return outcome.token_limit_exceeded(hold.target, short.limit, short.needed, short.available, after_s)
-
-
 # --- Send -------------------------------------------------------------------------------------------------------------
 
 
@@ -195,6 +90,15 @@ async def _mark_sent(run: Run, hold: Hold) -> None:
         await _unsend(run, hold)
         raise
     run.sends += 1
+
+
+async def _release(run: Run, hold: Hold) -> None:
+    if hold.id in run.rowless:
+        return
+    try:
+        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
+    except StoreError as error:
+        bypass(run, "ledger", "release", error)
 
 
 async def _unsend(run: Run, hold: Hold) -> None:
@@ -239,8 +143,7 @@ async def _renew(run: Run, hold: Hold) -> None:
     try:
         if hold.id not in run.rowless:
             await run.ports.ledger.renew(hold.id, lease_until_s=until_s)
-        if run.permit:
-            await run.ports.limiter.renew(run.request.id, lease_until_s=until_s)
+        await permits.renew(run, until_s=until_s)
     except StoreError as error:
         run.emit(ev.RenewFailed, attempt=hold.id, why=error.message)
         return
@@ -358,7 +261,8 @@ async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.End
         spent = settle.spent_of(unit, ending, hold.worst_tokens)
         run.spent[owner, unit] = run.spent.get((owner, unit), 0) + spent
     if ending.how != "unsent":
-        run.counted |= {each.owner for each in _budgets_of(hold) if each.unit == "requests"}
+        asked = (*reservation.budgets_of(hold), *(take.limit for take in hold.takes))
+        run.counted |= {each.owner for each in asked if each.unit == "requests"}
     settlement = Settlement(
         cost_nusd=ending.cost_nusd,
         usage=ending.usage,

@@ -3,7 +3,6 @@
 Nothing here knows asyncio or threads; waiting is the ports' business, so one body runs sync and async.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -13,13 +12,11 @@ from router.decide.judge import soft_kind
 from router.decide.reserve import admission_takes
 from router.decide.scopes import NOBODY, called_policy, caller
 from router.decide.step import Failure, Progress, Stop, Try, Wait, next_step
-from router.engine import answers, routing, shadows
+from router.engine import answers, permits, routing
 from router.engine.attempt import attempt
-from router.engine.run import LEASE_S, Ports, Run
-from router.engine.stores import bypass
-from router.errors import BudgetExceeded, NoRoute, Rejected, RouterError, StoreError
+from router.engine.run import Ports, Run
+from router.errors import BudgetExceeded, NoRoute, Rejected, RouterError
 from router.plan import Plan, Route
-from router.ports import Take
 from router.values import Reply, Request
 
 
@@ -90,7 +87,7 @@ async def _from_targets(run: Run, route: Route, key: str | None) -> Reply:
     except (BudgetExceeded, NoRoute) as first:
         return await _handed_over(run, route, first)
     finally:
-        await _give_back(run)
+        await permits.give_back(run, run.request.id)
 
 
 async def _tried(run: Run, route: Route, key: str | None) -> Reply:
@@ -114,45 +111,25 @@ async def _handed_over(run: Run, route: Route, first: Rejected) -> Reply:
 
 
 async def _admit(run: Run, route: Route) -> None:
-    """Take the request rate and concurrency of the caller, all or none, once per request."""
-    takes = [Take(limit=limit, amount=amount) for limit, amount in admission_takes(route.limits)]
+    """Take the request rates and concurrency of the caller and the called policy, all or none, once per request."""
+    takes = admission_takes(route.limits)
     if not takes or run.admitted:
         return
-    run.admitted, now_s = True, run.ports.clock.now_s()
-    try:
-        admission = await run.ports.limiter.admit(run.request.id, takes, now_s=now_s, lease_s=LEASE_S)
-    except StoreError as error:
-        bypass(run, "limiter", "admit", error)
-        return
-    except BaseException:  # cancelled on the way: it may have been admitted
-        run.permit = True
-        await _give_back(run)
-        raise
-    if admission.full is not None:
-        full = admission.full
+    run.admitted = True
+    full = await permits.take(run, run.request.id, takes)
+    if full is not None:
         run.emit(ev.LimitRefused, limit=full.limit.text, retry_after_s=full.retry_after_s)
         raise outcome.limit_exceeded(full.limit, full.retry_after_s)
-    shadows.tell_admission(run, admission, now_s)
-    run.emit(ev.Admitted, limits=tuple(take.limit.text for take in takes))
-    run.permit = any(take.limit.unit == "concurrent_requests" for take in takes)
-
-
-async def _give_back(run: Run) -> None:
-    """A limiter that can't take concurrency back now leaves it to the lease: the answer, or the error, stands."""
-    if not run.permit:
-        return
-    run.permit = False
-    try:
-        await run.ports.limiter.release(run.request.id)
-    except StoreError as error:
-        run.emit(ev.ReleaseFailed, why=error.message)
 
 
 async def _loop(run: Run, route: Route) -> Reply:
     """Ask what comes next until there is an answer, or nothing comes next."""
     await _ready(run, route)
     progress, spare = Progress(started_s=run.started_s), None
-    keys = {name: await _keys(run, name) for name in {each.target.provider for each in route.candidates}}
+    keys = {
+        name: await routing.usable_keys(run, name)
+        for name in {each.target.provider for each in route.candidates}
+    }
     clock, draw = run.ports.clock, run.ports.draw
     while True:
         step = next_step(route, progress, keys, now_s=clock.mono_s(), draw=draw.fraction())
@@ -189,22 +166,6 @@ def _worth_another(route: Route, step: Try, reply: Reply) -> Failure | None:
     if kind is None or kind not in route.candidates[step.index].lexical.fall_back_on:
         return None
     return Failure(index=step.index, key=step.key, kind=kind)
-
-
-async def _keys(run: Run, provider: str) -> Sequence[str]:
-    """Names of the keys of a provider that are not cooling, in the order written; where all are, the first."""
-    keys = [key for key in run.plan.providers[provider].keys if run.has_key(key)]
-    if len(keys) < 2:
-        return [key.name for key in keys]
-    try:
-        health = await run.ports.health.read([(provider, key.name) for key in keys])
-    except StoreError as error:  # without health every key is as good as another
-        bypass(run, "health", "read", error)
-        return [key.name for key in keys]
-    now_s = run.ports.clock.now_s()
-    until = {name: state.cooling_until_s for (_, name), state in health.items()}
-    names = [key.name for key in keys]
-    return [name for name in names if until.get(name, 0.0) <= now_s] or names[:1]
 
 
 def _tell_wait(run: Run, route: Route, progress: Progress, step: Wait) -> None:

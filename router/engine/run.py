@@ -12,7 +12,7 @@ from router.decide.fit import Short, Worst, worst_of
 from router.decide.outcome import Refusal
 from router.decide.scopes import Caller
 from router.errors import Attempt, Dropped
-from router.plan import Budget, Candidate, Key, Plan, TokenClass
+from router.plan import Budget, Candidate, Key, Limit, Plan, TokenClass
 from router.ports import Cache, Clock, Draw, Health, InputReader, Ledger, Limiter, Secrets, Tokens, Transport
 from router.values import InputEstimate, Request
 
@@ -54,7 +54,7 @@ class Run:
     trace: list[ev.Event] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[tuple[Refusal, ...]] = field(default_factory=list)  # of one attempt each
     snapshot: Snapshot | None = None  # what rules look at, read once
     short: list[Short] = field(default_factory=list)  # what this list was come to and not sent for, in order
     estimates: list[tuple[tuple[TokenClass, int | None], Mapping[str, Any], InputEstimate]] = field(
@@ -63,13 +63,11 @@ class Run:
     spent: dict[tuple[str, str], int] = field(
         default_factory=dict
     )  # by owner and unit of a per_request budget
-    counted: set[str] = field(
-        default_factory=set
-    )  # owners of budgets that this request is counted in already
+    counted: set[str] = field(default_factory=set)  # owners whose requests it is one of already
     sends: int = 0
     rowless: set[str] = field(default_factory=set)  # attempts that an open ledger could not take
     admitted: bool = False  # whether the limiter was asked: once a request
-    permit: bool = False  # whether the limiter holds concurrency for this request
+    permits: set[str] = field(default_factory=set)  # ids under which the limiter holds concurrency for it
 
     def emit(self, fact: type[ev.Event], /, **fields: object) -> None:
         event = fact(request_id=self.request.id, at_s=self.ports.clock.now_s(), **fields)
@@ -115,6 +113,10 @@ class Run:
         request, stand in the candidate."""
         both = (*self.caller.budgets, *self.plan.providers[provider].budgets)
         return tuple(budget for budget in both if budget.window != "request")
+
+    def key_limits(self, provider: str, key: str | None) -> tuple[Limit, ...]:
+        """What is taken for each attempt with this key."""
+        return next((each.limits for each in self.plan.providers[provider].keys if each.name == key), ())
 
     def has_key(self, key: Key) -> bool:
         """Whether this key can be used now; a transport that reaches no provider needs none."""

@@ -28,11 +28,12 @@ def tell_attempt(run: Run, hold: Hold, granted: Granted, of_request: Iterable[Re
         )
 
 
-def tell_admission(run: Run, admission: Admission, now_s: float) -> None:
-    """The limits that were full when this request was admitted; it needs one of each."""
+def tell_admission(run: Run, admission: Admission, now_s: float, target: str | None) -> None:
+    """The limits that were full when this request, or an attempt of it at `target`, was admitted; it needs one of
+    each."""
     for full in admission.shadow:
         at_s = now_s + full.retry_after_s if isfinite(full.retry_after_s) else None
-        _tell(run, full.limit, target=None, needed=1, available=0, resets_at_s=at_s, seq=None)
+        _tell(run, full.limit, target=target, needed=1, available=0, resets_at_s=at_s, seq=None)
 
 
 def _tell(run: Run, rule: Budget | Limit, **fields: object) -> None:

@@ -50,8 +50,8 @@ class Block:
     a table can be kept by it.
 
     `text` is its short form (`off`, `free`, an amount). Of `choice`, exactly one key is written; `alone` is the key
-    of `choice` that stands alone; without it, the rest must be there too; `beside` is the one key that may stand beside
-    one of `choice`. Keys of `unless` stand in for what is `required`. `later` are keys of a version to come; `habits`
+    of `choice` that stands alone; without it, the rest must be there too; `beside` are keys that may stand beside one
+    of `choice`. Keys of `unless` stand in for what is `required`. `later` are keys of a version to come; `habits`
     are words of elsewhere, each with how it is written here.
     """
 
@@ -62,7 +62,7 @@ class Block:
     required: tuple[str, ...] = ()
     choice: tuple[str, ...] = ()
     alone: str | None = None
-    beside: str | None = None
+    beside: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     at_least: int = 0
     text: Scalar | None = None

@@ -132,7 +132,7 @@ class Habit(NamedTuple):
 _KEYS = Habit("keys", "`keys: [{env: NAME}]`")
 _ADDRESS = Habit("base_url", "`base_url`")
 _TARGETS = Habit("targets", "`targets: [provider/model]`")
-_RATES = Habit("", "`limits: {requests_per_minute: 600, tokens_per_minute: 200k}` of a tenant")
+_RATES = Habit("limits", "`limits: {requests_per_minute: 600, tokens_per_minute: 200k}`")
 _BUDGET = Habit("budget", "`budget: {per_day: $25}`")
 _TIMEOUT = Habit("timeout", "`timeout: {total: 45s, attempt: 8s}`")
 _PARAMS = Habit("params", "`params: {temperature: 0}`")

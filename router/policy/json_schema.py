@@ -129,13 +129,17 @@ def _counted(block: Block) -> Schema:
             "else": {"required": others},
         }
     if block.choice:
-        number = len(block.required) + 1
-        counted = {"minProperties": number, "maxProperties": number}
-        if block.beside is None:
-            return counted
-        more = {"minProperties": number + 1, "maxProperties": number + 1}
-        return {"if": {"type": "object", "required": [block.beside]}, "then": more, "else": counted}
+        return _of_choice(len(block.required) + 1, block.beside)
     return {"minProperties": block.at_least} if block.at_least else {}
+
+
+def _of_choice(number: int, beside: tuple[str, ...]) -> Schema:
+    """So many keys, and one more for each of `beside` that is there."""
+    if not beside:
+        return {"minProperties": number, "maxProperties": number}
+    first, *rest = beside
+    more, others = _of_choice(number + 1, tuple(rest)), _of_choice(number, tuple(rest))
+    return {"if": {"type": "object", "required": [first]}, "then": more, "else": others}
 
 
 def _key(key: Key) -> Schema:

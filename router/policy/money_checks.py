@@ -7,7 +7,7 @@ from router.decide.fit import hard, is_free, worst_of
 from router.errors import Problem
 from router.plan import Budget, Limit, Plan, Policy, Unit
 from router.policy.draft import Draft, problem
-from router.policy.reach import Call, Payers, Reached, calls, own_budgets
+from router.policy.reach import OUTPUT_UNITS, Call, Payers, Reached, calls, own_budgets, own_limits
 from router.policy.scalars import count_text, money_text
 from router.values import Place
 
@@ -221,6 +221,7 @@ def _worst(reached: Reached, unit: Unit) -> int | None:
 
 def small_limits(draft: Draft) -> Iterator[Problem]:
     """A limit on tokens that no request through a policy fits in: its whole allowance is taken at once."""
+    told: set[Limit] = set()
     for call in calls(draft):
         outputs = [reached.candidate.output_tokens for reached in call.reached]
         least = min((tokens for tokens in outputs if tokens is not None), default=0)
@@ -229,13 +230,31 @@ def small_limits(draft: Draft) -> Iterator[Problem]:
                 if limit.at_most >= least:
                     break
                 yield _small_limit(limit, call.policy, least)
+        for limit in call.policy.limits:
+            if _is_below(limit, least):
+                yield _small_limit(limit, call.policy, least)
+        yield from _small_on_the_way(draft.plan, call, told)
 
 
-def _small_limit(limit: Limit, policy: Policy, least: int) -> Problem:
+def _is_below(limit: Limit, tokens: int) -> bool:
+    return limit.unit in OUTPUT_UNITS and limit.at_most < tokens and not limit.shadow
+
+
+def _small_on_the_way(plan: Plan, call: Call, told: set[Limit]) -> Iterator[Problem]:
+    """Limits of nested policies, providers, models and keys: each once, at the first target that it keeps out."""
+    for reached in call.reached:
+        output = reached.candidate.output_tokens or 0
+        for limit in own_limits(plan, reached):
+            if _is_below(limit, output) and limit not in told:
+                told.add(limit)
+                yield _small_limit(limit, call.policy, output, f" at `{reached.candidate.target.name}`")
+
+
+def _small_limit(limit: Limit, policy: Policy, least: int, where: str = "") -> Problem:
     message = f"`{limit.text}` is below the {count_text(least)} tokens of output that one request of policy"
     return problem(
         "limit-below-request",
-        f"{message} `{policy.name}` reserves",
+        f"{message} `{policy.name}` reserves{where}",
         limit.place,
         help="raise the limit, or lower `ceiling: {output_tokens: ...}`",
         severity="warning",

@@ -342,10 +342,12 @@ def pools(draft: Draft) -> Iterator[Problem]:
 
 
 def amount_blocks(draft: Draft) -> Iterator[Spot]:
-    """Every budget and every limits of providers, policies, tenants and each of theirs."""
+    """Every budget and every limits of providers, their models and keys, policies, tenants and each of theirs."""
     written = draft.written
     for spot in (*written.providers.values(), *written.policies.values(), *written.tenants.values()):
-        scopes = [spot, *(scope for _, scope in each.fields())] if (each := spot.get("each")) else [spot]
+        below = (each.fields() for name in ("each", "models") if (each := spot.get(name)))
+        scopes = [spot, *(scope for fields in below for _, scope in fields)]
+        scopes += keys.items() if (keys := spot.get("keys")) else ()
         yield from (block for scope in scopes for name in ("budget", "limits") if (block := scope.get(name)))
 
 

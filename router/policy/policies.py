@@ -25,7 +25,7 @@ from router.policy.draft import Draft, problem
 from router.policy.extends import is_abstract
 from router.policy.traps import shown
 from router.policy.walk import rules_of
-from router.policy.windows import budgets
+from router.policy.windows import budgets, limits
 from router.values import Kind, Place
 
 DEFAULT_TOTAL_S = 60.0
@@ -57,6 +57,7 @@ def _policy(name: str, spot: Spot, draft: Draft) -> Policy:
         ceiling=ceiling_of(spot),
         demand=demand_of(spot, owner, draft.targets),
         budgets=budgets(spot.get("budget"), owner, draft.written.budgets, counted=f"policy:{counted}"),
+        limits=limits(spot.get("limits"), owner, counted=f"policy:{counted}"),
         cache=_cache(spot.get("cache")),
         was=counted if counted != name else None,
         place=spot.key_place,

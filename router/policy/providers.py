@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from router.errors import Problem
-from router.plan import Key, Provider
+from router.plan import Key, Limit, Provider
 from router.policy.counted import counted_name
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
@@ -14,7 +14,7 @@ from router.policy.phrases import close_to
 from router.policy.references import reference_of
 from router.policy.targets import own_facts
 from router.policy.traps import shown
-from router.policy.windows import budgets
+from router.policy.windows import budgets, limits
 from router.values import Place, SecretRef
 
 NO_KEY = "none"
@@ -42,8 +42,10 @@ def _provider(name: str, spot: Spot, draft: Draft) -> Provider | None:
         name=name,
         kind=kind,
         base_url=_base_url(spot, known),
-        keys=_keys(spot, known),
+        keys=_keys(spot, known, f"{name}/", f"{counted}/"),
         budgets=budgets(spot.get("budget"), owner, draft.written.budgets, counted=f"provider:{counted}"),
+        limits=limits(spot.get("limits"), owner, counted=f"provider:{counted}"),
+        model_limits=_model_limits(spot, f"{name}/", f"{counted}/"),
         wire=_wire(spot, known),
         labels=own_facts(spot).labels,
         disabled_at=_disabled_at(spot),
@@ -59,15 +61,35 @@ def _base_url(spot: Spot, known: KnownKind) -> str | SecretRef | None:
     return reference_of(written) if written.text is None else written.text
 
 
-def _keys(spot: Spot, known: KnownKind) -> tuple[Key, ...]:
+def _model_limits(spot: Spot, within: str, counted: str) -> Mapping[str, tuple[Limit, ...]]:
+    """`within` and `counted` are what the names of its models follow: its name, and the one it is counted under."""
+    models = spot.get("models")
+    found = {
+        model: limits(below.get("limits"), f"model:{within}{model}", counted=f"model:{counted}{model}")
+        for model, below in (models.fields() if models else ())
+    }
+    return {model: each for model, each in found.items() if each}
+
+
+def _keys(spot: Spot, known: KnownKind, within: str, counted: str) -> tuple[Key, ...]:
     written = spot.get("keys")
     if written is not None:
-        used = (item for item in written.items() if not _is_off(item))
-        references = [reference for item in used if (reference := reference_of(item))]
-        return tuple(Key(name=reference.name, secret=reference) for reference in references)
+        return tuple(
+            key for item in written.items() if not _is_off(item) for key in _key(item, within, counted)
+        )
     if known.key is None or known.key_optional:
         return (Key(name=NO_KEY, secret=None),)
     return (Key(name=known.key, secret=SecretRef(source="env", name=known.key, place=spot.key_place)),)
+
+
+def _key(item: Spot, within: str, counted: str) -> tuple[Key, ...]:
+    """One, or none where it has the wrong form, which is reported elsewhere."""
+    reference = reference_of(item)
+    if reference is None:
+        return ()
+    name = reference.name
+    own = limits(item.get("limits"), f"key:{within}{name}", counted=f"key:{counted}{name}")
+    return (Key(name=name, secret=reference, limits=own),)
 
 
 def _is_off(spot: Spot) -> bool:

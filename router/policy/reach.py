@@ -97,7 +97,7 @@ def _below(plan: Plan, waiting: list[tuple[Policy, PathTo]]) -> tuple[Reached, .
     seen: set[Hashable] = set()
     while waiting and len(seen) < MOST_PATHS:
         current, path = waiting.pop()
-        way = (current.name, path.total_s, path.ceiling, frozenset(path.budgets))
+        way = (current.name, path.total_s, path.ceiling, frozenset(path.budgets), frozenset(path.limits))
         if way in seen:  # two ways to a policy differ only in what they add up to
             continue
         seen.add(way)
@@ -242,9 +242,13 @@ def _narrow_limits(scopes: Iterable[_ScopeAt], bounds: Mapping[str, _Bound]) -> 
         if scope.limits:
             most = bounds[path].under(scope).output
             for limit in scope.limits:
-                of_output = limit.unit in ("tokens", "output_tokens") and not limit.shadow
+                of_output = limit.unit in OUTPUT_UNITS and not limit.shadow
                 if of_output and (most is None or limit.at_most < most):
                     yield limit
+
+
+OUTPUT_UNITS = ("tokens", "output_tokens")
+"""Units of limits that the output allowance of a request is taken from at once."""
 
 
 def _amounts(scopes: Iterable[_ScopeAt], bounds: Mapping[str, _Bound], unit: Unit) -> tuple[Budget, ...]:
@@ -264,6 +268,14 @@ def callable_policies(plan: Plan) -> frozenset[str]:
         return frozenset(plan.policies)
     sets = set(grants(plan.tenants).values())
     return frozenset(plan.policies) if None in sets else frozenset().union(*(each for each in sets if each))
+
+
+def own_limits(plan: Plan, reached: Reached) -> tuple[Limit, ...]:
+    """What is taken for each attempt at it: of nested policies, its provider, its model, and the provider's keys."""
+    target = reached.candidate.target
+    provider = plan.providers[target.provider]
+    of_keys = (limit for key in provider.keys for limit in key.limits)
+    return (*reached.candidate.limits, *provider.limits_of(target.model), *of_keys)
 
 
 def own_budgets(plan: Plan, reached: Reached) -> tuple[Budget, ...]:

@@ -23,14 +23,15 @@ from router.decide.bounds import (
 from router.decide.estimate import cost_nusd
 from router.decide.fit import Worst, hard, worst_of
 from router.decide.match import path_of
-from router.decide.outcome import budget_exceeded, token_limit_exceeded
-from router.decide.reserve import needs_of_budgets, request_shortfalls, rolling_takes, token_takes
+from router.decide.outcome import budget_exceeded
+from router.decide.reserve import needs_of_budgets, request_shortfalls, rolling_takes
 from router.decide.scopes import NOBODY, Caller, called_policy, caller
 from router.engine import Ports, routing
 from router.engine.run import Run
 from router.errors import Dropped, Rejected, RequestError
-from router.plan import Budget, Candidate, Limit, Plan, Policy, Route, TokenClass
+from router.plan import Budget, Candidate, Key, Limit, Plan, Policy, Route, TokenClass
 from router.tools.figures import seconds
+from router.tools.limits_met import limited_keys, limits_met, of_request, short_of_limits
 from router.tools.remedy import Short, advice, is_full
 from router.values import Kind, Place, Request, SecretRef, Usage
 
@@ -125,9 +126,11 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
     budgets = await budgets_now(
         ports.ledger, _budgets_met(run, policy, candidates), now_s=ports.clock.now_s(), zone=run.zone
     )
-    limits = await limits_now(ports.limiter, run.caller.limits, now_s=ports.clock.now_s())
+    limits = await limits_now(ports.limiter, limits_met(run, policy, candidates), now_s=ports.clock.now_s())
+    at_once = [limits[limit] for limit in of_request(run, policy)]
     costs = [(each, _worst(run, each)) for each in candidates]
-    shorts = [_shorts(run, each, worst, budgets, limits) for each, worst in costs]
+    keys = await limited_keys(run, candidates)
+    shorts = [_shorts(run, policy, each, worst, budgets, limits, keys) for each, worst in costs]
     return Explanation(
         policy=policy.name,
         description=policy.description,
@@ -137,7 +140,7 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
         session=request.session,
         tags=request.tags,
         prompted=bool(request.messages),
-        passes=_comes_to_room(candidates, shorts) and not any(map(is_full, limits.values())),
+        passes=_comes_to_room(candidates, shorts) and not any(map(is_full, at_once)),
         refusal=refusal,
         rules=tuple(_rule_outcomes(policy, run.trace, read=read)),
         offers=tuple(
@@ -148,7 +151,7 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
         branches=policy_bounds(plan, policy, run.caller),
         budgets=tuple(budgets.values()),
         limits=tuple(limits.values()),
-        advice=advice(plan, shorts, limits.values(), now_s=ports.clock.now_s()),
+        advice=advice(plan, shorts, at_once, now_s=ports.clock.now_s()),
         notes=(*_notes(plan, request), *map(_starving, starved(candidates))),
         missing_keys=tuple(_missing_keys(plan, ports, candidates)) if assumed else (),
     )
@@ -302,10 +305,12 @@ def _budgets_met(run: Run, policy: Policy, candidates: Sequence[Candidate]) -> I
 
 def _shorts(
     run: Run,
+    policy: Policy,
     candidate: Candidate,
     worst: Worst | None,
     budgets: Mapping[Budget, BudgetNow],
     limits: Mapping[Limit, LimitNow],
+    keys: Mapping[str, Sequence[Key]],
 ) -> tuple[Short, ...]:
     """What would refuse one attempt now, in the words of the refusal."""
     if worst is None:
@@ -315,7 +320,7 @@ def _shorts(
     return (
         *_over_request_budget(candidate, worst, budgets, short),
         *_over_budgets(run, candidate, worst, budgets, short),
-        *_over_token_limits(run, candidate, worst, limits, short),
+        *short_of_limits(run, policy, candidate, worst, limits, keys, short),
     )
 
 
@@ -357,17 +362,3 @@ def _over_budgets(
         if needed > max(now.left, 0):
             error = budget_exceeded(candidate.target.name, budget, needed, max(now.left, 0), None)
             yield short(message=error.message, budget=now, needed=needed)
-
-
-def _over_token_limits(
-    run: Run,
-    candidate: Candidate,
-    worst: Worst,
-    limits: Mapping[Limit, LimitNow],
-    short: Callable[..., Short],
-) -> Iterator[Short]:
-    for limit, needed in token_takes(run.caller.limits, worst):
-        now = limits[limit]
-        if needed > now.left and not limit.shadow:
-            error = token_limit_exceeded(candidate.target.name, limit, needed, now.left, limit.window_s)
-            yield short(message=error.message, limit=now, needed=needed)

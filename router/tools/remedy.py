@@ -12,7 +12,7 @@ from router.tools.figures import about, money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Short:
-    """One attempt that a budget, or a limit on tokens, has no room for. Exactly one of `budget`, `limit`.
+    """One attempt that a budget, or a limit, has no room for. Exactly one of `budget`, `limit`.
 
     `adds`: its worst case holds what the provider may add to the input.
     """
@@ -24,6 +24,11 @@ class Short:
     adds: bool
     budget: BudgetNow | None = None
     limit: LimitNow | None = None
+
+    @property
+    def unit(self) -> str:
+        now = self.budget or self.limit
+        return now.unit if now else ""
 
     @property
     def left(self) -> int:
@@ -92,14 +97,14 @@ def _sentence(short: Short, ways: Sequence[str]) -> str:
 
 
 def _ways(plan: Plan, short: Short, *, now_s: float) -> Iterator[str]:
-    if short.budget is None or short.budget.unit != "requests":  # one is one, however small
+    if short.unit not in ("requests", "concurrent_requests"):  # one is one, however small
         yield _smaller(plan, short)
     yield _raise(short)
     resets_at_s = short.budget.resets_at_s if short.budget else None
     if resets_at_s is not None and short.budget and short.needed <= short.budget.amount:
         yield f"wait {about(resets_at_s - now_s)}"
     if short.limit and short.needed <= short.limit.at_most:
-        yield f"wait {about(short.limit.window_s)} at most"
+        yield _waiting(short.limit)
 
 
 def _smaller(plan: Plan, short: Short) -> str:
@@ -123,6 +128,9 @@ def _raise(short: Short) -> str:
     return f"raise it to {short.limit.used + short.needed} ({short.limit.place})"
 
 
+def _waiting(limit: LimitNow) -> str:
+    return f"wait {about(limit.window_s)} at most" if limit.window_s else "wait until a request ends"
+
+
 def _wait(limit: LimitNow) -> str:
-    until = f"wait {about(limit.window_s)} at most" if limit.window_s else "wait until a request ends"
-    return f"`{limit.owner}` is at its `{limit.text}`: {until}, or raise it ({limit.place})"
+    return f"`{limit.owner}` is at its `{limit.text}`: {_waiting(limit)}, or raise it ({limit.place})"

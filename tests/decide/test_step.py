@@ -24,7 +24,7 @@ def after(
 
 
 def test_it_starts_with_the_first_candidate_and_its_best_key() -> None:
-    assert after(now_s=0.0) == Try(index=0, key="k1", timeout_s=5.0)
+    assert after(now_s=0.0) == Try(index=0, key="k1", timeout_s=5.0, others=("k2",))
 
 
 @pytest.mark.parametrize("kind", [kind for kind, rule in FAILURES.items() if rule.another_key])
@@ -35,7 +35,7 @@ def test_a_failure_of_a_key_goes_to_another_key_at_once(kind: Kind) -> None:
 def test_a_transient_failure_waits_then_sends_again_then_goes_on() -> None:
     first = Failure(index=0, key="k1", kind=Kind.OVERLOADED)
     assert after(first) == Wait(delay_s=pytest.approx(0.15), why="backoff")
-    assert after(first, waited_after=1) == Try(index=0, key="k1", timeout_s=5.0)
+    assert after(first, waited_after=1) == Try(index=0, key="k1", timeout_s=5.0, others=("k2",))
     assert after(first, first) == Try(index=1, key="g1", timeout_s=5.0)
 
 

@@ -84,7 +84,7 @@ def everything() -> dict[str, Any]:
         "providers": {
             "weu": {
                 "kind": "azure",
-                "keys": [{"env": "A"}, {"file": "b"}],
+                "keys": [{"env": "A", "limits": limits}, {"file": "b"}],
                 "base_url": {"env": "URL"},
                 "api_version": "1",
                 "price": price,
@@ -93,8 +93,9 @@ def everything() -> dict[str, Any]:
                 "max_output": "1k",
                 "supports": ["json"],
                 "tokens": "window",
-                "models": {"small": model, "gone": {"enabled": False}},
+                "models": {"small": {**model, "limits": limits}, "gone": {"enabled": False}},
                 "budget": {**longer, "pool": "invoice"},
+                "limits": limits,
                 "was": "west",
             },
             "anthropic": {"enabled": False, "keys": [{"env": "C"}, {"env": "D", "enabled": False}]},
@@ -122,6 +123,7 @@ def everything() -> dict[str, Any]:
                 **demands,
                 "cache": {"ttl": "5m", "scope": "user", "sampled": True},
                 "budget": {**budget, "enforce": "shadow", "rolling": True},
+                "limits": limits,
                 "was": "quick",
                 "params": {"temperature": 0.5},
             },

@@ -63,7 +63,6 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "in_policy": (
         in_policy,
         {
-            "limits": {"requests_per_minute": 5},
             "hedge": "off",
             "breaker": "off",
             "output": {"schema": "x"},
@@ -90,12 +89,11 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
         in_provider,
         {
             "breaker": "off",
-            "limits": {"requests_per_minute": 5},
             "pick_key": "least_busy",
         },
     ),
-    "in_key": (in_key, {"limits": {"requests_per_minute": 5}, "allow": ["openai/small"]}),
-    "in_model": (in_model, {"breaker": "off", "limits": {}}),
+    "in_key": (in_key, {"allow": ["openai/small"]}),
+    "in_model": (in_model, {"breaker": "off"}),
     "in_tenant": (in_tenant, {"access": ["x"]}),
     "in_limits": (in_limits, {"warn_at": ["80%"]}),
 }

@@ -58,7 +58,7 @@ class Adversary(BoundSide):
 def attacks(seed: int) -> Iterator[Run]:
     """Runs of the first policy of the document of a seed. Raises NotAccepted."""
     maker = WorldMaker(seed)
-    maker.paths = ()
+    maker.paths, maker.roomy = (), True
     world = replace(world_of(maker, maker.document()), env=None, spent=(), draws=(15 / 16,))
     plan = plan_of(world)
     calls = [plain(world), *variants(world, maker.random)]

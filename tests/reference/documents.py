@@ -54,6 +54,7 @@ class Maker:
         self.aside = Random(f"was {seed}")  # what came later leaves the draws of the rest as they were
         self.paths = self.maybe(0.75, lambda: TENANTS[: self.random.randint(1, len(TENANTS))], ())
         self.unpriced = self.random.random() < 0.1  # a model without a price, and so no budget in money
+        self.roomy = False  # whether no limit of a policy, provider, model or key is in the way
         self.pools = [] if self.unpriced or self.random.random() < 0.8 else ["shared"]
         self.targets: list[str] = []
         self.labels: list[str] = []  # those that something carries
@@ -72,7 +73,8 @@ class Maker:
 
     def block(self, chance: float, parts: Parts, *, least: int = 0) -> dict[str, Any]:
         """A map of some of its parts; at least `least` of them. No budget where there is a model without a price."""
-        parts = {name: make for name, make in parts.items() if not (self.unpriced and name == "budget")}
+        without = {name for name, out in (("budget", self.unpriced), ("limits", self.roomy)) if out}
+        parts = {name: make for name, make in parts.items() if name not in without}
         chosen = [name for name in parts if self.random.random() < chance]
         chosen = chosen if len(chosen) >= least else self.some(list(parts), least, least)
         return {name: parts[name]() for name in chosen}
@@ -277,13 +279,17 @@ class Maker:
         known = [model for model in BOOK[name] if self.unpriced or "input" in BOOK[name][model]]
         parts: dict[str, Callable[[], Any]] = {
             "budget": lambda: self.budget(3.0),
+            "limits": self.limits,
             "labels": lambda: self.some(LABELS, 1, 2),
             "tokens": lambda: self.one(("exact", "margin", "window")),
-            "keys": lambda: [{"env": f"{name.upper()}_{n}"} for n in range(self.random.randint(2, 3))],
+            "keys": lambda: [self.api_key(f"{name.upper()}_{n}") for n in range(self.random.randint(2, 3))],
             "models": lambda: {model: self.model(known) for model in self.some([*known, "own"], 1, 2)},
         }
         off = self.maybe(0.03, lambda: {"enabled": False}, {})
         return {**self.block(0.2, parts), **off, **self.was(name)}
+
+    def api_key(self, name: str) -> dict[str, Any]:
+        return {"env": name, **self.block(0.4, {"limits": self.limits})}
 
     def model(self, known: Sequence[str]) -> dict[str, Any]:
         parts: dict[str, Callable[[], Any]] = {
@@ -294,6 +300,7 @@ class Maker:
             "supports": lambda: self.some(CAPABILITIES, 0, 3),
             "tokens": lambda: self.one(("exact", "margin", "window")),
             "labels": lambda: self.some(LABELS, 1, 2),
+            "limits": self.limits,
             "enabled": lambda: self.random.random() < 0.8,
         }
         return {"as": self.one(known), **self.block(0.2, parts)}
@@ -376,6 +383,7 @@ class Maker:
         }
         return {
             **self.block(chance, parts),
+            **self.block(chance / 3, {"limits": self.limits}),
             **self.block(chance / 20, {**self.demands(), "needs": lambda: ["json"]}),
         }
 

@@ -83,7 +83,7 @@ def _rewrite(document: Any, path: Path) -> None:
     windows = (len(path) > 1 and path[-2] in ("budget", "limits")) or (
         len(path) == 3 and path[0] == "budgets"
     )
-    if windows and key not in (*BESIDE, "pool"):
+    if windows and key not in (*BESIDE, "pool", "was"):
         if not isinstance(value, dict):
             above[key] = {"at_most": value}
         elif (

@@ -2,7 +2,7 @@
 
 from router.policy import words
 from router.policy.forms import Block, Key, ListOf
-from router.policy.table.amounts import BUDGET, WAS
+from router.policy.table.amounts import BUDGET, LIMITS, WAS
 from router.policy.table.ceilings import DEMANDS, NEEDS
 from router.policy.table.routes import PARAMS, RULE, TARGETS, TIMEOUT_LATER
 
@@ -83,6 +83,7 @@ POLICY = Block(
         "needs": NEEDS,
         "cache": Key(form=CACHE, description="Answers that may be served again."),
         "budget": Key(form=BUDGET, description="What all callers of this policy together may spend."),
+        "limits": Key(form=LIMITS, description="What all callers of this policy together may ask of it."),
         "params": Key(
             form=PARAMS, description="Call parameters; a target's own and the caller's go before them."
         ),
@@ -91,7 +92,7 @@ POLICY = Block(
     required=("targets",),
     unless=("extends", "abstract"),
     later=(
-        *["limits", "hedge", "breaker"],
+        *["hedge", "breaker"],
         *["output", "mirror", "queue", "batch", "priority", "fit", "prompt", "clean"],
     ),
     help="a map with at least `targets`",

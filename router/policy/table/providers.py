@@ -2,7 +2,7 @@
 
 from router.policy import words
 from router.policy.forms import Block, Key, ListOf, MapOf
-from router.policy.table.amounts import BUDGET, WAS
+from router.policy.table.amounts import BUDGET, LIMITS, WAS
 
 SECRET = Block(
     ref="secret",
@@ -24,10 +24,13 @@ API_KEY = Block(
     keys={
         **SECRET.keys,
         "enabled": Key(form=words.FLAG, description="false: this key is not used (default true)."),
+        "limits": Key(
+            form=LIMITS, description="What is sent with this key; the next key steps in where it is full."
+        ),
     },
     choice=SECRET.choice,
-    beside="enabled",
-    later=("limits", "allow"),
+    beside=("enabled", "limits"),
+    later=("allow",),
     help=SECRET.help,
     examples=SECRET.examples,
 )
@@ -92,8 +95,9 @@ MODEL = Block(
         "as": Key(form=words.MODEL, description="The name its price and context are looked up under."),
         "deployment": Key(form=words.MODEL, description="The name the provider is asked for."),
         **_FACTS,
+        "limits": Key(form=LIMITS, description="What is sent to this model, by all callers together."),
     },
-    later=("breaker", "limits"),
+    later=("breaker",),
     help="a map, empty where there is nothing to say: `{}`",
     examples=({"context": "128k", "max_output": "8k", "supports": ["tools", "json"]},),
 )
@@ -126,9 +130,10 @@ PROVIDER = Block(
             description="Models that the price file does not know, or knows otherwise.",
         ),
         "budget": Key(form=BUDGET, description="One invoice: what all tenants together may spend here."),
+        "limits": Key(form=LIMITS, description="What is sent to this provider, by all callers together."),
         "was": Key(form=words.OLD_NAME, description=f"A provider that was renamed: {WAS}"),
     },
-    later=("breaker", "limits", "pick_key"),
+    later=("breaker", "pick_key"),
     help="a map, `{}` for a known kind",
     examples=({}, {"kind": "azure", "base_url": {"env": "AZURE_URL"}, "keys": [{"env": "AZURE_KEY"}]}),
 )

@@ -12,7 +12,7 @@ from router.adapters.memory_state import MemoryState
 from router.adapters.scripted_transport import ScriptedTransport, made_up
 from router.adapters.scripted_transport import Step as Does
 from router.client.inline import run_inline
-from router.decide.scopes import caller
+from router.decide.scopes import called_policy, caller
 from router.decide.windows import window_start
 from router.engine import Ports, execute
 from router.errors import RouterError
@@ -168,9 +168,10 @@ def play(plan: Plan, case: Case, tokens: Tokens) -> Iterator[Played]:
 
 
 def concurrency(plan: Plan, request: Request) -> tuple[Limit, ...]:
-    """The limits on calls at one time that hold for the caller; none where it may not call at all."""
+    """The limits on calls at one time that are taken once for a request: of the caller and the called policy; none
+    where it may not call at all."""
     try:
-        limits = caller(plan, request).limits
+        limits = (*caller(plan, request).limits, *called_policy(plan, request).limits)
     except RouterError:  # the call itself will say so
         return ()
     return tuple(limit for limit in limits if limit.unit == "concurrent_requests")

@@ -69,6 +69,9 @@ TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.LimitRefused: lambda event: f"the limit `{event.limit}` is full",
     ev.ReserveRefused: lambda event: f"{event.target} is not asked: {'; '.join(event.shortfalls)}",
     ev.ShadowExceeded: _shadowed,
+    ev.KeyPassedOver: lambda event: (
+        f"{event.target} is asked with another key: {'; '.join(event.shortfalls)}"
+    ),
     ev.AttemptAnswered: _answered,
     ev.AttemptFailed: _failed,
     ev.Settled: _settled,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from router.plan import Budget, Limit
+from router.plan import Budget, Limit, Provider
 from router.policy.scalars import count_text, money_text
 from router.tools.diff.change import Area, Change, Effect, combined
 from router.tools.diff.renames import KEPT, kept
@@ -110,11 +110,19 @@ def related(name: str, before: str | None, after: str | None) -> str:
 def holders(side: Side, among: Moved) -> Iterator[tuple[str, Held]]:
     """Owners of budgets and limits; each of a tenant whether it is written or not."""
     for name in among.policies:
-        yield f"policy {name}", Held(budgets=side.plan.policies[name].budgets)
+        policy = side.plan.policies[name]
+        yield f"policy {name}", Held(budgets=policy.budgets, limits=policy.limits)
     for path in among.tenants:
         yield from _of_tenant(side, path)
     for name in among.providers:
-        yield f"provider {name}", Held(budgets=side.plan.providers[name].budgets)
+        provider = side.plan.providers[name]
+        yield f"provider {name}", Held(budgets=provider.budgets, limits=_limits_within(provider))
+
+
+def _limits_within(provider: Provider) -> tuple[Limit, ...]:
+    """Its own, its models' and its keys': a change of any is one of the provider."""
+    of_models = (limit for limits in provider.model_limits.values() for limit in limits)
+    return (*provider.limits, *of_models, *(limit for key in provider.keys for limit in key.limits))
 
 
 def _of_tenant(side: Side, path: str) -> Iterator[tuple[str, Held]]:
@@ -125,7 +133,7 @@ def _of_tenant(side: Side, path: str) -> Iterator[tuple[str, Held]]:
 
 
 def figures(amounts: Iterable[Budget | Limit]) -> dict[str, Figure]:
-    """By name, as `budget.per_day` and `limits.requests_per_minute`."""
+    """By name, as `budget.per_day`, `limits.requests_per_minute` and `models.gpt-5.limits.requests_per_minute`."""
     return {
         name_of(each): Figure(
             amount=float("inf") if each.shadow else _number(each),
@@ -138,8 +146,12 @@ def figures(amounts: Iterable[Budget | Limit]) -> dict[str, Figure]:
 
 
 def name_of(each: Budget | Limit) -> str:
-    block = "budget" if isinstance(each, Budget) else "limits"
-    return f"{block}.{each.text.partition(':')[0]}"
+    word = each.text.partition(":")[0]
+    if isinstance(each, Budget):
+        return f"budget.{word}"
+    whose, _, name = each.whose.partition(":")
+    within = {"model": "models", "key": "keys"}.get(whose)
+    return f"{within}.{name.partition('/')[2]}.limits.{word}" if within else f"limits.{word}"
 
 
 def amount_text(each: Budget | Limit) -> str:

@@ -108,7 +108,11 @@ def _of_models(provider: str, old: Side, new: Side) -> Iterator[Change]:
         before, after = own_facts(one), own_facts(other)
         facts = list(_own(before, after, old.plan.targets.get(name), new.plan.targets.get(name)))
         yield from (_change(subject, fact, one, other) for fact in facts)
-        if not facts and (one is None) != (other is None):
+        if (
+            not facts
+            and (one is None) != (other is None)
+            and not any(each.get("limits") for each in (one, other) if each)
+        ):
             text = (
                 "declared, with nothing said of it" if other else "declared no longer; nothing was said of it"
             )

@@ -99,7 +99,7 @@ class Run:
             flat = self.route(caller)
             key = self.cache_key(caller, flat.possible)
             if not self.answered_before(key):
-                self.admit(caller)
+                self.admit([*caller.scopes, self.called])
                 self.attempt_all(flat.listed)
                 self.keep(key)
         except Refused as refused:
@@ -175,9 +175,13 @@ class Run:
     def provider(self, name: str) -> Scope:
         return provider_scope(name, self.world.document)
 
-    def admit(self, caller: Caller) -> None:
-        """Requests and concurrency: once a request, all or none."""
-        limits = [limit for scope in caller.scopes for limit in scope.limits() if "requests" in limit.unit]
+    @property
+    def called(self) -> Scope:
+        return policy_scope(self.call.policy, self.policies[self.call.policy])
+
+    def admit(self, scopes: list[Scope]) -> None:
+        """Requests and concurrency of the caller and the called policy: once a request, all or none."""
+        limits = [limit for scope in scopes for limit in scope.limits() if "requests" in limit.unit]
         full = [limit for limit in limits if not self.state.has_room(limit, 1, self.now_s)]
         if not all(limit.shadow for limit in full):
             raise Refused("LimitExceeded")
@@ -244,8 +248,41 @@ class Run:
         for scope in (*place.scopes, self.provider(place.model.provider)):
             yield from budgets_of(scope, self.world.document)
 
+    def taken_each_time(self, place: Place) -> list[Scope]:
+        """What every attempt passes through again: nested policies, the provider, the model."""
+        nested = [scope for scope in place.scopes if scope.owner.startswith("policy:")][1:]
+        provider = self.provider(place.model.provider)
+        model = place.model.name.partition("/")[2]
+        block = (provider.block.get("models") or {}).get(model) or {}
+        return [*nested, provider, Scope(f"model:{self.counted_name(place)}/{model}", block)]
+
+    def counted_name(self, place: Place) -> str:
+        """Of its provider: what it is and what is within it is counted under its first name."""
+        return self.provider(place.model.provider).owner.partition(":")[2]
+
+    def key_scope(self, place: Place, key: str | None) -> Scope:
+        keys = self.provider(place.model.provider).block.get("keys", [])
+        block = next((each for each in keys if each["env"] == key), {})
+        return Scope(f"key:{self.counted_name(place)}/{key}", block)
+
     def reserve(self, place: Place) -> tuple[int, int] | None:
-        """The worst case of an attempt, in nano-USD and output tokens, which counts from here on; None: no room."""
+        """The worst case of an attempt, which counts from here on; None: no room. A key that is at a limit of its own
+        gives way to the next healthy one that has not failed in this request."""
+        provider = place.model.provider
+        others = [key for key in self.keys[provider] if (provider, key) not in self.bad_keys]
+        for key in [self.key, *(other for other in others if other != self.key)]:
+            found = self.reserve_with(place, key)
+            if found != "key":
+                break
+        if isinstance(found, str):
+            self.short.append("limit" if found == "key" else found)
+            self.result.refused.append(place.model.name)
+            return None
+        self.key = key
+        return found
+
+    def reserve_with(self, place: Place, key: str | None) -> tuple[int, int] | str:
+        """In nano-USD and output tokens; or what had no room: "budget", "limit", or nothing but the "key"."""
         output = place.choices * (place.output or 0)
         price = place.model.price
         added = (place.added_cost or 0) if adds_input(self.call) and not place.model.is_free else 0
@@ -257,30 +294,43 @@ class Run:
         }
         budgets = [each for each in self.budgets(place) if not self.fits(each, of_budget[each])]
         takes = {"tokens": needs["tokens"], "input_tokens": place.input_bound, "output_tokens": output}
-        limits = [limit for scope in place.scopes for limit in scope.limits() if limit.unit in takes]
-        full = [each for each in limits if not self.state.has_room(each, takes[each.unit], self.now_s)]
-        fits, room = (all(each.shadow for each in short) for short in (budgets, full))
-        if not fits or not room:
-            self.short.append("limit" if fits else "budget")
-            self.result.refused.append(place.model.name)
-            return None
+        each_time = self.taken_each_time(place)
+        tokens = [*place.scopes, *[scope for scope in each_time if not scope.owner.startswith("policy:")]]
+        limits = [
+            *(limit for scope in tokens for limit in scope.limits() if limit.unit in takes),
+            *(limit for scope in each_time for limit in scope.limits() if limit.unit == "requests"),
+        ]
+        of_key = [
+            limit for limit in self.key_scope(place, key).limits() if limit.unit != "concurrent_requests"
+        ]
+        wanted = {
+            limit: self.one_more(limit.owner) if limit.unit == "requests" else takes[limit.unit]
+            for limit in [*limits, *of_key]
+        }
+        full = [limit for limit in wanted if not self.state.has_room(limit, wanted[limit], self.now_s)]
+        if not all(budget.shadow for budget in budgets):
+            return "budget"
+        if not all(limit.shadow for limit in full if limit not in of_key):
+            return "limit"
+        if not all(limit.shadow for limit in full):
+            return "key"
         self.result.shadowed += [(each.owner, of_budget[each]) for each in budgets]
-        self.result.shadowed += [(each.owner, takes[each.unit]) for each in full]
+        self.result.shadowed += [(each.owner, wanted[each]) for each in full]
         self.result.reserved.append(worst)
         self.held = {
             counter: self.one_more(counter[0]) if counter[1] == "requests" else needs[counter[1]]
             for counter in self.counters(place)
         }
         rolling = {budget.sliding: amount for budget, amount in of_budget.items() if budget.rolling}
-        every = [*rolling.items(), *((limit, takes[limit.unit]) for limit in limits)]
+        every = [*rolling.items(), *wanted.items()]
         self.entries = [(limit, self.state.take(limit, amount, self.now_s)) for limit, amount in every]
         for counter, amount in self.held.items():
             self.state.charge(counter, amount)
         return worst, output
 
     def one_more(self, owner: str) -> int:
-        """A request is one, however often it is sent; to a provider, every send is."""
-        return int(owner.startswith("provider:") or owner not in self.counted)
+        """A request is one, however often it is sent; to a provider, a model and a key every send is."""
+        return int(owner.partition(":")[0] in ("provider", "model", "key") or owner not in self.counted)
 
     def fits(self, budget: Budget, amount: int) -> bool:
         if budget.window == "request":
@@ -309,11 +359,12 @@ class Run:
                 self.state.charge(counter, really[counter[1]] - amount)
         for limit, entry in self.entries:
             unit = limit.unit.removesuffix(" rolling")
-            if unit == "requests":
-                entry[1] = entry[1] if sent else 0
-                self.counted |= {limit.owner} if sent else set()
-            else:
+            if unit != "requests":
                 entry[1] = really[unit]
+            elif sent:
+                self.counted.add(limit.owner)
+            else:
+                entry[1] = 0
         for owner in {budget.owner for budget in self.budgets(place)}:
             for unit in ("nusd", "tokens"):
                 key = f"{owner} {unit}"

@@ -41,7 +41,15 @@ def _provider(name: str, block: Mapping[str, Any], document: Mapping[str, Any]) 
     return {
         "kind": kind,
         "was": block.get("was"),
-        "keys": [key["env"] for key in keys if key.get("enabled", True)],
+        "keys": [
+            (key["env"], frozenset(Scope("key", key).limits())) for key in keys if key.get("enabled", True)
+        ],
+        "limits": frozenset(provider_scope(name, document).limits()),
+        "model_limits": {
+            model: limits
+            for model, facts in (block.get("models") or {}).items()
+            if (limits := frozenset(Scope("model", facts or {}).limits()))
+        },
         "base_url": block.get("base_url"),
         "budgets": _budgets(provider_scope(name, document), document),
         "all": _facts(block),
@@ -82,6 +90,7 @@ def _policy(name: str, block: Mapping[str, Any], document: Mapping[str, Any]) ->
         if cache == "off"
         else {"scope": "tenant", "sampled": False, **cache, "ttl": seconds(cache["ttl"])},
         "budgets": _budgets(policy_scope(name, block), document),
+        "limits": frozenset(policy_scope(name, block).limits()),
         **_ceilings(block, document),
     }
 

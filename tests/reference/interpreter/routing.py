@@ -105,7 +105,7 @@ def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Cal
 def _hides(before: Place, later: Place, world: World) -> bool:
     """Whether no request, however long, gets past `before` to `later`: the same target, no tighter, no more guarded."""
     ceilings = [place.input_ceiling or 10**15 for place in (before, later)]
-    guarded = [bool(_hard(place.scopes, world)) for place in (before, later)]
+    guarded = [{each.unit for each in _hard(place.scopes, world)} - {"requests"} for place in (before, later)]
     states = [place.added_cost is not None for place in (before, later)]
     open_ = ceilings[0] >= ceilings[1] and guarded[0] <= guarded[1] and states[0] >= states[1]
     return before.model.name == later.model.name and open_

@@ -8,7 +8,7 @@ from router import plan
 from router.policy.targets import OwnFacts
 
 TOLD: dict[type, str] = {
-    plan.Policy: "name description entries rules lexical total_s ceiling demand budgets cache was place",
+    plan.Policy: "name description entries rules lexical total_s ceiling demand budgets limits cache was place",
     plan.Lexical: "retry attempt_s fall_back_on params",
     plan.RetryRule: "attempts backoff base_s max_s on",
     plan.CacheRule: "ttl_s scope sampled",
@@ -16,7 +16,8 @@ TOLD: dict[type, str] = {
     plan.MaxPrice: "input_ausd output_ausd",
     plan.Tenant: "path policies ceiling demand never budgets limits each was place",
     plan.Each: "of ceiling demand budgets limits place",
-    plan.Provider: "name kind base_url keys budgets wire labels disabled_at was place",
+    plan.Provider: "name kind base_url keys budgets limits model_limits wire labels disabled_at was place",
+    plan.Key: "name secret limits",
     plan.Rule: "name when entries reject place",
     plan.TargetEntry: "target params attempt_s place",
     plan.PolicyEntry: "policy place",
