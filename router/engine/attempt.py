@@ -260,7 +260,7 @@ async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.End
     for owner, unit in {(budget.owner, budget.unit) for budget in candidate.per_request}:
         spent = settle.spent_of(unit, ending, hold.worst_tokens)
         run.spent[owner, unit] = run.spent.get((owner, unit), 0) + spent
-    if ending.how != "unsent":
+    if ending.how != "unsent" and hold.id not in run.rowless:
         asked = (*reservation.budgets_of(hold), *(take.limit for take in hold.takes))
         run.counted |= {each.owner for each in asked if each.unit == "requests"}
     settlement = Settlement(

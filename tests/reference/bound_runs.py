@@ -90,6 +90,7 @@ class BoundSide(Side):
         self._bounds: dict[str, Bound] = {}
 
     def bounded(self, id: str, call: Call) -> Run:
+        call = replace(call, down=frozenset())  # without its stores nothing can be explained
         self.clock.advance(call.gap_s)
         printed = self.explained(call)
         result = self.call_now(id, call)

@@ -14,6 +14,7 @@ from tests.reference.readings import uses_of
 NAMES = ("fast", "careful", "spare", "last")
 TENANTS = ("acme", "acme/search", "acme/legal", "beta")
 USERS = ("ann", "bob")
+STORES = ("ledger", "limiter", "health", "cache")
 TAGS = ("batch", "vip")
 LABELS = ("eu", "zero-retention")
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland")
@@ -259,8 +260,14 @@ class Maker:
         tenants = self.tenants([name for name in NAMES if name in document["policies"]])
         document |= {"tenants": tenants} if tenants else {}
         document |= self.maybe(0.5, lambda: {"settings": {"time_zone": self.one(ZONES)}}, {})
+        if self.aside.random() < 0.3:
+            document["settings"] = {**document.get("settings", {}), "on_store_error": self.on_store_error()}
         self.add_rules(document)
         return document
+
+    def on_store_error(self) -> dict[str, str]:
+        stores = self.aside.sample(STORES, self.aside.randint(1, len(STORES)))
+        return {store: self.aside.choice(("closed", "open")) for store in stores}
 
     def providers(self) -> dict[str, Any]:
         providers: dict[str, Any] = {name: self.provider(name) for name in self.some(list(BOOK), 1, 4)}

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.reference.book import BOOK
-from tests.reference.documents import KINDS, TAGS, USERS, Maker
+from tests.reference.documents import KINDS, STORES, TAGS, USERS, Maker
 from tests.reference.interpreter.policies import Refused, caller_of
 from tests.reference.interpreter.world import Call, Spent, Step, Used, World
 from tests.reference.readings import WINDOWS, owners_of, targets_of
@@ -35,7 +35,7 @@ class WorldMaker(Maker):
         return found
 
     def again(self, document: Mapping[str, Any], call: Call) -> Call:
-        same = replace(call, gap_s=self.one((0.0, 40.0, 60.0, 61.0)))
+        same = replace(call, gap_s=self.one((0.0, 40.0, 60.0, 61.0)), down=self.down())
         others = [path for path in self.paths if self.may_call(document, call.policy, path)]
         return replace(same, tenant=self.one(others)) if others and self.random.random() < 0.4 else same
 
@@ -55,7 +55,14 @@ class WorldMaker(Maker):
             only=tuple(self.maybe(0.05, lambda: self.some(targets), [])),
             timeout_s=self.maybe(0.2, lambda: self.one((0.5, 2.0, 5.0, 90.0))),
             params=self.asked(),
+            down=self.down(),
         )
+
+    def down(self) -> frozenset[str]:
+        """Stores that can't be asked, now and then."""
+        if self.aside.random() > 0.15:
+            return frozenset()
+        return frozenset(self.aside.sample(STORES, self.aside.randint(1, len(STORES))))
 
     def granted(self, document: Mapping[str, Any]) -> tuple[str, str | None] | None:
         """A policy, and a tenant that may call it; perhaps one of no file."""

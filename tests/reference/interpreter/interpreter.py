@@ -30,6 +30,7 @@ from tests.reference.interpreter.routing import (
     total_of,
 )
 from tests.reference.interpreter.state import Counter, State
+from tests.reference.interpreter.stores import looked_at, without
 from tests.reference.interpreter.units import seconds
 from tests.reference.interpreter.world import Call, Result, Step, World
 
@@ -99,6 +100,8 @@ class Run:
             flat = self.route(caller)
             key = self.cache_key(caller, flat.possible)
             if not self.answered_before(key):
+                if not flat.listed:
+                    raise Refused("NoRoute")
                 self.admit([*caller.scopes, self.called])
                 self.attempt_all(flat.listed)
                 self.keep(key)
@@ -109,6 +112,8 @@ class Run:
         call, result = self.call, self.result
         if caller.policies is not None and call.policy not in caller.policies:
             raise Refused("NoRoute")
+        asked = any(self.used(caller, *each) is not None for each in looked_at(self.policies, call.policy))
+        unread = asked and self.without("ledger")
         seen = Snapshot(
             call=call,
             input_tokens=estimate(call),
@@ -116,15 +121,18 @@ class Run:
             needs=needs_of(call),
             now_s=self.now_s,
             zone=self.state.zone,
-            used=lambda written, policy: self.used(caller, written, policy),
+            used=lambda written, policy: None if unread else self.used(caller, written, policy),
         )
         flat = flatten(self.world, self.policies, caller, call, seen)
         result.rule, result.dropped = flat.rule, flat.dropped
         result.listed = [place.model.name for place in flat.listed]
         result.served_by = flat.served_by
-        if not flat.listed:
+        if not flat.possible:
             raise Refused("NoRoute")
         return flat
+
+    def without(self, store: str) -> bool:
+        return without(self.world.document, self.call, store)
 
     # -- the cache
 
@@ -142,7 +150,7 @@ class Run:
         return repr((call.policy, call.size, sorted(call.params.items()), call.image, scope, whose, asked))
 
     def answered_before(self, key: Any) -> bool:
-        if key is None or key not in self.state.answers:
+        if key is None or self.without("cache") or key not in self.state.answers:
             return False
         target, at_s = self.state.answers[key]
         fresh = self.now_s - at_s < seconds(self.policies[self.call.policy]["cache"]["ttl"])
@@ -150,7 +158,12 @@ class Run:
         return fresh
 
     def keep(self, key: Any) -> None:
-        if key is not None and self.whole and self.result.served is not None:
+        if (
+            key is not None
+            and self.whole
+            and self.result.served is not None
+            and "cache" not in self.call.down
+        ):
             self.state.answers[key] = self.result.served, self.now_s
 
     # -- the rules and limits of the caller
@@ -182,6 +195,8 @@ class Run:
     def admit(self, scopes: list[Scope]) -> None:
         """Requests and concurrency of the caller and the called policy: once a request, all or none."""
         limits = [limit for scope in scopes for limit in scope.limits() if "requests" in limit.unit]
+        if limits and self.without("limiter"):
+            return
         full = [limit for limit in limits if not self.state.has_room(limit, 1, self.now_s)]
         if not all(limit.shadow for limit in full):
             raise Refused("LimitExceeded")
@@ -231,6 +246,8 @@ class Run:
     def healthy_keys(self, provider: str) -> list[str]:
         """Those that do not rest; where all do, the first is tried all the same."""
         names = keys_here(self.world, provider)
+        if len(names) > 1 and self.without("health"):
+            return list(names)
         return [
             name for name in names if self.state.resting.get((provider, name), 0.0) <= self.now_s
         ] or names[:1]
@@ -293,8 +310,12 @@ class Run:
             for budget in self.budgets(place)
         }
         budgets = [each for each in self.budgets(place) if not self.fits(each, of_budget[each])]
+        if not all(each.shadow for each in budgets if each.window == "request"):  # kept by the call itself
+            return "budget"
         takes = {"tokens": needs["tokens"], "input_tokens": place.input_bound, "output_tokens": output}
         each_time = self.taken_each_time(place)
+        if self.goes_unheld([*each_time, self.key_scope(place, key)]):
+            return worst, output
         tokens = [*place.scopes, *[scope for scope in each_time if not scope.owner.startswith("policy:")]]
         limits = [
             *(limit for scope in tokens for limit in scope.limits() if limit.unit in takes),
@@ -327,6 +348,16 @@ class Run:
         for counter, amount in self.held.items():
             self.state.charge(counter, amount)
         return worst, output
+
+    def goes_unheld(self, each_time: list[Scope]) -> bool:
+        """Whether an attempt holds nothing, for the ledger is down. There is always room for the one call at a time."""
+        limits = [limit for scope in each_time for limit in scope.limits()]
+        if any(limit.unit == "concurrent_requests" for limit in limits):
+            self.without("limiter")
+        unheld = self.without("ledger")
+        if unheld:
+            self.held, self.entries = {}, []
+        return unheld
 
     def one_more(self, owner: str) -> int:
         """A request is one, however often it is sent; to a provider, a model and a key every send is."""
@@ -438,10 +469,13 @@ class Run:
     def note_key(self, place: Place, step: Step) -> None:
         """A key that failed for itself rests, over requests too, until it is answered or its time is over."""
         name = (place.model.provider, self.key or "")
+        if step.says in PER_KEY:
+            self.bad_keys.add(name)
+        if "health" in self.call.down:
+            return
         if step.says == "answer":
             self.state.resting.pop(name, None)
         elif step.says in PER_KEY:
-            self.bad_keys.add(name)
             rest_s = REST_S if step.retry_after_s is None else step.retry_after_s
             self.state.resting[name] = max(self.state.resting.get(name, 0.0), self.now_s + rest_s)
 

@@ -14,6 +14,7 @@ from tests.reference.interpreter.policies import (
     retry_of,
     written_out,
 )
+from tests.reference.interpreter.stores import on_store_error
 from tests.reference.interpreter.units import count, dollars, minutes, seconds, share
 
 COUNTS = ("input_tokens", "output_tokens", "context", "max_output")
@@ -23,7 +24,11 @@ LISTS = ("tenant", "user", "session", "tag", "needs")
 def meaning_of(document: Mapping[str, Any]) -> Any:
     policies = {name: block for name, block in written_out(document).items() if not block.get("abstract")}
     return {
-        "settings": {"time_zone": "UTC", **(document.get("settings") or {})},
+        "settings": {
+            "time_zone": "UTC",
+            **(document.get("settings") or {}),
+            "on_store_error": on_store_error(document),
+        },
         "providers": {
             name: _provider(name, block or {}, document) for name, block in document["providers"].items()
         },

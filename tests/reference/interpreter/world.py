@@ -43,6 +43,7 @@ class Call:
     prefer: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     timeout_s: float | None = None
+    down: frozenset[str] = frozenset()  # stores that can't be asked: ledger, limiter, health, cache
     params: Mapping[str, Any] = field(default_factory=dict)
 
 

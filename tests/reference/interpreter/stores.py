@@ -1,0 +1,44 @@
+"""What a store that is down does to a call: section 9.7 of the language."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.reference.interpreter.policies import Refused
+from tests.reference.interpreter.world import Call
+
+USUAL = {"ledger": "closed", "limiter": "closed", "health": "open", "cache": "open"}
+
+
+def on_store_error(document: Mapping[str, Any]) -> dict[str, str]:
+    return {**USUAL, **(document.get("settings") or {}).get("on_store_error", {})}
+
+
+def without(document: Mapping[str, Any], call: Call, store: str) -> bool:
+    """Whether the call goes on without a store that it needs now. Raises Refused where that is down and closed."""
+    if store not in call.down:
+        return False
+    if on_store_error(document)[store] == "closed":
+        raise Refused("StoreError")
+    return True
+
+
+def looked_at(policies: Mapping[str, Any], name: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Every `budget_used` that the rules of a policy, or of one that it leads to, may read; with that policy."""
+    waiting, seen = [name], {name}
+    while waiting:
+        policy = waiting.pop()
+        rules = policies[policy].get("rules", [])
+        for rule in rules:
+            for when in (rule["when"], rule["when"].get("not", {})):
+                if "budget_used" in when:
+                    yield when["budget_used"], policy
+        for below in led_to(policies[policy], rules):
+            if below not in seen:
+                seen.add(below)
+                waiting.append(below)
+
+
+def led_to(policy: Mapping[str, Any], rules: list[Mapping[str, Any]]) -> Iterator[str]:
+    yield from (rule["policy"] for rule in rules if "policy" in rule)
+    for entries in (policy["targets"], *(rule.get("targets", []) for rule in rules)):
+        yield from (entry["policy"] for entry in entries if isinstance(entry, Mapping) and "policy" in entry)
