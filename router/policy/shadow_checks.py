@@ -17,7 +17,7 @@ from router.values import Place
 def not_enforced(draft: Draft) -> Iterator[Problem]:
     """Once for each place one is written."""
     seen: set[Place] = set()
-    every: tuple[Budget | Limit, ...] = (*budgets_of(draft.plan), *_limits(draft.plan))
+    every: tuple[Budget | Limit, ...] = (*budgets_of(draft.plan), *limits_of(draft.plan))
     for each in every:
         if each.shadow and each.place not in seen:
             seen.add(each.place)
@@ -26,7 +26,7 @@ def not_enforced(draft: Draft) -> Iterator[Problem]:
             yield problem("not-enforced", message, each.place, help=advice, severity="note")
 
 
-def _limits(plan: Plan) -> Iterator[Limit]:
+def limits_of(plan: Plan) -> Iterator[Limit]:
     for tenant in plan.tenants.values():
         yield from tenant.limits
         for each in tenant.each:

@@ -3,18 +3,24 @@
 from collections.abc import Iterator
 
 from router.errors import Problem
-from router.plan import Limit, Plan, StorePort
+from router.plan import StorePort
 from router.policy.draft import Draft, problem
 from router.policy.scope_checks import budgets_of
+from router.policy.shadow_checks import limits_of
+
+EACH_ATTEMPT = ("provider:", "model:", "key:")
+"""Owners whose requests are taken for each attempt, by the ledger."""
 
 
 def open_stores(draft: Draft) -> Iterator[Problem]:
     """Budgets and limits of a store that may fail open hold while it answers, and not when it does not."""
     chosen, settings = draft.settings.on_store_error, draft.written.settings
-    tokens, requests = _limits_of_both_kinds(draft.plan)
+    of_requests = [limit.unit in ("requests", "concurrent_requests") for limit in limits_of(draft.plan)]
+    of_attempts = any(limit.owner.startswith(EACH_ATTEMPT) for limit in limits_of(draft.plan))
+    of_ledger = not all(of_requests) or of_attempts or any(budgets_of(draft.plan))
     kept: dict[StorePort, tuple[str, bool]] = {
-        "ledger": ("budgets and limits on tokens are", bool(tokens) or any(budgets_of(draft.plan))),
-        "limiter": ("limits on requests are", bool(requests)),
+        "ledger": ("budgets, limits on tokens and those of providers are", of_ledger),
+        "limiter": ("limits on requests are", any(of_requests)),
     }
     for port, (what, is_written) in kept.items():
         spot = settings.at("on_store_error", port) if settings else None
@@ -22,14 +28,3 @@ def open_stores(draft: Draft) -> Iterator[Problem]:
             message = f"with `{port}: open` {what} not hard: while the {port} is down, calls go on without it"
             advice = "meant so where an answer is worth more than the bound; else leave it out"
             yield problem("open-store", message, spot.key_place, help=advice, severity="note")
-
-
-def _limits_of_both_kinds(plan: Plan) -> tuple[list[Limit], list[Limit]]:
-    """Those on tokens, which the ledger keeps, and those on requests, which the limiter keeps."""
-    tenants = plan.tenants.values()
-    limits = [
-        *(limit for tenant in tenants for limit in tenant.limits),
-        *(limit for tenant in tenants for each in tenant.each for limit in each.limits),
-    ]
-    tokens = [limit for limit in limits if limit.unit.endswith("tokens")]
-    return tokens, [limit for limit in limits if limit not in tokens]
