@@ -35,15 +35,29 @@ class Price:
     image_input_ausd: int
     reasoning_ausd: int
     audio_output_ausd: int
+    cache_write_1h_ausd: int | None = None  # written to be kept for an hour; None: as `cache_write_ausd`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceTable:
-    """The price of a model: tiers by rising `above_tokens` (the first is 0), and a fee a request."""
+    """The price of a model: tiers by rising `above_tokens` (the first is 0), and a fee a request. `discount`, in
+    thousandths of a percent, is off already. `batch`: (input, output) a token in atto-USD at the provider's batch
+    API."""
 
     tiers: tuple[Price, ...]
     per_request_nusd: int = 0
     source: str = ""  # "policy" | "price file" | "free"
+    discount: int = 0
+    batch: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceChange:
+    """From `at_s` on, the first moment of `day` in `settings.time_zone`, the price is another one; None: unknown."""
+
+    day: date
+    at_s: float
+    prices: PriceTable | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +194,8 @@ class Target:
     model: str  # as written in policies
     kind: str
     wire_model: str  # what the provider is asked for (the deployment where one is set)
-    prices: PriceTable | None
+    prices: PriceTable | None  # until the first of `price_changes`; see `router.decide.prices`
+    price_changes: tuple[PriceChange, ...] = ()  # in order of time
     context_tokens: int | None
     max_output_tokens: int | None
     supports: frozenset[str] | None  # None: unknown, nothing is refused for it

@@ -68,13 +68,15 @@ class Usage:
     """Tokens of one answer, as the provider reported them; `reported` is False where they had to be counted.
 
     `input_tokens` is the whole input, cached and cache-written tokens included; `output_tokens` the whole
-    output, reasoning included. The others are parts of those two.
+    output, reasoning included. The others are parts of those two; `cache_write_1h_tokens`, written to be kept for an
+    hour, is a part of `cache_write_tokens`.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     audio_input_tokens: int = 0
     image_input_tokens: int = 0
     reasoning_tokens: int = 0

@@ -18,6 +18,8 @@ PLACES = {"key": "apiKey", "each": "eachScope"}
 INSIDES: Mapping[str, Sequence[str]] = {
     "a file": ["document"],
     "`price` of a model or provider": ["price"],
+    "`above` in `price`": ["priceTier"],
+    "the long form of `discount`": ["discount"],
     "`max_price`": ["maxPrice"],
     "`retry`": ["retry"],
     "`timeout` of a policy": ["timeout"],

@@ -244,7 +244,8 @@ def _tool_name(tool: Mapping[str, Any]) -> str:
 
 
 def _note_long_cache(parts: Parts, holder: Mapping[str, Any]) -> None:
-    """Written for an hour, a cache costs more a token than the one price of writing that is known."""
+    """Written for an hour, a cache costs more a token than what a worst case holds, which is the rate of five
+    minutes."""
     control = holder.get("cache_control")
     if isinstance(control, Mapping) and control.get("ttl") not in (None, "5m"):
         parts.unbounded[f"a cache written for {control['ttl']}"] = None

@@ -38,6 +38,9 @@ _MOST_TOKENS = 10**9
 
 _CACHE_COUNTS = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
+_FOR_AN_HOUR = "ephemeral_1h_input_tokens"
+"""Of what was written to a cache, the part that is kept for an hour: Anthropic's own word."""
+
 _HEADERS = frozenset({"retry-after", "retry-after-ms", "x-should-retry", "date"})
 _HEADER_STARTS = ("x-ratelimit-", "anthropic-ratelimit-")
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-ms-request-id")
@@ -133,6 +136,7 @@ def _counts(usage: Any) -> dict[str, int]:
         "output_tokens": wrote,
         "cached_input_tokens": _part(prompt, "cached_tokens") or _part(beside, _CACHE_COUNTS[0]),
         "cache_write_tokens": _part(prompt, "cache_creation_tokens") or _part(beside, _CACHE_COUNTS[1]),
+        "cache_write_1h_tokens": _part(_inside(prompt, "cache_creation_token_details"), _FOR_AN_HOUR),
         "audio_input_tokens": _part(prompt, "audio_tokens"),
         "image_input_tokens": _part(prompt, "image_tokens"),
         "reasoning_tokens": reasoning,
@@ -145,6 +149,11 @@ def _details(usage: Any, name: str) -> Mapping[str, Any]:
     if details is None:
         return {}
     return details if isinstance(details, dict) else details.model_dump(exclude_none=True)
+
+
+def _inside(counts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    below = counts.get(name)
+    return below if isinstance(below, Mapping) else {}
 
 
 def _part(counts: Mapping[str, Any], name: str) -> int:

@@ -61,7 +61,15 @@ def prices_of(row: Row, *, kind: str, always_searches: bool = False) -> PriceTab
     uplift = _uplift(row, kind)
     fee_nusd = -(-fee_ausd // AUSD_PER_NUSD)
     scaled = tuple(_scaled(tier, uplift) for tier in tiers)
-    return PriceTable(tiers=scaled, per_request_nusd=fee_nusd, source="price file")
+    return PriceTable(tiers=scaled, per_request_nusd=fee_nusd, source="price file", batch=_batch(row, uplift))
+
+
+def _batch(row: Row, factor: Decimal) -> tuple[int, int] | None:
+    """The rates of the provider's batch API, where the row states both."""
+    entry, answer = _ausd(row, "input_cost_per_token_batches"), _ausd(row, "output_cost_per_token_batches")
+    if not entry or not answer:
+        return None
+    return _ceil(entry * factor), _ceil(answer * factor)
 
 
 def supports_of(row: Row) -> frozenset[str]:
@@ -135,6 +143,7 @@ def _base(row: Row, bracket: Row) -> Iterator[Price]:
         image_input_ausd=_or(_ausd(rates, "input_cost_per_image_token"), entry),
         reasoning_ausd=_or(_ausd(rates, "output_cost_per_reasoning_token"), answer),
         audio_output_ausd=_or(_ausd(rates, "output_cost_per_audio_token"), answer),
+        cache_write_1h_ausd=_ausd(rates, "cache_creation_input_token_cost_above_1hr") or None,
     )
 
 
@@ -155,7 +164,16 @@ def _above(row: Row, thousands: int, below: Price) -> Price:
         image_input_ausd=max(entry, below.image_input_ausd),
         reasoning_ausd=max(answer, below.reasoning_ausd),
         audio_output_ausd=max(answer, below.audio_output_ausd),
+        cache_write_1h_ausd=_hour_above(row, suffix, written, below),
     )
+
+
+def _hour_above(row: Row, suffix: str, written: int | None, below: Price) -> int | None:
+    """Where the tier states no rate of an hour, it is no cheaper than that of five minutes became."""
+    hour = _ausd(row, f"cache_creation_input_token_cost_above_1hr{suffix}")
+    if hour or below.cache_write_1h_ausd is None:
+        return hour or None
+    return max(written or 0, below.cache_write_1h_ausd)
 
 
 def _bills_beside_tokens(row: Row) -> bool:
@@ -184,7 +202,8 @@ def _scaled(price: Price, factor: Decimal) -> Price:
     if factor == 1:
         return price
     rates = [name for name in Price.__slots__ if name.endswith("_ausd")]
-    return replace(price, **{name: _ceil(getattr(price, name) * factor) for name in rates})
+    known = ((name, rate) for name in rates if (rate := getattr(price, name)) is not None)
+    return replace(price, **{name: _ceil(rate * factor) for name, rate in known})
 
 
 def _is_zero(tiers: tuple[Price, ...], fee_ausd: int) -> bool:

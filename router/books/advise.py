@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from router.books.renamed import named_today
 from router.books.since import Since, since_of
 from router.decide.estimate import cost_nusd, worst_nusd
+from router.decide.prices import price_at
 from router.engine import Ports
-from router.plan import Plan, Policy, Target, TargetEntry
+from router.plan import AUSD_PER_NUSD, Plan, Policy, Target, TargetEntry
 from router.ports import Row
 
 WORTH_NUSD = 1_000_000
@@ -25,9 +26,10 @@ SPARE = 1.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """`saved_nusd` of `spent_nusd` that the `rows` concerned came to. `yaml` is what to write, at `where`."""
+    """`saved_nusd` of `spent_nusd` that the `rows` concerned came to. `yaml` is what to write, at `where`;
+    "" where no policy can say it."""
 
-    kind: str  # "cheaper_first" | "lower_output_ceiling" | "fewer_retries"
+    kind: str  # "cheaper_first" | "lower_output_ceiling" | "fewer_retries" | "batch"
     policy: str
     where: str
     text: str
@@ -52,7 +54,7 @@ def advise(plan: Plan, rows: Sequence[Row]) -> tuple[Advice, ...]:
     found = [
         each
         for name, own in by_policy.items()
-        for looks in (_cheaper_first, _lower_ceiling, _fewer_retries)
+        for looks in (_cheaper_first, _lower_ceiling, _fewer_retries, _in_batches)
         for each in looks(plan, name, own)
     ]
     worth = (each for each in found if each.saved_nusd >= WORTH_NUSD)
@@ -71,11 +73,8 @@ def _cheaper_first(plan: Plan, name: str, rows: Sequence[Row]) -> Iterator[Advic
     answered = [row for row in rows if row.usage is not None and row.kind is None and row.state == "settled"]
     dear = [row for row in answered if targets and row.target == targets[0].name]
     spent = sum(row.cost_nusd for row in dear)
-    costs = {
-        other: sum(cost_nusd(other.prices, row.usage) for row in dear if row.usage)
-        for other in targets[1:]
-        if other.prices is not None and other.enabled
-    }
+    asked = {other: [_at_prices_of(other, row) for row in dear] for other in targets[1:] if other.enabled}
+    costs = {other: sum(filter(None, each)) for other, each in asked.items() if None not in each}
     if not costs:
         return
     cheapest = min(costs, key=lambda each: costs[each])
@@ -91,6 +90,12 @@ def _cheaper_first(plan: Plan, name: str, rows: Sequence[Row]) -> Iterator[Advic
         spent_nusd=spent,
         saved_nusd=saved,
     )
+
+
+def _at_prices_of(target: Target, row: Row) -> int | None:
+    """What a row's tokens would have cost there, on its day; None: the price is unknown."""
+    prices = price_at(target, row.reserved_at_s)
+    return None if prices is None or row.usage is None else cost_nusd(prices, row.usage)
 
 
 def _lower_ceiling(plan: Plan, name: str, rows: Sequence[Row]) -> Iterator[Advice]:
@@ -119,10 +124,11 @@ def _lower_ceiling(plan: Plan, name: str, rows: Sequence[Row]) -> Iterator[Advic
 
 def _less(target: Target | None, row: Row, tokens: int) -> int:
     """What `tokens` of output less would have taken off a worst case."""
-    if target is None or target.prices is None:
+    prices = price_at(target, row.reserved_at_s) if target else None
+    if prices is None:
         return 0
-    per_call = worst_nusd(target.prices, input_tokens=0, output_tokens=tokens, choices=1)
-    return max(0, min(per_call - target.prices.per_request_nusd, row.cost_nusd))
+    per_call = worst_nusd(prices, input_tokens=0, output_tokens=tokens, choices=1)
+    return max(0, min(per_call - prices.per_request_nusd, row.cost_nusd))
 
 
 def _rounded(tokens: float) -> int:
@@ -149,6 +155,35 @@ def _fewer_retries(plan: Plan, name: str, rows: Sequence[Row]) -> Iterator[Advic
         spent_nusd=sum(row.cost_nusd for row in wasted),
         saved_nusd=sum(row.cost_nusd for row in wasted),
     )
+
+
+def _in_batches(plan: Plan, name: str, rows: Sequence[Row]) -> Iterator[Advice]:
+    """The same tokens at the rates of the providers' batch APIs, which no call of router's goes to."""
+    pairs = [
+        (row, cost) for row in rows if (cost := _batch_nusd(plan.targets.get(row.target), row)) is not None
+    ]
+    dearer = [(row, cost) for row, cost in pairs if cost < row.cost_nusd]
+    if dearer:
+        models = ", ".join(f"`{target}`" for target in sorted({row.target for row, _ in dearer}))
+        yield Advice(
+            kind="batch",
+            policy=name,
+            where=str(plan.policies[name].place),
+            text=f"calls that can wait for hours, sent to the batch API of the provider itself at its rates: {models}",
+            yaml="",
+            rows=len(dearer),
+            spent_nusd=sum(row.cost_nusd for row, _ in dearer),
+            saved_nusd=sum(row.cost_nusd - cost for row, cost in dearer),
+        )
+
+
+def _batch_nusd(target: Target | None, row: Row) -> int | None:
+    """None: no answer, or no rates are stated."""
+    prices = price_at(target, row.reserved_at_s) if target else None
+    if prices is None or prices.batch is None or row.usage is None or row.kind is not None:
+        return None
+    entry, answer = prices.batch
+    return -(-(row.usage.input_tokens * entry + row.usage.output_tokens * answer) // AUSD_PER_NUSD)
 
 
 def _repeats(rows: Sequence[Row]) -> list[Row]:

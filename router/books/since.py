@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from router.decide.windows import day_start_s
 from router.errors import RequestError
 from router.policy.scalars import duration_ms
 
@@ -31,5 +32,4 @@ def since_of(since: Since, *, now_s: float, time_zone: str) -> float:
 
 def start_of_day_s(day: str, zone: ZoneInfo) -> float:
     """Unix seconds of `2026-11-21` 00:00 in the zone. Raises ValueError."""
-    found = date.fromisoformat(day)
-    return datetime(found.year, found.month, found.day, tzinfo=zone).timestamp()
+    return day_start_s(date.fromisoformat(day), zone)

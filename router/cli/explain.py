@@ -105,6 +105,7 @@ def _show(
         lacking = f" (the call names no {rule.lacking})" if rule.outcome == "unknown" else ""
         out.line(f"  rule {rule.name} {rule.outcome}{lacking}", dim=rule.outcome != "holds")
     _offers(out, told)
+    _prices(out, told)
     _dropped(out, told)
     _bounds(out, told)
     if told.budgets:
@@ -183,6 +184,28 @@ def _rows(number: str, offer: "Offer", prompted: bool) -> Iterator[Sequence[str]
         yield number, offer.target, sends, *worst, counted_by(offer.tokens)
 
 
+def _prices(out: Out, told: "Explanation") -> None:
+    """Where one of them has days, or a discount: else the price file or one line of a policy says it."""
+    if any(len(each.prices) > 1 or each.prices[0].discount for each in told.offers):
+        out.heading("prices")
+        columns = (
+            Column(title="", style="bold"),
+            Column(title="", style="dim"),
+            Column(title="", fixed=False),
+        )
+        rows = [
+            (
+                each.target if number == 0 else "",
+                "now" if then.since is None else f"from {then.since}",
+                then.text,
+            )
+            for each in told.offers
+            for number, then in enumerate(each.prices)
+        ]
+        out.table(columns, rows)
+        out.line("  what is worst, below and above, is so on every one of these days", dim=True)
+
+
 def counted_by(tokens: "TokenClass") -> str:
     """How the input is bounded: `exact`, `+60% claude`, `window`."""
     if tokens.method != "margin":
@@ -211,6 +234,19 @@ def _bounds(out: Out, told: "Explanation") -> None:
         ]
         out.table([*columns, Column(title="", style="dim", fixed=False)], rows)
         out.line(f"  the time holds {seconds(GRACE_S)} of grace, to notice a deadline and close up", dim=True)
+        out.line(f"  {failures_cost()}", dim=True)
+
+
+def failures_cost() -> str:
+    """The last column of the failure table, in a sentence."""
+    from router.decide.classify import FAILURES, Charge
+
+    unknown = [str(kind) for kind, rule in FAILURES.items() if rule.charge is Charge.WORST_CASE]
+    reported = [str(kind) for kind, rule in FAILURES.items() if rule.charge is Charge.REPORTED]
+    return (
+        f"a failed attempt costs its worst case after {' or '.join(unknown)} (unless it never left), what its provider "
+        f"reports after {', '.join(reported)}, else nothing"
+    )
 
 
 def _bound_rows(told: "Explanation") -> Iterator[Sequence[str]]:

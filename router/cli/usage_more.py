@@ -118,4 +118,5 @@ def advise(out: Out, since: str, policies: Path | None) -> None:
             bold=True,
         )
         out.line(f"  {each.text} ({count(each.rows, 'attempt')})")
-        out.line(f"  write `{each.yaml}`")
+        if each.yaml:
+            out.line(f"  write `{each.yaml}`")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from router.decide.prices import all_prices, is_priced
 from router.decide.scopes import tenant_of
 from router.errors import DropReason
 from router.plan import Demand, MaxPrice, PriceTable, Target
@@ -25,14 +26,17 @@ def _refusals(target: Target, demand: Demand, input_tokens: int | None) -> Itera
     lacking = demand.needs - target.supports if target.supports is not None else frozenset()
     if lacking:
         yield "capability", f"it has no {_listed(lacking)}, which {whose} needs"
-    if demand.max_price and target.prices is None:
+    if demand.max_price and not is_priced(target):
         yield "max_price", f"its price is unknown, and `max_price` of {whose} holds here"
-    elif demand.max_price and target.prices and not _is_within(target.prices, demand.max_price, input_tokens):
+    elif demand.max_price and not all(
+        _is_within(prices, demand.max_price, input_tokens) for prices in all_prices(target) if prices
+    ):
         yield "max_price", f"it is dearer than the `max_price` of {whose}"
 
 
 def _is_within(prices: PriceTable, most: MaxPrice, input_tokens: int | None) -> bool:
-    """Judged by the prices of ordinary text, at every tier that a request can reach."""
+    """Judged by the prices of ordinary text, at every tier that a request can reach. (`max_price` holds on every
+    day.)"""
     tiers = prices.tiers
     reachable = [each for each in tiers if input_tokens is None or each.above_tokens < input_tokens] or tiers[
         :1

@@ -1,6 +1,7 @@
 """The arithmetic of money: exact in atto-USD, rounded up to nano-USD once per row.
 
-For any usage of at most I input and n x O output tokens, `cost_nusd` is at most `worst_nusd` of I, O and n.
+For any usage of at most I input and n x O output tokens, `cost_nusd` is at most `worst_nusd` of I, O and n: but for
+caches written for an hour, which a hard budget lets through only with an allowance of their own.
 """
 
 from collections.abc import Iterable
@@ -36,9 +37,11 @@ def _tier(prices: PriceTable, input_tokens: int) -> Price:
 
 
 def _input_ausd(price: Price, usage: Usage) -> int:
+    for_an_hour = max(0, min(usage.cache_write_1h_tokens, usage.cache_write_tokens))
     parts = (
         (usage.cached_input_tokens, price.cached_input_ausd),
-        (usage.cache_write_tokens, price.cache_write_ausd),
+        (usage.cache_write_tokens - for_an_hour, price.cache_write_ausd),
+        (for_an_hour, price.cache_write_ausd if (hour := price.cache_write_1h_ausd) is None else hour),
         (usage.audio_input_tokens, price.audio_input_ausd),
         (usage.image_input_tokens, price.image_input_ausd),
     )

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from router.decide.demands import Refusal
 from router.decide.estimate import worst_nusd
+from router.decide.prices import all_prices, is_priced, price_at
 from router.errors import Dropped
-from router.plan import Budget, Candidate, PriceTable
+from router.plan import Budget, Candidate, Target
 from router.values import InputEstimate
 
 
@@ -25,16 +26,21 @@ def input_cap(candidate: Candidate, bound: int) -> int:
     return bound if context is None else min(bound, context)
 
 
-def worst_of(candidate: Candidate, bound: int, *, adds: bool = True) -> Worst:
-    """The worst case of one attempt at `candidate` with an input of at most `bound` tokens. `adds`: the provider may
-    add input of its own, for which the allowance of the policy is reserved too."""
+def worst_of(candidate: Candidate, bound: int, *, adds: bool = True, at_s: float | None = None) -> Worst:
+    """The worst case of one attempt at `candidate` with an input of at most `bound` tokens, at the price of `at_s`,
+    or of its dearest day. `adds`: the provider may add input of its own, for which the allowance of the policy is
+    reserved too."""
     choices = int(candidate.params.get("n", 1))
-    output, prices = candidate.output_tokens or 0, candidate.target.prices
+    output, target = candidate.output_tokens or 0, candidate.target
     tokens = input_cap(candidate, bound)
     added = (candidate.added_cost_nusd or 0) if adds and not is_free(candidate) else 0
-    nusd = None
-    if prices is not None:
-        nusd = worst_nusd(prices, input_tokens=tokens, output_tokens=output, choices=choices) + added
+    prices = all_prices(target) if at_s is None else (price_at(target, at_s),)
+    costs = [
+        worst_nusd(each, input_tokens=tokens, output_tokens=output, choices=choices)
+        for each in prices
+        if each is not None
+    ]
+    nusd = max(costs) + added if len(costs) == len(prices) else None
     return Worst(input_tokens=tokens, output_tokens=output * choices, nusd=nusd)
 
 
@@ -113,8 +119,9 @@ def _without_promise(
     held = hard(every)
     money = any(budget.unit == "nusd" for budget in held) and not is_free(candidate)
     tokens = any(budget.unit == "tokens" for budget in held)
-    if money and candidate.target.prices is None:
-        return "unknown_price", "its price is unknown, and a hard budget holds here"
+    if money and not is_priced(candidate.target):
+        when = " on some days" if any(all_prices(candidate.target)) else ""
+        return "unknown_price", f"its price is unknown{when}, and a hard budget holds here"
     added = ", ".join(estimate.unbounded)
     if added and tokens:
         return (
@@ -155,7 +162,7 @@ def _unbounded_under(
 ) -> tuple[Budget, ...]:
     """The budgets for which nothing can be promised."""
     open_ended = candidate.output_tokens is None
-    free, priced = is_free(candidate), candidate.target.prices is not None
+    free, priced = is_free(candidate), is_priced(candidate.target)
     added = bool(estimate.unbounded)
     units = {
         "nusd": not free and (not priced or open_ended or (added and candidate.added_cost_nusd is None)),
@@ -167,11 +174,16 @@ def _unbounded_under(
 
 def is_free(candidate: Candidate) -> bool:
     """Whether nothing that is sent to it can cost anything, at any size."""
-    return costs_nothing(candidate.target.prices)
+    return costs_nothing(candidate.target)
 
 
-def costs_nothing(prices: PriceTable | None) -> bool:
-    return prices is not None and not any(
-        worst_nusd(prices, input_tokens=tier.above_tokens + 1, output_tokens=1, choices=1)
-        for tier in prices.tiers
+def costs_nothing(target: Target) -> bool:
+    """On every day."""
+    return all(
+        each is not None
+        and not any(
+            worst_nusd(each, input_tokens=tier.above_tokens + 1, output_tokens=1, choices=1)
+            for tier in each.tiers
+        )
+        for each in all_prices(target)
     )

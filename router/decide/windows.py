@@ -39,6 +39,13 @@ def _of_second(window: Window, second: int, zone: tzinfo) -> tuple[str, float | 
     return key, _midnight_s(ends, local, second, zone)
 
 
+def day_start_s(day: date, zone: tzinfo) -> float:
+    """The first instant of a local day; where clocks skip midnight, the instant at which they do."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    first, second = (midnight.replace(fold=fold).timestamp() for fold in (0, 1))
+    return first if second >= first else float(_offset_change_s(floor(second), floor(first), zone))
+
+
 def _hour_key(local: datetime) -> str:
     key = f"{local.date().isoformat()}T{local.hour:02}"
     return key + local.isoformat()[-6:] if local.fold else key

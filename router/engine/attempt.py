@@ -7,6 +7,7 @@ from router import events as ev
 from router.decide import settle
 from router.decide.fit import Short
 from router.decide.judge import cooling_s
+from router.decide.prices import price_at
 from router.decide.step import Failure, Try
 from router.engine import permits, reservation
 from router.engine.reservation import Unfit
@@ -177,7 +178,7 @@ async def _answered(
 ) -> Reply:
     candidate = route.candidates[step.index]
     usage = wire.usage or _counted(run, candidate, wire)
-    ending = settle.answered(candidate.target.prices, usage)
+    ending = settle.answered(price_at(candidate.target, hold.now_s), usage)
     run.emit(
         ev.AttemptAnswered,
         attempt=hold.id,
@@ -198,7 +199,7 @@ async def _answered(
         choices=wire.choices,
         finish_reason=wire.finish_reason,
         usage=usage,
-        cost_nusd=None if candidate.target.prices is None else ending.cost_nusd,
+        cost_nusd=None if price_at(candidate.target, hold.now_s) is None else ending.cost_nusd,
         cached=False,
         created_s=int(run.ports.clock.now_s()),
     )
@@ -214,7 +215,7 @@ def _counted(run: Run, candidate: Candidate, wire: WireReply) -> Usage:
 async def _failed(
     run: Run, candidate: Candidate, hold: Hold, step: Try, error: ProviderError, duration_s: float
 ) -> None:
-    ending = settle.failed(error, candidate.target.prices, hold.worst_nusd)
+    ending = settle.failed(error, price_at(candidate.target, hold.now_s), hold.worst_nusd)
     run.emit(
         ev.AttemptFailed,
         attempt=hold.id,
@@ -279,7 +280,7 @@ async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.End
     run.emit(
         ev.Settled,
         attempt=hold.id,
-        cost_nusd=None if candidate.target.prices is None else ending.cost_nusd,
+        cost_nusd=None if price_at(candidate.target, hold.now_s) is None else ending.cost_nusd,
         worst_nusd=hold.worst_nusd,
         how=ending.how,
         bound_exceeded=ending.cost_nusd > hold.worst_nusd,

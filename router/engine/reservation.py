@@ -46,7 +46,7 @@ class Unfit:
 
 def hold_of(run: Run, route: Route, step: Try) -> Hold:
     candidate, now_s = route.candidates[step.index], run.ports.clock.now_s()
-    worst = run.worst(candidate)
+    worst = run.worst(candidate, at_s=now_s)
     limits = (*candidate.limits, *run.key_limits(candidate.target.provider, step.key))
     budgets = (*run.budgets(candidate.target.provider), *candidate.budgets)
     takes: tuple[tuple[Sliding, int], ...] = (
@@ -86,7 +86,7 @@ def hold_of(run: Run, route: Route, step: Try) -> Hold:
 async def take(run: Run, route: Route, step: Try, hold: Hold) -> Unfit | None:
     """Concurrency, then money, tokens and requests. None: all of it is held; else nothing of the last three."""
     candidate = route.candidates[step.index]
-    worst = run.worst(candidate)
+    worst = run.worst(candidate, at_s=hold.now_s)
     over = request_shortfalls(candidate, worst, run.spent)
     if over:
         return Unfit(
@@ -118,7 +118,7 @@ async def _reserve(run: Run, candidate: Candidate, key: str | None, hold: Hold) 
         refusals = tuple(_refusal(hold, each) for each in granted.shortfalls)
         full = tuple(each.budget for each in granted.shortfalls if each.budget is not None)
         return Unfit(hold=hold, key=key, refusals=refusals, budgets=full, seq=granted.seq)
-    worst = run.worst(candidate)
+    worst = run.worst(candidate, at_s=hold.now_s)
     shadows.tell_attempt(run, hold, granted, request_shadows(candidate, worst, run.spent))
     run.emit(
         ev.Reserved,

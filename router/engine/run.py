@@ -92,10 +92,10 @@ class Run:
         self.estimates.append((key, candidate.params, estimate))
         return estimate
 
-    def worst(self, candidate: Candidate) -> Worst:
-        """What one attempt of this request at `candidate` may need."""
+    def worst(self, candidate: Candidate, *, at_s: float | None = None) -> Worst:
+        """What one attempt of this request at `candidate` may need, at the price of `at_s`, or of its dearest day."""
         estimate = self.estimate(candidate)
-        return worst_of(candidate, estimate.bound, adds=bool(estimate.unbounded))
+        return worst_of(candidate, estimate.bound, adds=bool(estimate.unbounded), at_s=at_s)
 
     def drop(self, dropped: Sequence[Dropped]) -> None:
         for drop in dropped:

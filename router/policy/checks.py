@@ -10,6 +10,7 @@ from router.errors import Problem
 from router.policy import (
     money_checks,
     order_checks,
+    price_checks,
     rolling_checks,
     rule_checks,
     scope_checks,
@@ -99,6 +100,7 @@ def retiring_models(draft: Draft) -> Iterator[Problem]:
 
 CHECKS: tuple[Check, ...] = (
     retiring_models,
+    price_checks.past_validity,
     money_checks.unknown_prices,
     money_checks.unbounded_output,
     money_checks.small_limits,

@@ -256,6 +256,14 @@ MEANING: Mapping[str, Code] = {
         "The cache of the policy that is called is the one that counts.",
         _WARNING,
     ),
+    "validity-empty": Code(
+        "a price or a discount that holds on no day",
+        "`valid_until` is the first day on which it holds no longer; written the other way round it never applies.",
+    ),
+    "discount-of-free": Code(
+        "a discount where the price is `free`",
+        "It is off nothing: one of both is not what was meant.",
+    ),
     "unknown-price": Code(
         "a model without a price under a hard budget",
         "What it costs can't be reserved, so the budget would not hold.",
@@ -346,6 +354,12 @@ MEANING: Mapping[str, Code] = {
     "unbounded-users": Code(
         "buckets for each user of a tenant that has no total itself",
         "The application says who the user is: new names are new buckets, and nothing bounds them all.",
+        _WARNING,
+    ),
+    "validity-over": Code(
+        "a price or a discount whose last day is over",
+        "What it said holds no longer, and whoever reads it may think that it does. A warning, because a date must not"
+        " stop a restart at night.",
         _WARNING,
     ),
     "model-deprecated": Code(

@@ -7,7 +7,7 @@ from functools import reduce
 
 from router.errors import PolicyError, Problem
 from router.plan import Plan
-from router.policy import checks, demands, names, rename_checks, rolling_checks, spent_checks
+from router.policy import checks, demands, names, price_checks, rename_checks, rolling_checks, spent_checks
 from router.policy.catalog import Catalog
 from router.policy.digest import seal
 from router.policy.document import Document
@@ -62,6 +62,9 @@ NAME_CHECKS = (
     names.pools,
     rename_checks.renames,
     spent_checks.useless_jumps,
+    price_checks.empty_validity,
+    price_checks.pointless_discounts,
+    price_checks.repeated_tiers,
     demands.unmatched_patterns,
     demands.unknown_labels,
     names.time_zone,

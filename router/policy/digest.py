@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -57,7 +58,7 @@ def canonical(value: Any) -> Any:
         return sorted(str(item) for item in value)
     if isinstance(value, tuple | list):
         return [canonical(item) for item in value]
-    return value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _models(provider: Spot) -> Mapping[str, Any]:

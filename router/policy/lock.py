@@ -13,6 +13,7 @@ from router.plan import ModelFacts, Plan, Price, PriceTable, TokenClass
 from router.policy.catalog import Catalog, known_facts
 from router.policy.document import Document, Spot
 from router.policy.merge import written_in
+from router.policy.prices import PARTS
 from router.policy.targets import own_facts
 from router.policy.traps import written
 
@@ -28,15 +29,6 @@ Facts = Mapping[str, str | int]
 """Name of a fact -> its value, as it stands in the file."""
 
 _WHOLE = {"input_per_million": "input_ausd", "output_per_million": "output_ausd"}
-_PARTS = {
-    "cached_per_million": ("cached_input_ausd", "input_ausd"),
-    "cache_write_per_million": ("cache_write_ausd", "input_ausd"),
-    "audio_input_per_million": ("audio_input_ausd", "input_ausd"),
-    "image_input_per_million": ("image_input_ausd", "input_ausd"),
-    "reasoning_per_million": ("reasoning_ausd", "output_ausd"),
-    "audio_output_per_million": ("audio_output_ausd", "output_ausd"),
-}
-"""Name of a fact -> the price of a part, and that of its whole, which it is where nothing else is stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +100,12 @@ def _prices(table: PriceTable) -> Facts:
 def _rates(tier: Price) -> Iterator[tuple[str, str]]:
     for name, whole in _WHOLE.items():
         yield name, _per_million(getattr(tier, whole))
-    for name, (part, whole) in _PARTS.items():
+    for name, (part, whole) in PARTS.items():
         if getattr(tier, part) != getattr(tier, whole):
             yield name, _per_million(getattr(tier, part))
+    hour = tier.cache_write_1h_ausd
+    if hour is not None and hour != tier.cache_write_ausd:
+        yield "cache_write_1h_per_million", _per_million(hour)
 
 
 def _tokens(tokens: TokenClass) -> Facts:

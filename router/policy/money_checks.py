@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from router.decide.fit import hard, is_free, worst_of
+from router.decide.prices import all_prices, is_priced
 from router.errors import Problem
-from router.plan import Budget, Limit, Plan, Policy, Unit
+from router.plan import Budget, Limit, Plan, Policy, PriceTable, Target, Unit
 from router.policy.draft import Draft, problem
 from router.policy.reach import OUTPUT_UNITS, Call, Payers, Reached, calls, own_budgets, own_limits
 from router.policy.scalars import count_text, money_text
@@ -19,7 +20,7 @@ def unknown_prices(draft: Draft) -> Iterator[Problem]:
     plan, seen = draft.plan, set[Place]()
     for call in calls(draft):
         for reached in call.reached:
-            if reached.candidate.target.prices is None and reached.entry.place not in seen:
+            if not is_priced(reached.candidate.target) and reached.entry.place not in seen:
                 budget = call.a_budget_over(plan, reached)
                 if budget is not None:
                     seen.add(reached.entry.place)
@@ -29,11 +30,21 @@ def unknown_prices(draft: Draft) -> Iterator[Problem]:
 def _unknown_price(reached: Reached, budget: Budget) -> Problem:
     target = reached.candidate.target
     message = (
-        f"`{target.name}` has no known price, so the budget `{budget.text}` ({budget.place}) can't be kept"
+        f"`{target.name}` has no known price{_when_unknown(target)}, "
+        f"so the budget `{budget.text}` ({budget.place}) can't be kept"
     )
     block = f"providers: {{{target.provider}: {{models: {{{target.model}: {{price: ...}}}}}}}}"
     advice = f"say what it costs: `{block}`, or `free`"
     return problem("unknown-price", message, reached.entry.place, help=advice, also=budget.place)
+
+
+def _when_unknown(target: Target) -> str:
+    """` before 2026-12-01`, ` from 2027-01-01 on`; nothing where it is unknown for ever."""
+    if not any(all_prices(target)):
+        return ""
+    first_unknown = target.prices is None
+    turns = next(each for each in target.price_changes if (each.prices is None) != first_unknown)
+    return f" before {turns.day.isoformat()}" if first_unknown else f" from {turns.day.isoformat()} on"
 
 
 def unbounded_output(draft: Draft) -> Iterator[Problem]:
@@ -109,10 +120,11 @@ def _cheapest_under(plan: Plan, every: Sequence[Call]) -> Mapping[Budget, int]:
 
 
 def _least(reached: Reached) -> int:
-    """One token in, one token out; 0 where the price is unknown."""
-    prices = reached.candidate.target.prices
-    if prices is None:
-        return 0
+    """One token in, one token out, on the cheapest day; 0 where a price is unknown."""
+    return min(_least_at(prices) if prices else 0 for prices in all_prices(reached.candidate.target))
+
+
+def _least_at(prices: PriceTable) -> int:
     tier = prices.tiers[0]
     return (tier.cached_input_ausd + tier.output_ausd + 10**9 - 1) // 10**9 + prices.per_request_nusd
 

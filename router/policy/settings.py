@@ -1,6 +1,7 @@
 """Pass: the settings of the whole folder."""
 
 from dataclasses import replace
+from datetime import UTC, tzinfo
 
 from router.plan import OnStoreError, Settings, StoreFailure
 from router.policy.document import Spot, text_of
@@ -43,3 +44,15 @@ def _on_store_error(spot: Spot | None) -> OnStoreError:
 def _failure(said: str | None, usual: StoreFailure) -> StoreFailure:
     """A word that is neither is told by the schema."""
     return "open" if said == "open" else "closed" if said == "closed" else usual
+
+
+def zone_of(settings: Settings) -> tzinfo:
+    """UTC in place of a zone that there is not, which is told by its own check."""
+    if settings.time_zone == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(settings.time_zone)
+    except (OSError, ValueError, KeyError):  # KeyError: zoneinfo's own not-found
+        return UTC

@@ -84,7 +84,7 @@ def _costly(plan: Plan, policy: str) -> TargetEntry | None:
         (
             entry
             for entry in written
-            if isinstance(entry, TargetEntry) and not costs_nothing(plan.targets[entry.target].prices)
+            if isinstance(entry, TargetEntry) and not costs_nothing(plan.targets[entry.target])
         ),
         None,
     )

@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 
 from router.errors import Problem
-from router.plan import ModelFacts, Price, PriceTable, Provider, Target, TokenClass
+from router.plan import ModelFacts, Provider, Target, TokenClass
 from router.policy import scalars
 from router.policy.catalog import Catalog, known_facts
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to
+from router.policy.prices import OwnDiscount, OwnPrice, over_time, own_discount, own_price
+from router.policy.settings import zone_of
 from router.policy.traps import shown
 from router.policy.walk import target_items
 
 UNMEASURED_PERCENT = 60
 """The margin of a family that no recording measured."""
-
-_AUSD_PER_TOKEN = 1_000  # nano-USD per million tokens, in atto-USD per token
 
 
 def resolve_targets(draft: Draft) -> Draft:
@@ -69,7 +70,9 @@ def _target(name: str, spot: Spot, draft: Draft) -> Target | Problem | None:
             return None
         return unknown_model(model, provider, spot, draft)
     known = facts or _unlisted(draft.catalog, provider.kind, model, declared)
-    return _resolved(model, provider, block, declared, known, listed=facts is not None)
+    return _resolved(
+        model, provider, block, declared, known, listed=facts is not None, zone=zone_of(draft.settings)
+    )
 
 
 def is_unsure_of(model: str, provider: Spot) -> bool:
@@ -86,7 +89,8 @@ class OwnFacts:
 
     alias: str | None = None
     deployment: str | None = None
-    prices: PriceTable | None = None
+    price: OwnPrice | None = None
+    discount: OwnDiscount | None = None
     context: int | None = None
     max_output: int | None = None
     supports: frozenset[str] | None = None
@@ -103,7 +107,8 @@ def own_facts(declared: Spot | None) -> OwnFacts:
     return OwnFacts(
         alias=text_of(declared.get("as")),
         deployment=text_of(declared.get("deployment")),
-        prices=own_prices(declared.get("price")),
+        price=own_price(declared.get("price")),
+        discount=own_discount(declared.get("discount")),
         context=_count(declared.get("context")),
         max_output=_count(declared.get("max_output")),
         supports=frozenset(item.text for item in supports.items() if item.text) if supports else None,
@@ -120,17 +125,28 @@ def _unlisted(catalog: Catalog, kind: str, model: str, declared: Spot | None) ->
 
 
 def _resolved(
-    model: str, provider: Provider, block: Spot, declared: Spot | None, known: ModelFacts, *, listed: bool
+    model: str,
+    provider: Provider,
+    block: Spot,
+    declared: Spot | None,
+    known: ModelFacts,
+    *,
+    listed: bool,
+    zone: tzinfo,
 ) -> Target:
     own, shared = own_facts(declared), own_facts(block)
     supports = own.supports if own.supports is not None else shared.supports
     off = declared.get("enabled") if declared and not own.enabled else None
+    prices, changes = over_time(
+        (own.price, shared.price), (own.discount, shared.discount), known.prices, zone
+    )
     return Target(
         provider=provider.name,
         model=model,
         kind=provider.kind,
         wire_model=own.deployment or model,
-        prices=own.prices or shared.prices or known.prices,
+        prices=prices,
+        price_changes=changes,
         context_tokens=own.context or shared.context or known.context_tokens,
         max_output_tokens=own.max_output or shared.max_output or known.max_output_tokens,
         supports=supports if supports is not None else known.supports if listed else None,
@@ -160,43 +176,6 @@ def _facts(catalog: Catalog, kind: str, model: str, declared: Spot | None) -> Mo
 
 def _count(spot: Spot | None) -> int | None:
     return scalars.count(spot.value) if spot else None
-
-
-def own_prices(spot: Spot | None) -> PriceTable | None:
-    if spot is None:
-        return None
-    if spot.value == "free":
-        return PriceTable(tiers=(_price(0, 0, 0, 0),), source="free")
-    read, write = _ausd(spot, "input_per_million"), _ausd(spot, "output_per_million")
-    if read is None or write is None:
-        return None
-    cached, cache_write = _ausd(spot, "cached_per_million"), _ausd(spot, "cache_write_per_million")
-    fee = spot.get("per_request")
-    tier = _price(
-        read, write, read if cached is None else cached, read if cache_write is None else cache_write
-    )
-    fee_nusd = scalars.money_nusd(fee.value) if fee else None
-    return PriceTable(tiers=(tier,), per_request_nusd=fee_nusd or 0, source="policy")
-
-
-def _ausd(spot: Spot, key: str) -> int | None:
-    """Atto-USD per token of a price per million tokens."""
-    written = spot.get(key)
-    nusd = scalars.money_nusd(written.value) if written else None
-    return None if nusd is None else nusd * _AUSD_PER_TOKEN
-
-
-def _price(read: int, write: int, cached: int, cache_write: int) -> Price:
-    return Price(
-        input_ausd=read,
-        output_ausd=write,
-        cached_input_ausd=cached,
-        cache_write_ausd=cache_write,
-        audio_input_ausd=read,
-        image_input_ausd=read,
-        reasoning_ausd=write,
-        audio_output_ausd=write,
-    )
 
 
 def undeclared(name: str, spot: Spot, draft: Draft) -> Problem:

@@ -39,6 +39,7 @@ COUNT = Scalar(
     examples=(500, "200k", "1.5M"),
     help="a whole number above 0, with `k` for thousands or `M` for millions: `500`, `200k`, `1.5M`",
 )
+LENGTH = replace(COUNT, name="a number of input tokens", types=("string",), examples=("200k", "128k"))
 MONEY = Scalar(
     name="an amount of money",
     pattern=scalars.MONEY,
@@ -53,6 +54,12 @@ SHARE = Scalar(
 )
 CLOCK = Scalar(
     name="a time of day", pattern=scalars.CLOCK, examples=("22:00", "06:30"), help='quoted, 24 hours: "22:00"'
+)
+DATE = Scalar(
+    name="a date",
+    pattern=scalars.DATE,
+    examples=("2026-12-01",),
+    help='quoted, a day that there is: "2026-12-01"',
 )
 FLAG = Scalar(name="true or false", types=("boolean",), help="write `true` or `false`")
 SENDS = Scalar(

@@ -24,14 +24,16 @@ from router.decide.estimate import cost_nusd
 from router.decide.fit import Worst, hard, worst_of
 from router.decide.match import path_of
 from router.decide.outcome import budget_exceeded
+from router.decide.prices import price_at
 from router.decide.reserve import needs_of_budgets, request_shortfalls, rolling_takes
 from router.decide.scopes import NOBODY, Caller, called_policy, caller
 from router.engine import Ports, routing
 from router.engine.run import Run
 from router.errors import Dropped, Rejected, RequestError
-from router.plan import Budget, Candidate, Key, Limit, Plan, Policy, Route, TokenClass
+from router.plan import Budget, Candidate, Key, Limit, Plan, Policy, PriceTable, Route, TokenClass
 from router.tools.figures import seconds
 from router.tools.limits_met import limited_keys, limits_met, of_request, short_of_limits
+from router.tools.price_texts import PriceThen, prices_from
 from router.tools.remedy import Short, advice, is_full
 from router.values import Kind, Place, Request, SecretRef, Usage
 
@@ -63,7 +65,8 @@ class Offer:
 
     With a prompt the figures are of that request; without one `input_bound`, `output_bound` and `worst_nusd` are
     those of the policy's ceilings, and nothing is likely. None: unknown or unbounded. `likely_nusd` is the likely
-    input and the whole output allowance at the prices of ordinary tokens. `refused`: why a reservation would fail now.
+    input and the whole output allowance at today's prices of ordinary tokens; what is worst is so on every day that
+    has a price of its own. `prices`: today's, then those that come. `refused`: why a reservation would fail now.
     """
 
     target: str
@@ -76,6 +79,7 @@ class Offer:
     output_bound: int | None
     likely_nusd: int | None
     worst_nusd: int | None
+    prices: tuple[PriceThen, ...]
     refused: tuple[str, ...]
 
 
@@ -129,8 +133,11 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
     limits = await limits_now(ports.limiter, limits_met(run, policy, candidates), now_s=ports.clock.now_s())
     at_once = [limits[limit] for limit in of_request(run, policy)]
     costs = [(each, _worst(run, each)) for each in candidates]
-    keys = await limited_keys(run, candidates)
-    shorts = [_shorts(run, policy, each, worst, budgets, limits, keys) for each, worst in costs]
+    keys, now_s = await limited_keys(run, candidates), ports.clock.now_s()
+    shorts = [
+        _shorts(run, policy, each, _worst(run, each, at_s=now_s), budgets, limits, keys)
+        for each in candidates
+    ]
     return Explanation(
         policy=policy.name,
         description=policy.description,
@@ -242,16 +249,17 @@ def _rule_outcomes(policy: Policy, trace: Sequence[ev.Event], *, read: bool) -> 
 # --- Costs ------------------------------------------------------------------------------------------------------------
 
 
-def _worst(run: Run, candidate: Candidate) -> Worst | None:
-    """Of this request, or of the ceilings where there is no prompt; None where nothing bounds the input."""
+def _worst(run: Run, candidate: Candidate, *, at_s: float | None = None) -> Worst | None:
+    """Of this request, or of the ceilings where there is no prompt; None where nothing bounds the input. At the price
+    of `at_s`, or of the dearest day: a call may be sent again after midnight."""
     if run.request.messages:
-        return run.worst(candidate)
+        return run.worst(candidate, at_s=at_s)
     bounds = [each for each in (candidate.input_ceiling, candidate.target.context_tokens) if each is not None]
-    return worst_of(candidate, min(bounds)) if bounds else None
+    return worst_of(candidate, min(bounds), at_s=at_s) if bounds else None
 
 
 def _offer(run: Run, candidate: Candidate, worst: Worst | None, shorts: Sequence[Short]) -> Offer:
-    target, lexical = candidate.target, candidate.lexical
+    target, lexical, now_s = candidate.target, candidate.lexical, run.ports.clock.now_s()
     likely = run.estimate(candidate).tokens if run.request.messages else None
     output = worst.output_tokens if worst and candidate.output_tokens is not None else None
     return Offer(
@@ -263,14 +271,16 @@ def _offer(run: Run, candidate: Candidate, worst: Worst | None, shorts: Sequence
         input_tokens=likely,
         input_bound=worst.input_tokens if worst else None,
         output_bound=output,
-        likely_nusd=_likely_nusd(candidate, likely, output),
+        likely_nusd=_likely_nusd(price_at(target, now_s), likely, output),
         worst_nusd=_worst_nusd(candidate, worst),
+        prices=prices_from(target, now_s),
         refused=tuple(short.message for short in shorts),
     )
 
 
-def _likely_nusd(candidate: Candidate, input_tokens: int | None, output_tokens: int | None) -> int | None:
-    prices = candidate.target.prices
+def _likely_nusd(
+    prices: PriceTable | None, input_tokens: int | None, output_tokens: int | None
+) -> int | None:
     if prices is None or input_tokens is None or output_tokens is None:
         return None
     return cost_nusd(prices, Usage(input_tokens=input_tokens, output_tokens=output_tokens))
@@ -316,7 +326,7 @@ def _shorts(
     if worst is None:
         return ()
     adds = not run.request.messages or bool(run.estimate(candidate).unbounded)
-    short = partial(Short, candidate=candidate, worst=worst, adds=adds)
+    short = partial(Short, candidate=candidate, worst=worst, adds=adds, at_s=run.ports.clock.now_s())
     return (
         *_over_request_budget(candidate, worst, budgets, short),
         *_over_budgets(run, candidate, worst, budgets, short),

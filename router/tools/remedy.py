@@ -14,7 +14,7 @@ from router.tools.figures import about, money
 class Short:
     """One attempt that a budget, or a limit, has no room for. Exactly one of `budget`, `limit`.
 
-    `adds`: its worst case holds what the provider may add to the input.
+    `adds`: its worst case holds what the provider may add to the input. It is priced as of `at_s`.
     """
 
     candidate: Candidate
@@ -22,6 +22,7 @@ class Short:
     message: str
     needed: int
     adds: bool
+    at_s: float
     budget: BudgetNow | None = None
     limit: LimitNow | None = None
 
@@ -74,7 +75,7 @@ def _most(short: Short, most: int, tokens_of: Callable[[int], tuple[int, int]]) 
     def needed(figure: int) -> int:
         input_tokens, output_tokens = tokens_of(figure)
         changed = replace(short.candidate, output_tokens=output_tokens)
-        worst = worst_of(changed, input_tokens, adds=short.adds)
+        worst = worst_of(changed, input_tokens, adds=short.adds, at_s=short.at_s)
         money_counts = short.budget is not None and short.budget.unit == "nusd"
         return worst.nusd or 0 if money_counts else _tokens(worst, short.limit)
 

@@ -209,6 +209,20 @@ def test_a_part_that_no_answer_can_have_is_left_out_of_the_usage():
     assert reply.usage == Usage(input_tokens=500, output_tokens=20)
 
 
+def test_what_was_written_for_an_hour_is_told_apart():
+    usage = {"prompt_tokens": 500, "completion_tokens": 20, "total_tokens": 520}
+    kept = {"ephemeral_5m_input_tokens": 60, "ephemeral_1h_input_tokens": 40}
+    usage["prompt_tokens_details"] = {"cache_creation_tokens": 100, "cache_creation_token_details": kept}
+    reply = asyncio.run(answer_once(canned(completion(usage=usage)), call()))
+    expected = {
+        "input_tokens": 500,
+        "output_tokens": 20,
+        "cache_write_tokens": 100,
+        "cache_write_1h_tokens": 40,
+    }
+    assert reply.usage == Usage(**expected)
+
+
 def canned(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> AsyncLitellm:
     kind = {"content-type": "text/event-stream" if body.startswith(b"data:") else "application/json"}
 

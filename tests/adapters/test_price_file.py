@@ -167,6 +167,35 @@ def test_every_stated_rate_is_read(tmp_path):
     assert (only.reasoning_ausd, only.audio_output_ausd) == (6 * micro, 7 * micro)
 
 
+def test_a_cache_that_is_kept_for_an_hour_has_a_rate_of_its_own(tmp_path):
+    hour = {"cache_creation_input_token_cost": 1.25e-6, "cache_creation_input_token_cost_above_1hr": 2e-6}
+    micro = 1000 * 1000 * PICO
+    assert tier(tmp_path, **hour).cache_write_1h_ausd == 2 * micro
+    assert tier(tmp_path).cache_write_1h_ausd is None
+    assert (
+        tier(tmp_path, **{**hour, "cache_creation_input_token_cost_above_1hr": 0.0}).cache_write_1h_ausd
+        is None
+    )
+    above = {
+        "input_cost_per_token_above_200k_tokens": 3e-6,
+        "cache_creation_input_token_cost_above_200k_tokens": 3.75e-6,
+    }
+    stated = {"cache_creation_input_token_cost_above_1hr_above_200k_tokens": 6e-6}
+    assert [each.cache_write_1h_ausd for each in prices(tmp_path, **hour, **above, **stated).tiers] == [
+        2 * micro,
+        6 * micro,
+    ]
+    unstated = prices(tmp_path, **hour, **above).tiers[1]  # no cheaper than five minutes became
+    assert unstated.cache_write_1h_ausd == unstated.cache_write_ausd == 3_750_000 * PICO
+
+
+def test_the_rates_of_a_batch_api_are_read_where_both_are_stated(tmp_path):
+    both = {"input_cost_per_token_batches": 5e-7, "output_cost_per_token_batches": 1e-6}
+    assert prices(tmp_path, **both).batch == (500_000 * PICO, 1_000_000 * PICO)
+    assert prices(tmp_path, input_cost_per_token_batches=5e-7).batch is None
+    assert prices(tmp_path).batch is None
+
+
 def test_a_cache_is_never_written_for_nothing(tmp_path):
     assert tier(tmp_path, cache_creation_input_token_cost=0.0).cache_write_ausd == 1000 * 1000 * PICO
 
@@ -430,7 +459,7 @@ AGREE = """
 import sys, warnings
 warnings.simplefilter("ignore")
 import litellm
-from litellm.types.utils import CompletionTokensDetailsWrapper, PromptTokensDetailsWrapper
+from litellm.types.utils import CacheCreationTokenDetails, CompletionTokensDetailsWrapper, PromptTokensDetailsWrapper
 from litellm.types.utils import Usage as Reported
 from router.adapters.price_file import PriceFile
 from router.decide.estimate import cost_nusd
@@ -441,10 +470,17 @@ USAGES = (
     Usage(input_tokens=1000, output_tokens=500, reasoning_tokens=200),
     Usage(input_tokens=1000, output_tokens=500, cached_input_tokens=100, cache_write_tokens=300),
     Usage(input_tokens=300_000, output_tokens=500, cached_input_tokens=1000),
+    Usage(input_tokens=1000, output_tokens=500, cache_write_tokens=300, cache_write_1h_tokens=200),
+    Usage(input_tokens=300_000, output_tokens=500, cache_write_tokens=300, cache_write_1h_tokens=200),
 )
 def reported(usage):
     details = PromptTokensDetailsWrapper(
-        cached_tokens=usage.cached_input_tokens, cache_creation_tokens=usage.cache_write_tokens
+        cached_tokens=usage.cached_input_tokens,
+        cache_creation_tokens=usage.cache_write_tokens,
+        cache_creation_token_details=CacheCreationTokenDetails(
+            ephemeral_5m_input_tokens=usage.cache_write_tokens - usage.cache_write_1h_tokens,
+            ephemeral_1h_input_tokens=usage.cache_write_1h_tokens,
+        ) if usage.cache_write_1h_tokens else None,
     )
     found = Reported(
         prompt_tokens=usage.input_tokens,

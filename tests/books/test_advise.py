@@ -1,7 +1,10 @@
 """Advice: only what the recorded rows would really have saved."""
 
+from dataclasses import replace
+from datetime import date
+
 from router.books.advise import advise
-from router.plan import Ceiling
+from router.plan import Ceiling, PriceChange
 from router.values import Kind, Usage
 from tests.build import plan, policy, price, target
 from tests.tools.rows import row
@@ -61,3 +64,35 @@ def test_second_sends_that_never_help() -> None:
 def test_less_than_a_tenth_of_a_cent_is_no_advice_and_policies_that_are_gone_get_none() -> None:
     assert advise(two(), [row(1.0, 900, usage=Usage(input_tokens=1, output_tokens=1))]) == ()
     assert advise(two(), [row(1.0, COST, usage=USAGE, policy="gone")]) == ()
+
+
+def test_what_batches_would_have_cost_where_the_price_file_states_it() -> None:
+    halved = replace(DEAR, batch=(5 * 10**12, 20 * 10**12))
+    found = plan(policy("main", "openai/a"), targets=(target("openai/a", prices=halved),))
+    rows = [
+        *(row(1.0, COST, usage=USAGE) for _ in range(4)),
+        row(1.0, COST, usage=None, kind=Kind.TIMEOUT, how="worst_case"),
+        row(1.0, COST // 3, usage=USAGE),  # cached input: cheaper than a batch
+    ]
+    (advice,) = advise(found, rows)
+    assert (advice.kind, advice.rows, advice.spent_nusd, advice.saved_nusd) == (
+        "batch",
+        4,
+        4 * COST,
+        2 * COST,
+    )
+    assert advice.yaml == ""
+    assert "the batch API of the provider itself" in advice.text
+    assert advise(plan(policy("main", "openai/a"), targets=(target("openai/a", prices=DEAR),)), rows) == ()
+
+
+def test_another_targets_price_is_that_of_the_day() -> None:
+    change = PriceChange(day=date(2026, 12, 1), at_s=100.0, prices=CHEAP)
+    targets = (
+        target("openai/a", prices=DEAR),
+        target("openai/b", prices=price(20 * 10**12, 80 * 10**12), price_changes=(change,)),
+    )
+    found = plan(policy("main", "openai/a", "openai/b"), targets=targets)
+    assert advise(found, [row(99.0, COST, usage=USAGE) for _ in range(4)]) == ()
+    (advice,) = advise(found, [row(100.0, COST, usage=USAGE) for _ in range(4)])
+    assert advice.saved_nusd == 4 * COST * 9 // 10

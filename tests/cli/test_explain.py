@@ -39,7 +39,11 @@ def test_the_worst_case_names_the_sends_that_come_to_it(run):
     bounds = section(run("explain", "fast").stdout, "never more than")
     assert bounds[0].split() == ["cost", "answered", "or", "failed", "within"]
     assert bounds[1].endswith("30.05s  in 4 sends")
-    assert bounds[-1] == "the time holds 50ms of grace, to notice a deadline and close up"
+    assert bounds[-2] == "the time holds 50ms of grace, to notice a deadline and close up"
+    assert bounds[-1] == (
+        "a failed attempt costs its worst case after timeout or connection (unless it never left), what its provider"
+        " reports after server_error, content_filter, invalid_output, truncated, else nothing"
+    )
     assert [line.split() for line in bounds[2:4]] == [
         ["openai/gpt-5-nano", "2", "x", "$0.00066"],
         ["anthropic/claude-haiku-4-5", "2", "x", "$0.0145"],
@@ -285,3 +289,22 @@ def test_no_secret_and_no_prompt_is_told(run, with_keys):
     told = run("explain", "fast", *SEARCH, "--prompt", "a very private question", "--json").stdout
     assert "sk-" not in told
     assert "private" not in told
+
+
+def test_prices_with_days_or_a_discount_are_told_today_and_later(run, folder):
+    dated = 'price: {input_per_million: $2, output_per_million: $8, valid_from: "2098-12-01"}'
+    text = (folder / "policies" / "main.yaml").read_text()
+    text = text.replace("  openai: {}", f"  openai: {{discount: 20%, models: {{gpt-5-nano: {{{dated}}}}}}}")
+    (folder / "policies" / "main.yaml").write_text(text)
+    nano, later, haiku, note = section(run("explain", "fast").stdout, "prices")
+    file_price = "{input_per_million: $0.04, output_per_million: $0.32, cached_per_million: $0.004}"
+    assert nano.split(maxsplit=2) == ["openai/gpt-5-nano", "now", f"{file_price}, the price file's, 20% off"]
+    assert later == "from 2098-12-01  {input_per_million: $1.60, output_per_million: $6.40}, 20% off"
+    assert haiku.split(maxsplit=2)[:2] == ["anthropic/claude-haiku-4-5", "now"]
+    assert note == "what is worst, below and above, is so on every one of these days"
+    # 10,000 x $1.60 and 400 x $6.40 a million
+    assert section(run("explain", "fast").stdout, "tried in this order")[1].split()[5] == "$0.01856"
+
+
+def test_prices_of_the_file_alone_are_not_listed(run):
+    assert "\nprices\n" not in run("explain", "fast").stdout

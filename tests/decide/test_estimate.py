@@ -51,6 +51,16 @@ def test_each_part_is_billed_at_its_own_rate_and_the_rest_at_the_base_rate():
     assert cost_nusd(table(tier), usage) == expected_in + 30 * 2000 + 4 * 5000 + 16 * 1000
 
 
+def test_a_cache_written_for_an_hour_is_a_dearer_part_of_what_was_written():
+    tier = price(input_ausd=100 * NUSD, cache_write_ausd=125 * NUSD, cache_write_1h_ausd=200 * NUSD)
+    usage = Usage(input_tokens=100, cache_write_tokens=30, cache_write_1h_tokens=10)
+    assert cost_nusd(table(tier), usage) == 70 * 100 + 20 * 125 + 10 * 200
+    beyond = Usage(input_tokens=100, cache_write_tokens=30, cache_write_1h_tokens=50)
+    assert cost_nusd(table(tier), beyond) == 70 * 100 + 30 * 200
+    unstated = price(input_ausd=100 * NUSD, cache_write_ausd=125 * NUSD)
+    assert cost_nusd(table(unstated), usage) == 70 * 100 + 30 * 125
+
+
 def test_it_rounds_up_once_over_the_whole_row():
     prices = table(price(input_ausd=NUSD // 4, output_ausd=NUSD // 4))
     assert cost_nusd(prices, Usage(input_tokens=1, output_tokens=1)) == 1
@@ -126,7 +136,9 @@ def price_tables(draw) -> PriceTable:
 
 
 counts = st.integers(-(10**6), 10**6)
-usages = st.builds(Usage, **dict.fromkeys([name for name in Usage.__slots__ if name != "reported"], counts))
+# A worst case holds no cache of an hour: `added_cost` pays for that.
+reported = [name for name in Usage.__slots__ if name not in ("reported", "cache_write_1h_tokens")]
+usages = st.builds(Usage, **dict.fromkeys(reported, counts))
 
 
 @given(prices=price_tables(), usage=usages, spare=st.integers(0, 10**5), choices=st.integers(1, 5))

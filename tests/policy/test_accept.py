@@ -80,11 +80,13 @@ def changed(value: Any, data: st.DataObject) -> Any:
     elif isinstance(value, dict) and value and data.draw(st.booleans()):
         del value[data.draw(st.sampled_from(sorted(value)))]
     elif isinstance(value, dict) and data.draw(st.booleans()):
-        value[data.draw(st.sampled_from(["a", "A", "policy", "model", "name", "1"]))] = data.draw(ODD)
+        value[data.draw(st.sampled_from(["a", "A", "policy", "model", "name", "1"]))] = deepcopy(
+            data.draw(ODD)
+        )
     elif isinstance(value, list) and data.draw(st.booleans()):
-        value.append(deepcopy(value[0]) if value and data.draw(st.booleans()) else data.draw(ODD))
+        value.append(deepcopy(value[0]) if value and data.draw(st.booleans()) else deepcopy(data.draw(ODD)))
     else:
-        return data.draw(ODD)
+        return deepcopy(data.draw(ODD))
     return value
 
 

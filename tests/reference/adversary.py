@@ -62,11 +62,19 @@ def attacks(seed: int) -> Iterator[Run]:
     world = replace(world_of(maker, maker.document()), env=None, spent=(), draws=(15 / 16,))
     plan = plan_of(world)
     calls = [plain(world), *variants(world, maker.random)]
-    for faults, size, call in product(PLANS, sizes(plan, calls[0].policy), calls):
-        side = Adversary(world, plan, faults)
+    moments = [replace(world, start_s=at_s) for at_s in moments_of(plan, world.start_s)]
+    for then, faults, size, call in product(moments, PLANS, sizes(plan, calls[0].policy), calls):
+        side = Adversary(then, plan, faults)
         attack = replace(call, size=size)
         result = side.call("r0", attack)
         yield Run(call=attack, result=result, policy=side.policy_bound(call.policy))
+
+
+def moments_of(plan: Plan, start_s: float) -> list[float]:
+    """When the world begins, and when prices are others."""
+    changes = {each.at_s for target in plan.targets.values() for each in target.price_changes}
+    before = [min(changes) - 86_400.0] if changes else []
+    return [start_s, *before, *sorted(changes)][:6]
 
 
 def plain(world: World) -> Call:

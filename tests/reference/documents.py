@@ -4,6 +4,7 @@ Times are whole multiples of 1/8 s, which floats hold exactly: a verdict never h
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
@@ -36,6 +37,7 @@ KINDS = (
 )
 RETRIED = ("transient", *KINDS[:5], "transient", "invalid_output", "not_found", "auth")
 FALL_BACK = (*KINDS, "truncated", "over_budget", "over_limit")
+PARTS = ("cache_write_1h", "audio_input", "image_input", "reasoning", "audio_output")
 BUDGET_KEYS = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
 ROLLING_KEYS = ("per_hour", "per_day", "per_week")
 LIMIT_KEYS = tuple(
@@ -289,6 +291,7 @@ class Maker:
             "limits": self.limits,
             "labels": lambda: self.some(LABELS, 1, 2),
             "tokens": lambda: self.one(("exact", "margin", "window")),
+            "discount": self.discount,
             "keys": lambda: [self.api_key(f"{name.upper()}_{n}") for n in range(self.random.randint(2, 3))],
             "models": lambda: {model: self.model(known) for model in self.some([*known, "own"], 1, 2)},
         }
@@ -302,6 +305,7 @@ class Maker:
         parts: dict[str, Callable[[], Any]] = {
             "deployment": lambda: "deployed",
             "price": self.price,
+            "discount": self.discount,
             "context": lambda: self.count(1_000, 9_000),
             "max_output": lambda: self.count(100, 4_000),
             "supports": lambda: self.some(CAPABILITIES, 0, 3),
@@ -310,18 +314,42 @@ class Maker:
             "limits": self.limits,
             "enabled": lambda: self.random.random() < 0.8,
         }
-        return {"as": self.one(known), **self.block(0.2, parts)}
+        found = {"as": self.one(known), **self.block(0.2, parts)}
+        if found.get("price") == "free":
+            found.pop("discount", None)
+        return found
 
     def price(self) -> Any:
         if self.random.random() < 0.1:
             return "free"
+        lengths = self.maybe(0.3, lambda: self.some(("300", "1k", "2.5k"), 1, 2), [])
+        above = {"above": {length: self.rates() for length in lengths}} if lengths else {}
+        fee = self.maybe(0.3, lambda: {"per_request": self.money(0.0001, 0.001)}, {})
+        return {**self.rates(), **fee, **above, **self.days(0.4)}
+
+    def rates(self) -> dict[str, Any]:
         price = {"input_per_million": self.money(0.01, 10), "output_per_million": self.money(0.01, 40)}
         parts = {
             "cache_write_per_million": lambda: self.money(0.01, 15),
             "cached_per_million": lambda: self.money(0.001, 5),
-            "per_request": lambda: self.money(0.0001, 0.001),
         }
-        return {**price, **self.block(0.3, parts)}
+        rare = {f"{name}_per_million": lambda: self.money(0.01, 30) for name in PARTS}
+        return {**price, **self.block(0.3, parts), **self.block(0.05, rare)}
+
+    def discount(self) -> Any:
+        off, days = f"{self.random.randint(0, 100)}%", self.days(0.7)
+        return {"off": off, **days} if days or self.random.random() < 0.3 else off
+
+    def days(self, chance: float) -> dict[str, str]:
+        """Some days of the year in which worlds are."""
+        if self.random.random() >= chance:
+            return {}
+        first, last = sorted(self.some(range(365), 2, 2))
+        texts = {
+            "valid_from": (date(2026, 1, 1) + timedelta(days=first)).isoformat(),
+            "valid_until": (date(2026, 1, 1) + timedelta(days=last)).isoformat(),
+        }
+        return {key: texts[key] for key in self.some(("valid_from", "valid_until"), 1, 2)}
 
     def models(self, name: str, provider: Mapping[str, Any]) -> list[str]:
         known = BOOK.get(provider.get("kind", name), {})

@@ -18,7 +18,7 @@ from tests.reference.worlds import make_world
 
 RUNS = int(os.environ.get("BOUND_RUNS", "3000"))
 BATCHES = 8
-POLICIES = 40
+POLICIES = 80
 
 
 def runs(seed: int) -> Iterator[Run]:

@@ -3,10 +3,11 @@
 Draws are whole multiples of 1/16 and times of 1/8 s, which floats hold exactly.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.reference.book import BOOK
 from tests.reference.documents import KINDS, STORES, TAGS, USERS, Maker
@@ -135,6 +136,10 @@ class WorldMaker(Maker):
     def moment(self, document: Mapping[str, Any]) -> float:
         """Some moment of the year; now and then one near which clocks change."""
         zone = document.get("settings", {}).get("time_zone")
+        days = sorted(_days(document))
+        if days and self.random.random() < 0.6:  # around the midnight at which a price changes
+            midnight = datetime.fromisoformat(self.one(days)).replace(tzinfo=ZoneInfo(zone or "UTC"))
+            return midnight.timestamp() + self.one((-3_600.0, -60.0, -3.0, -1.0, -0.125, 0.0, 0.125, 900.0))
         if zone in CHANGES and self.random.random() < 0.15:
             at = datetime.fromisoformat(self.one(CHANGES[zone])).timestamp()
             return at + 900.0 * self.random.randint(-12, 12)
@@ -158,6 +163,14 @@ class WorldMaker(Maker):
             Spent(owner=owner, unit=unit, window=WINDOWS[key], amount=self.past(unit))
             for owner, unit, key in self.some(owners_of(document), 0, 2)
         ]
+
+
+def _days(block: Any) -> Iterator[str]:
+    """Every day that prices and discounts name, wherever they stand."""
+    for key, below in block.items() if isinstance(block, dict) else ():
+        if key in ("valid_from", "valid_until"):
+            yield below
+        yield from _days(below)
 
 
 def make_world(seed: int) -> World:

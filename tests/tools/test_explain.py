@@ -1,6 +1,7 @@
 """What `explain` tells is what a call does: it is compared with real runs, over the same state."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,10 @@ def _no_keys_needed(monkeypatch):
     monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
 
 
-def opened(script: Any = None, policies: dict[str, Any] = POLICIES) -> Router:
-    clock = ManualClock()
+def opened(
+    script: Any = None, policies: dict[str, Any] = POLICIES, clock: ManualClock | None = None
+) -> Router:
+    clock = clock or ManualClock()
     transport = ScriptedTransport(clock=clock) if script is None else ScriptedTransport(script, clock=clock)
     return Router.open(policies, state="memory", cache="memory", clock=clock, transport=transport)
 
@@ -314,3 +317,18 @@ def test_a_mapping_needs_no_folder(tmp_path: Path, monkeypatch):
     with opened() as router:
         explained(router, "Hello", tenant="acme")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_today_is_priced_by_today_and_what_is_printed_by_the_dearest_day() -> None:
+    change = {"off": "50%", "valid_until": "2026-11-20"}
+    policies = {**POLICIES, "providers": {**POLICIES["providers"], "openai": {"discount": change}}}
+    for now_s, likely in ((1_795_000_000.0, "2026-11-18"), (1_796_000_000.0, "2026-11-30")):
+        with opened(policies=policies, clock=ManualClock(now_s=now_s)) as router:
+            told = explained(router, "Hello", tenant="acme")
+            offer = next(each for each in told.offers if each.target == "openai/gpt-5-nano")
+            rate = 200 if likely < "2026-11-20" else 400
+            assert offer.likely_nusd == offer.input_tokens * rate // 8 + offer.output_bound * rate
+            assert offer.worst_nusd == offer.input_bound * 50 + offer.output_bound * 400
+            assert [each.since for each in offer.prices] == (
+                [None, date(2026, 11, 20)] if rate == 200 else [None]
+            )

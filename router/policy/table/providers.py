@@ -46,29 +46,81 @@ ADDRESS = Block(
     examples=("http://localhost:8000/v1", {"env": "VLLM_URL"}),
 )
 
+_RATES = {
+    "input_per_million": Key(form=words.MONEY, description="A million input tokens."),
+    "output_per_million": Key(form=words.MONEY, description="A million output tokens."),
+    "cached_per_million": Key(form=words.MONEY, description="A million cached input tokens; else as input."),
+    "cache_write_per_million": Key(
+        form=words.MONEY, description="A million input tokens written to the cache; else as input."
+    ),
+    "cache_write_1h_per_million": Key(
+        form=words.MONEY, description="A million written to be kept for an hour; else as cache_write."
+    ),
+    "audio_input_per_million": Key(form=words.MONEY, description="A million tokens of audio; else as input."),
+    "image_input_per_million": Key(
+        form=words.MONEY, description="A million tokens of images; else as input."
+    ),
+    "reasoning_per_million": Key(
+        form=words.MONEY, description="A million output tokens of reasoning; else as output."
+    ),
+    "audio_output_per_million": Key(
+        form=words.MONEY, description="A million output tokens of audio; else as output."
+    ),
+}
+
+TIER = Block(
+    ref="priceTier",
+    name="a price of long inputs",
+    description="What a request costs whose whole input is longer: a price by itself, without the rest of the other.",
+    keys=_RATES,
+    required=("input_per_million", "output_per_million"),
+    help="write `{input_per_million: $4, output_per_million: $12}`",
+    examples=({"input_per_million": "$4", "output_per_million": "$12"},),
+)
+
+_DAYS = {
+    "valid_from": Key(
+        form=words.DATE,
+        description="The first day on which it holds, in settings.time_zone; else ever since.",
+    ),
+    "valid_until": Key(
+        form=words.DATE, description="The first day on which it holds no longer; else for good."
+    ),
+}
+
 PRICE = Block(
     ref="price",
     name="a price",
     description="What the provider charges, in place of the price file; `free` where it charges nothing.",
     text=words.FREE,
     keys={
-        "input_per_million": Key(form=words.MONEY, description="A million input tokens."),
-        "output_per_million": Key(form=words.MONEY, description="A million output tokens."),
-        "cached_per_million": Key(
-            form=words.MONEY, description="A million cached input tokens; else as input."
-        ),
-        "cache_write_per_million": Key(
-            form=words.MONEY, description="A million input tokens written to the cache; else as input."
-        ),
+        **_RATES,
         "per_request": Key(form=words.MONEY, description="A fee for each request."),
+        "above": Key(
+            form=MapOf(name="a map of prices of long inputs", key=words.LENGTH, value=TIER),
+            description="Prices of requests whose whole input is longer than so many tokens.",
+        ),
+        **_DAYS,
     },
     required=("input_per_million", "output_per_million"),
     help="write `free`, or `{input_per_million: $2, output_per_million: $8}`",
     examples=({"input_per_million": "$2", "output_per_million": "$8"}, "free"),
 )
 
+DISCOUNT = Block(
+    ref="discount",
+    name="a discount",
+    description="What is off every price, be it written here or the price file's.",
+    text=words.SHARE,
+    keys={"off": Key(form=words.SHARE, description="The share that is off."), **_DAYS},
+    required=("off",),
+    help='write `20%`, or `{off: 20%, valid_until: "2027-01-01"}`',
+    examples=("20%", {"off": "20%", "valid_until": "2027-01-01"}),
+)
+
 _FACTS = {
     "price": Key(form=PRICE, description="Its price, in place of the price file's."),
+    "discount": Key(form=DISCOUNT, description="What is off its price, its fee included."),
     "context": Key(form=words.COUNT, description="The most input tokens it takes."),
     "max_output": Key(form=words.COUNT, description="The most output tokens it gives."),
     "supports": Key(

@@ -1,21 +1,25 @@
 """Providers and models: come, gone, disabled, priced, labelled or reached in another way."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import date
+from math import inf
 
+from router.decide.prices import all_prices, price_at
 from router.plan import Price, PriceTable, Provider, Target
 from router.policy.document import Spot
-from router.policy.scalars import count_text, money_text
+from router.policy.prices import OwnDiscount, OwnPrice
+from router.policy.scalars import count_text
 from router.policy.targets import OwnFacts, own_facts
 from router.policy.traps import written
 from router.tools.diff.amounts import related
-from router.tools.diff.ceilings import AUSD_PER_MILLION
 from router.tools.diff.change import Change, Effect, combined
 from router.tools.diff.renames import ANEW, KEPT, kept, spends
 from router.tools.diff.side import Side, meaning, place_of
+from router.tools.price_texts import discount_text, own_price_text, price_text
 from router.values import Place, SecretRef
 
-KEYS = {"alias": "as", "prices": "price"}
+KEYS = {"alias": "as"}
 """Facts whose key in the files has another name."""
 
 
@@ -143,15 +147,34 @@ def _own(
             continue
         if each.name == "labels":
             yield from _labels(before, after)
-        elif each.name == "prices":
-            one = before or (old.prices if old else None)
-            other = after or (new.prices if new else None)
-            effect = price_effect(one, other)
+        elif each.name == "price":
+            yield _price_fact(before, after, old, new)
+        elif each.name == "discount":
             yield _Fact(
-                what="price", before=_price_of(before, one), after=_price_of(after, other), effect=effect
+                what="discount",
+                before=discount_text(before) if before else None,
+                after=discount_text(after) if after else None,
+                effect=effect_over_time(old, new) if old and new else discount_effect(before, after),
             )
         else:
             yield _Fact(what=KEYS.get(each.name, each.name), before=_text(before), after=_text(after))
+
+
+def _price_fact(
+    before: OwnPrice | None, after: OwnPrice | None, old: Target | None, new: Target | None
+) -> _Fact:
+    if old and new:
+        effect = effect_over_time(old, new)
+    elif before and after and before.days == after.days:
+        effect = price_effect(before.table, after.table)
+    else:
+        effect = "both" if before and after else "neither"
+    return _Fact(
+        what="price",
+        before=own_price_text(before) if before else _book_text(old),
+        after=own_price_text(after) if after else _book_text(new),
+        effect=effect,
+    )
 
 
 def _by_the_book(old: Side, new: Side) -> Iterator[Change]:
@@ -160,18 +183,24 @@ def _by_the_book(old: Side, new: Side) -> Iterator[Change]:
         return
     for name in (each for each in old.plan.targets if each in new.plan.targets):
         was, now = old.plan.targets[name], new.plan.targets[name]
-        if was.prices != now.prices and "price file" in (_source(was), _source(now)):
+        if all_prices(was) != all_prices(now) and "price file" in (*_sources(was), *_sources(now)):
             fact = _Fact(
                 what="price",
-                before=_price_of(None, was.prices),
-                after=_price_of(None, now.prices),
-                effect=price_effect(was.prices, now.prices),
+                before=_book_text(was),
+                after=_book_text(now),
+                effect=effect_over_time(was, now),
             )
             yield _change(f"model {name}", fact, None, None)
 
 
-def _source(target: Target) -> str:
-    return target.prices.source if target.prices else "price file"
+def _sources(target: Target) -> tuple[str, ...]:
+    return tuple(each.source if each else "price file" for each in all_prices(target))
+
+
+def _book_text(target: Target | None) -> str:
+    """Of a price that is not the model's own."""
+    prices = target.prices if target else None
+    return f"{price_text(prices)} (price file)" if prices else "the price file's"
 
 
 def _labels(before: frozenset[str], after: frozenset[str]) -> Iterator[_Fact]:
@@ -185,40 +214,48 @@ def _labels(before: frozenset[str], after: frozenset[str]) -> Iterator[_Fact]:
         )
 
 
+def effect_over_time(before: Target, after: Target) -> Effect:
+    """On every day that one of them names."""
+    days = sorted({each.at_s for target in (before, after) for each in target.price_changes})
+    pairs = [(price_at(before, at_s), price_at(after, at_s)) for at_s in (-inf, *days)]
+    return _all_of(price_effect(one, other) for one, other in pairs)
+
+
 def price_effect(before: PriceTable | None, after: PriceTable | None) -> Effect:
     """A call that counts as cheaper fits more budgets, and meets more demands on price."""
     if before is None or after is None:
         return "neither"
-    one, other = _amounts(before), _amounts(after)
-    if one == other or len(one) != len(other):
-        return "neither"
-    pairs = list(zip(one, other, strict=True))
+    lengths = sorted({tier.above_tokens for table in (before, after) for tier in table.tiers})
+    pairs = [(before.per_request_nusd, after.per_request_nusd)]
+    for length in lengths:
+        pairs += zip(_rates(before, length), _rates(after, length), strict=True)
     return combined(loosens=any(b < a for a, b in pairs), tightens=any(b > a for a, b in pairs))
 
 
-def _amounts(table: PriceTable) -> tuple[int, ...]:
-    tiers = (getattr(tier, each.name) for tier in table.tiers for each in fields(Price))
-    return (*tiers, table.per_request_nusd)
+def _rates(table: PriceTable, length: int) -> tuple[int, ...]:
+    """Of inputs longer than `length`."""
+    tier = [each for each in table.tiers if each.above_tokens <= length][-1]
+    rates = {each.name: getattr(tier, each.name) for each in fields(Price) if each.name.endswith("_ausd")}
+    if rates["cache_write_1h_ausd"] is None:
+        rates["cache_write_1h_ausd"] = tier.cache_write_ausd
+    return tuple(rates.values())
 
 
-def _price_of(own: PriceTable | None, effective: PriceTable | None) -> str:
-    """As written; what nobody wrote is the price file's."""
-    text = price_text(effective) if effective else "unknown"
-    return text if own else f"{text} (price file)" if effective else "the price file's"
+def discount_effect(before: OwnDiscount | None, after: OwnDiscount | None) -> Effect:
+    """More off loosens as a lower price does."""
+    both = [each for each in (before, after) if each]
+    days = {day for each in both for day in (each.days.since, each.days.until) if day}
+    pairs = [(_off(before, day), _off(after, day)) for day in (date.min, *sorted(days))]
+    return combined(loosens=any(b > a for a, b in pairs), tightens=any(b < a for a, b in pairs))
 
 
-def price_text(table: PriceTable) -> str:
-    """The first tier, as an author writes it."""
-    tier = table.tiers[0]
-    parts = {"input_per_million": tier.input_ausd, "output_per_million": tier.output_ausd}
-    if tier.cached_input_ausd != tier.input_ausd:
-        parts["cached_per_million"] = tier.cached_input_ausd
-    if tier.cache_write_ausd != tier.input_ausd:
-        parts["cache_write_per_million"] = tier.cache_write_ausd
-    texts = [f"{name}: {money_text(ausd // AUSD_PER_MILLION)}" for name, ausd in parts.items()]
-    if table.per_request_nusd:
-        texts.append(f"per_request: {money_text(table.per_request_nusd)}")
-    return "free" if not any(_amounts(table)) else f"{{{', '.join(texts)}}}"
+def _off(discount: OwnDiscount | None, day: date) -> int:
+    return discount.off if discount and discount.days.hold(day) else 0
+
+
+def _all_of(effects: Iterable[Effect]) -> Effect:
+    found = set(effects)
+    return combined(loosens=bool(found & {"loosens", "both"}), tightens=bool(found & {"tightens", "both"}))
 
 
 def _text(value: object) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from router.decide.fit import hard
 from router.decide.match import conditions_within, reachable
+from router.decide.prices import all_prices
 from router.plan import Plan, Policy, Target, TargetEntry
 from router.tools.diff.side import meaning
 
@@ -39,7 +40,7 @@ class Senses:
 
 
 def _facts(target: Target) -> tuple[object, ...]:
-    return (target.labels, target.prices, target.supports, target.context_tokens, target.enabled)
+    return (target.labels, all_prices(target), target.supports, target.context_tokens, target.enabled)
 
 
 def _has_invoices(plan: Plan, target: Target) -> bool:

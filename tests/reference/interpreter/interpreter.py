@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.reference.interpreter.conditions import Snapshot
+from tests.reference.interpreter.models import Price
 from tests.reference.interpreter.policies import (
     Budget,
     Caller,
@@ -76,6 +78,7 @@ class Run:
     whole: bool = False  # the answer is neither cut nor filtered
     cut: Place | None = None  # a cut answer, kept for when no other target answers
     counted: set[str] = field(default_factory=set)  # owners of budgets in which this request is one already
+    price: Price | None = None  # of the moment of the last reservation
     short: list[str] = field(default_factory=list)  # what did not fit: "budget" or "limit"
 
     @property
@@ -301,7 +304,7 @@ class Run:
     def reserve_with(self, place: Place, key: str | None) -> tuple[int, int] | str:
         """In nano-USD and output tokens; or what had no room: "budget", "limit", or nothing but the "key"."""
         output = place.choices * (place.output or 0)
-        price = place.model.price
+        price = self.price = place.model.price(datetime.fromtimestamp(self.now_s, self.state.zone).date())
         added = (place.added_cost or 0) if adds_input(self.call) and not place.model.is_free else 0
         worst = 0 if price is None else price.worst(place.input_bound, output) + added
         needs = {"nusd": worst, "tokens": place.input_bound + output}
@@ -419,7 +422,7 @@ class Run:
         return step
 
     def pay(self, place: Place, step: Step, worst: tuple[int, int]) -> None:
-        price, cost, output = place.model.price, worst[0], worst[1]
+        price, cost, output = self.price, worst[0], worst[1]
         used = step.used
         unread = step.says == "server_error" and (step.status or 200) < 300  # a success that can't be read
         if used and step.sent and (step.says == "answer" or step.says in REPORTED | WORST_CASE):

@@ -64,19 +64,30 @@ def _provider(name: str, block: Mapping[str, Any], document: Mapping[str, Any]) 
 
 def _facts(block: Mapping[str, Any]) -> Any:
     """What a model, or all of a provider's, is said to be. Labels say nothing where there are none."""
-    price = block.get("price")
-    if isinstance(price, dict):
-        price = {key: dollars(value) for key, value in price.items()}
+    discount = block.get("discount")
+    if isinstance(discount, str):
+        discount = {"off": discount}
     return {
         "as": block.get("as"),
         "deployment": block.get("deployment"),
-        "price": price,
+        "price": _price(block["price"]) if "price" in block else None,
+        "discount": {**discount, "off": share(discount["off"])} if discount else None,
         "context": count(block["context"]) if "context" in block else None,
         "max_output": count(block["max_output"]) if "max_output" in block else None,
         "supports": frozenset(block["supports"]) if "supports" in block else None,
         "tokens": block.get("tokens"),
         "labels": frozenset(block.get("labels", ())),
         "enabled": block.get("enabled", True),
+    }
+
+
+def _price(written: Any) -> Any:
+    """Rates are numbers, lengths too; days are as they are written."""
+    if not isinstance(written, dict):
+        return dollars(written) if written.startswith("$") else written
+    return {
+        count(key) if key[0].isdigit() else key: value if key.startswith("valid") else _price(value)
+        for key, value in written.items()
     }
 
 

@@ -248,11 +248,11 @@ def _too_dear(scope: Scope, place: Place) -> bool:
     wanted = scope.block.get("max_price")
     if not wanted:
         return False
-    price = place.model.price
-    if price is None:
+    prices = [price for _, price in place.model.prices]
+    if None in prices:
         return True
     reach = min(each for each in (place.input_ceiling, place.model.context, 10**15) if each)
-    tiers = [tier for tier in price.tiers if tier.above < reach]
+    tiers = [tier for price in prices if price for tier in price.tiers if tier.above < reach]
     most = {
         "input_per_million": max(t.input for t in tiers),
         "output_per_million": max(t.output for t in tiers),

@@ -17,8 +17,9 @@ def starts(window: str, now_s: float, zone: ZoneInfo) -> str:
     """The start of the calendar window that `now_s` is in, as a text of the local date."""
     local = datetime.fromtimestamp(now_s, UTC).astimezone(zone)
     year, week, _ = local.isocalendar()
+    again = local.isoformat()[-6:] if local.fold else ""  # an hour that clocks repeat is two
     return {
-        "hour": f"{local:%Y-%m-%dT%H}",
+        "hour": f"{local:%Y-%m-%dT%H}{again}",
         "day": f"{local:%Y-%m-%d}",
         "week": f"{year}-W{week:02}",
         "month": f"{local:%Y-%m}",

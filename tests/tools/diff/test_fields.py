@@ -24,7 +24,7 @@ TOLD: dict[type, str] = {
     plan.Budget: "owner unit window amount shadow rolling place text present",
     plan.Limit: "owner unit window_s at_most shadow place text present",
     plan.Plan: "digest prices_digest providers targets policies tenants settings abstract folder",
-    OwnFacts: "alias deployment prices context max_output supports tokens labels enabled",
+    OwnFacts: "alias deployment price discount context max_output supports tokens labels enabled",
 }
 """Ceiling and Settings are gone through field by field, whatever they hold."""
 
