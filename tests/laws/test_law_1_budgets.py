@@ -26,10 +26,10 @@ from router.client.inline import run_inline
 from router.engine import execute
 from router.errors import BudgetExceeded, RouterError, StoreError
 from router.plan import OnStoreError, Settings
-from router.ports import Granted, Refused
+from router.ports import Granted, Refused, Take
 from router.testing.down import ALL, MayBeDown
 from router.values import Kind, Usage
-from tests.adapters.states import valkey
+from tests.adapters.states import settlement, valkey
 from tests.build import budget, lexical, plan, policy, price, target
 from tests.laws.stores import SHARED, T0_S, asked, ended, in_child, needs_fork, opened, ports_of
 
@@ -211,6 +211,32 @@ def test_a_budget_in_shadow_softens_none_that_is_hard(store: str, tmp_path: Path
         assert [isinstance(each, Granted) for each in results] == [True, True, True, False, False]
         assert [len(each.shadow) for each in results if isinstance(each, Granted)] == [1, 1, 1]
         assert balance(state, enforced) == balance(state, tried) == (0, 90)
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_no_span_of_a_rolling_budget_ever_holds_more(store: str, tmp_path: Path) -> None:
+    """Whatever is settled late, above its bound or not at all: what was taken counts from its reservation on."""
+    from tests.adapters.states import hold
+
+    of = replace(budget("tenant:acme", 100, "hour"), rolling=True)
+    clock, length_s, log = ManualClock(T0_S), 3_600.0, list[tuple[float, int]]()
+    with opened(store, tmp_path, clock) as state:
+        for number in range(160):
+            clock.advance(97.0)
+            now_s, needed = clock.now_s(), 7 + number % 5
+            held = hold(f"a{number}", takes=[Take(limit=of, amount=needed)], now_s=now_s, worst_nusd=needed)
+            within = sum(amount for at_s, amount in log if at_s > now_s - length_s)
+            if isinstance(run_inline(state.ledger.reserve(held)), Refused):
+                early = sum(amount for at_s, amount in log if at_s > now_s - length_s * 61 / 60)
+                assert early + needed > of.amount
+                continue
+            assert within + needed <= of.amount
+            run_inline(state.ledger.mark_sent(held.id, now_s=now_s))
+            cost = (0, needed // 2, needed, needed + 40)[number % 4]
+            run_inline(state.ledger.settle(held.id, settlement(cost, now_s=now_s + 1)))
+            log.append((now_s, cost))
+        assert len(log) < 160
+        assert any(amount > 40 for _, amount in log)
 
 
 @pytest.mark.parametrize("store", SHARED)
