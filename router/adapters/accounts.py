@@ -34,6 +34,10 @@ LAPSED: Mapping[State, State] = {"reserved": "released", "sent": "expired"}
 _UNITS: Mapping[str, Unit] = {unit: unit for unit in get_args(Unit)}
 _WINDOWS: Mapping[str, Window] = {window: window for window in get_args(Window)}
 
+MOST = 2**62
+"""What a row may cost, and spend or grants may add up to: half of what a counter can hold in any store, so that no sum
+of spend, grants and reservations leaves it."""
+
 LAPSES_A_STEP = 16
 """Lapsed leases that one `reserve` resolves at most, so that no call pays for a crowd that died."""
 
@@ -240,16 +244,22 @@ def held_now(
     return tuple((part.key, sum(held(state, part.unit, part.needed, ending))) for part in parts)
 
 
-# --- Grants -----------------------------------------------------------------------------------------------------------
+# --- Amounts that no store can hold ---------------------------------------------------------------------------------
 
-MOST_GRANTED = 2**62
-"""Half of what a counter can hold, so that no sum of grants and spend leaves it."""
+
+def check_cost(id: str, ending: Settlement) -> None:
+    """Raises StoreError for a cost that no row can hold."""
+    if ending.cost_nusd > MOST:
+        raise too_costly(id, ending)
+
+
+# --- Grants -----------------------------------------------------------------------------------------------------------
 
 
 def granted_after(granted: int, amount: int) -> int:
     """The sum of the grants of a counter. Raises StoreError where that is more than it can hold."""
     total = granted + amount
-    if not -MOST_GRANTED <= total <= MOST_GRANTED:
+    if not -MOST <= total <= MOST:
         raise too_much(amount)
     return total
 
@@ -281,6 +291,16 @@ def unknown_row(id: str) -> StoreError:
 def known_row(id: str) -> StoreError:
     return StoreError(
         f"the ledger has a row `{id}` already", port="ledger", help="give every attempt a fresh id"
+    )
+
+
+def too_costly(id: str, ending: Settlement | None) -> StoreError:
+    tokens = ending.usage.total_tokens if ending and ending.usage else 0
+    said = f"{ending.cost_nusd} nano-USD, {tokens} tokens" if ending else "its worst case"
+    return StoreError(
+        f"the ledger can't hold what `{id}` is said to cost: {said}",
+        port="ledger",
+        help="its provider reported a usage that can't be; the row ends at its worst case",
     )
 
 

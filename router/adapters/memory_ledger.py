@@ -11,6 +11,7 @@ from router.adapters import accounts
 from router.adapters.accounts import (
     LAPSED,
     LAPSES_A_STEP,
+    MOST,
     OPEN,
     Part,
     State,
@@ -160,9 +161,12 @@ class MemoryLedger:
 
     async def grant(self, counter: Counter, amount: int, note: Note) -> Balance:
         with self._store.step():
-            count = self._counts.setdefault(counter_key(counter), Count())
+            count = self._counts.get(counter_key(counter), Count())
             after = accounts.granted_after(count.granted, amount)
+            if count.settled + count.reserved - amount >= 2 * MOST:
+                raise accounts.too_much(amount)
             count.settled, count.granted = count.settled - amount, after
+            self._counts[counter_key(counter)] = count
             self._act("grant", note, amount=amount, counter=counter)
             return self._balance(counter)
 
@@ -249,6 +253,8 @@ class MemoryLedger:
             self._store.take(limits[taken.key], taken.at, taken.amount, now_s=hold.now_s)
 
     def _end(self, entry: Entry, state: State, now_s: float, ending: Settlement | None = None) -> None:
+        if ending is not None:
+            self._check(entry, ending)
         after = replace(entry, state=state, ending=ending, ended_at_s=now_s)
         self._open.pop(entry.hold.id, None)
         self._ended[entry.hold.id] = after
@@ -259,6 +265,15 @@ class MemoryLedger:
             self._store.correct(taken.key, taken.at, accounts.in_window(taken, state, ending) - was)
         while len(self._ended) > self._max_rows:
             self._move_out(next(iter(self._ended.values())))
+
+    def _check(self, entry: Entry, ending: Settlement) -> None:
+        """Raises StoreError for an ending that no file and no server could hold either."""
+        accounts.check_cost(entry.hold.id, ending)
+        for part in entry.parts:
+            count = self._counts.get(part.key, Count())
+            more = sum(accounts.change(part, entry.state, "settled", ending, entry.ending))
+            if more > 0 and count.settled + count.reserved + more > MOST:
+                raise accounts.too_costly(entry.hold.id, ending)
 
     def _change(self, part: Part[str], before: Entry, after: Entry) -> None:
         count = self._counts.get(part.key)

@@ -62,9 +62,7 @@ class MemoryLimiter:
 
     def _live(self, key: str, now_s: float) -> Permits:
         permits = self._permits.get(key, {})
-        for lapsed in [holder for holder, (_, until_s) in permits.items() if until_s <= now_s]:
-            self._release(lapsed)
-        return permits
+        return {holder: permit for holder, permit in permits.items() if permit[1] > now_s}
 
     def _wait_s(self, id: str, take: Take, now_s: float) -> float | None:
         """0 where it fits, None where it never will."""
@@ -79,15 +77,21 @@ class MemoryLimiter:
         limit = take.limit
         if limit.unit == "concurrent_requests":
             key = limit_key(limit)
+            for lapsed in self._permits.get(key, {}).keys() - self._live(key, now_s).keys():
+                self._give_back(lapsed, key)
             self._permits.setdefault(key, {})[id] = take.amount, now_s + lease_s
             self._held.setdefault(id, set()).add(key)
         else:
             self._store.take(limit, self._room(take, now_s).at, take.amount, now_s=now_s)
 
     def _release(self, id: str) -> None:
-        for key in self._held.pop(id, ()):
-            permits = self._permits.get(key)
-            if permits is not None:
-                permits.pop(id, None)
-                if not permits:
-                    del self._permits[key]
+        for key in tuple(self._held.get(id, ())):
+            self._give_back(id, key)
+
+    def _give_back(self, id: str, key: str) -> None:
+        self._held[id].discard(key)
+        if not self._held[id]:
+            del self._held[id]
+        self._permits[key].pop(id)
+        if not self._permits[key]:
+            del self._permits[key]

@@ -10,7 +10,6 @@ from router.adapters.act_texts import act_from, what_text
 from router.adapters.redis_store import RedisStore
 from router.adapters.sqlite_rows import row_from, usage_text
 from router.decide.sliding import Room, bucket_of, moved, room, slide_of
-from router.errors import StoreError
 from router.plan import Budget, Sliding
 from router.ports import Act, Balance, Counter, Granted, Hold, Note, Refused, Row, Settlement, Take
 
@@ -108,11 +107,7 @@ class RedisLedger:
         if not state:
             raise accounts.unknown_row(id)
         if state == "too much":
-            raise StoreError(
-                f"the ledger can't hold what `{id}` is said to cost: {settlement.cost_nusd} nano-USD",
-                port="ledger",
-                help="its provider reported a usage that can't be; the row ends at its worst case",
-            )
+            raise accounts.too_costly(id, settlement)
         return bool(changed == "1")
 
     async def release(self, id: str, *, now_s: float) -> None:

@@ -6,8 +6,6 @@ from router.adapters import accounts
 from router.adapters.act_texts import act_from, what_text
 from router.ports import Act, ActKind, Balance, Counter, Note
 
-LARGEST = 2**63 - 1
-
 LAST = """
     SELECT max(coalesce((SELECT max(seq) FROM attempts), 0), (SELECT value FROM meta WHERE name = 'refused_seq'))
 """
@@ -27,7 +25,7 @@ def grant(cursor: sqlite3.Cursor, name: int, counter: Counter, amount: int, note
     ).fetchone()
     net, reserved, granted, moved = found or (0, 0, 0, 0)
     gross, after = net + granted, accounts.granted_after(granted, amount)
-    if gross - after > LARGEST:
+    if gross - after + reserved >= 2 * accounts.MOST:
         raise accounts.too_much(amount)
     cursor.execute(GRANT, (name, gross - after, after))
     add_act(cursor, "grant", note, what_text(amount=amount, counter=counter))

@@ -28,17 +28,20 @@ from router.ports import Act, Balance, Counter, Granted, Hold, Note, Refused, Ro
 ROWS_A_STEP = 1000
 RECONCILED_A_STEP = 64
 
-SELECT_ATTEMPT = "SELECT seq, state, worst_nusd, parts, takes, cost_nusd, usage, how FROM attempts WHERE"
+SELECT_ATTEMPT = "SELECT seq, id, state, worst_nusd, parts, takes, cost_nusd, usage, how FROM attempts WHERE"
 SELECT_LAPSED = f"{SELECT_ATTEMPT} ended_at_s IS NULL AND lease_until_s <= ? ORDER BY lease_until_s LIMIT ?"
 SELECT_BALANCES = "SELECT key, settled, reserved, granted, moved FROM counters JOIN names USING (name)"
 ADD_RESERVED = """
     INSERT INTO counters (name, settled, reserved) VALUES (?, 0, ?)
     ON CONFLICT (name) DO UPDATE SET reserved = reserved + excluded.reserved
 """
-CHANGE_COUNTER = """
-    INSERT INTO counters (settled, reserved, name) VALUES (?, ?, ?)
-    ON CONFLICT (name) DO UPDATE SET settled = settled + excluded.settled, reserved = reserved + excluded.reserved
-"""
+CHANGE_COUNTER = f"""
+    INSERT INTO counters (settled, reserved, name) VALUES (?1, ?2, ?3)
+    ON CONFLICT (name) DO UPDATE SET
+        settled = CASE WHEN ?1 + ?2 <= 0 OR settled + ?1 + (reserved + ?2) <= {accounts.MOST} THEN settled + ?1 END,
+        reserved = reserved + ?2
+"""  # noqa: S608
+"""NULL, which the column refuses, for more than may be held: SQLite would go on with a rounded number."""
 END_ATTEMPT = """
     UPDATE attempts SET state = ?, cost_nusd = ?, usage = ?, how = ?, kind = ?, ended_at_s = ? WHERE seq = ?
 """
@@ -199,6 +202,7 @@ class _Attempt(NamedTuple):
     """What is needed to end a row."""
 
     seq: int
+    id: str
     state: State
     worst_nusd: int
     parts: str
@@ -275,23 +279,27 @@ def _begin(cursor: sqlite3.Cursor, hold: Hold, names: _Names, found: _Found, roo
 def _end(
     cursor: sqlite3.Cursor, attempt: _Attempt, state: State, now_s: float, ending: Settlement | None = None
 ) -> None:
-    """Move what the row holds from where it stands to what it ends as, in the windows it began in."""
+    """Move what the row holds from where it stands to what it ends as, in the windows it began in. Raises StoreError
+    for an ending that can't be held."""
+    if ending is not None:
+        accounts.check_cost(attempt.id, ending)
     cost_nusd = accounts.row_cost_nusd(state, attempt.worst_nusd, ending)
     how = (usage_text(ending.usage), ending.how, ending.kind) if ending else (None, None, None)
     known = ending_from(attempt.state, attempt.cost_nusd, attempt.usage, attempt.how)
     cursor.execute(END_ATTEMPT, (state, cost_nusd, *how, now_s, attempt.seq))
-    cursor.executemany(
-        CHANGE_COUNTER,
-        [
-            (*accounts.change(part, attempt.state, state, ending, known), part.key)
-            for part in parts_from(attempt.parts)
-        ],
-    )
-    changes = (
+    changes = [
+        (*accounts.change(part, attempt.state, state, ending, known), part.key)
+        for part in parts_from(attempt.parts)
+    ]
+    try:
+        cursor.executemany(CHANGE_COUNTER, changes)
+    except (sqlite3.IntegrityError, OverflowError):
+        raise accounts.too_costly(attempt.id, ending) from None
+    corrections = (
         (accounts.in_window(take, state, ending) - accounts.in_window(take, attempt.state, known), take)
         for take in takes_from(attempt.takes)
     )
-    sqlite_windows.correct(cursor, [(by, take.key, take.at) for by, take in changes if by])
+    sqlite_windows.correct(cursor, [(by, take.key, take.at) for by, take in corrections if by])
 
 
 def _lapse(cursor: sqlite3.Cursor, now_s: float, at_most: int) -> int:

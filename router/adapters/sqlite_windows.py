@@ -12,7 +12,10 @@ from router.ports import Take
 HELD = "(SELECT sum(amount) FROM buckets WHERE name = ? AND at >= ?), (SELECT max(at) FROM buckets WHERE name = ?)"
 """Two columns of a query: what a window holds for an event now, and its newest bucket. Its values: `held_values`."""
 
-ADD = "INSERT INTO buckets VALUES (?, ?, ?) ON CONFLICT (name, at) DO UPDATE SET amount = amount + excluded.amount"
+ADD = f"""
+    INSERT INTO buckets VALUES (?, ?, ?)
+    ON CONFLICT (name, at) DO UPDATE SET amount = min({MOST}, amount + excluded.amount)
+"""  # noqa: S608
 CORRECT = f"UPDATE buckets SET amount = max(0, min({MOST}, amount + ?)) WHERE name = ? AND at = ?"  # noqa: S608
 FORGET = "DELETE FROM buckets WHERE name = ? AND (at <= ? OR at > ?)"
 
@@ -58,4 +61,4 @@ def held_now(cursor: sqlite3.Cursor, limit: Sliding, now_s: float) -> int:
 
 def correct(cursor: sqlite3.Cursor, changes: Sequence[tuple[int, int, int]]) -> None:
     """Change counts by (by, name, at); a bucket that is forgotten stays so."""
-    cursor.executemany(CORRECT, changes)
+    cursor.executemany(CORRECT, [(max(-MOST, min(by, MOST)), name, at) for by, name, at in changes])

@@ -153,6 +153,24 @@ def test_a_cost_above_the_reservation_is_recorded_in_full(state: State) -> None:
     assert refused(state, hold("b", charge(DAY, 1))).shortfalls[0].available == 0
 
 
+def test_what_no_counter_can_hold_leaves_everything_as_it_was(state: State) -> None:
+    """A provider may report anything. SQLite would go on with a rounded number, a script stop in the middle."""
+    tokens, full = limit(at_most=100), budget("pool:full", 100)
+    for name in ("a", "b"):
+        assert granted(
+            state, hold(name, charge(full, 50), charge(DAY, 50), takes=[Take(limit=tokens, amount=9)])
+        )
+    do(state.ledger.settle("a", settlement(2**62 - 50)))
+    for cost in (51, 2**62, 2**63 - 1, 10**30):
+        with pytest.raises(StoreError, match="can't hold what `b` is said to cost"):
+            do(state.ledger.settle("b", settlement(cost, usage=Usage(input_tokens=10**30))))
+        assert (row(state, "b").state, balance(state, full)) == ("reserved", (2**62 - 50, 50))
+        assert do(state.limiter.used([tokens], now_s=NOW_S)) == {tokens: 15 + 9}
+    do(state.ledger.settle("b", settlement(50, usage=Usage(input_tokens=10**30))))
+    assert balance(state, full) == (2**62, 0)
+    assert do(state.limiter.used([tokens], now_s=NOW_S))[tokens] > 10**12
+
+
 def test_token_and_request_budgets_settle_in_their_own_unit(state: State) -> None:
     tokens, requests = budget(unit="tokens"), budget(unit="requests")
     assert granted(state, hold("a", charge(tokens, 40), charge(requests, 1)))

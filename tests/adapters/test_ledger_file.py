@@ -222,6 +222,6 @@ def test_a_figure_too_large_for_the_file_is_an_error_of_the_store_and_the_row_st
     state: SqliteState,
 ) -> None:
     assert granted(state, hold("a", charge(DAY, 5)))
-    with pytest.raises(StoreError, match="can't be used"):
+    with pytest.raises(StoreError, match="can't hold"):
         do(state.ledger.settle("a", settlement(10**30)))
     assert balance(state, DAY) == (0, 5)

@@ -1,7 +1,6 @@
 """The contract of Limiter, for every implementation."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from fractions import Fraction
 from math import inf
 from pathlib import Path
@@ -193,54 +192,6 @@ def test_no_span_of_the_length_holds_more_and_waiting_is_enough(
             log.append(Fraction(now_s))
     for last in log:
         assert sum(last - Fraction(window_s) < at <= last for at in log) <= at_most
-
-
-moves_of_permits = st.lists(
-    st.tuples(st.sampled_from("aarw"), st.integers(0, 7), st.sampled_from([0.0, 3.0, 12.0])), max_size=40
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(moves=moves_of_permits)
-@pytest.mark.parametrize("name", sorted(STATES))
-def test_never_more_at_once_than_permitted(name: str, moves: list[tuple[str, int, float]]) -> None:
-    of, now_s = concurrency(3), NOW_S
-    held: dict[str, float] = {}
-    with TemporaryDirectory() as folder, opened(name, Path(folder)) as state:
-        for move, number, later_s in moves:
-            now_s += later_s
-            held = {each: until_s for each, until_s in held.items() if until_s > now_s}
-            request = f"r{number}"
-            if move == "a":
-                passed = admit(state, request, of, now_s=now_s, lease_s=10) is None
-                assert passed == (len(held.keys() - {request}) < 3)
-                held |= {request: now_s + 10} if passed else {}
-            elif move == "r":
-                do(state.limiter.release(request))
-                held.pop(request, None)
-            elif request in held:
-                do(state.limiter.renew(request, lease_until_s=now_s + 20))
-                held[request] = now_s + 20
-            assert used(state, of, now_s) == len(held) <= 3
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    at_most=st.integers(1, 5),
-    steps_s=st.lists(
-        st.sampled_from([0.0, 0.4, 20.0, 61.0, -5.0, -61.0, -130.0, -700.0, -1300.0]), max_size=40
-    ),
-)
-def test_all_implementations_answer_alike_whatever_the_clock_does(at_most: int, steps_s: list[float]) -> None:
-    of, now_s = rate(at_most), NOW_S
-    with TemporaryDirectory() as folder, ExitStack() as stack:
-        states = [stack.enter_context(opened(name, Path(folder))) for name in sorted(STATES)]
-        for number, step_s in enumerate(steps_s):
-            now_s += step_s
-            answers = [admit(state, f"r{number}", of, now_s=now_s) for state in states]
-            assert answers == answers[:1] * len(answers)
-            held = [used(state, of, now_s) for state in states]
-            assert held == held[:1] * len(held)
 
 
 def test_a_limit_in_shadow_lets_pass_and_says_that_it_was_full(state: State) -> None:

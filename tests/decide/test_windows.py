@@ -171,3 +171,73 @@ def test_windows_chain_through_a_year_without_gap_or_return(window: str, zone: s
         seen.add(key)
         assert ends_s is not None
         now_s = ends_s
+
+
+# --- Against a clock that is read minute by minute --------------------------------------------------------------------
+
+
+def shifts(zone: str, first_s: int, last_s: int, step_s: int) -> list[int]:
+    """Where the clocks of a zone change within the next `step_s`."""
+    read = [
+        datetime.fromtimestamp(at_s, ZoneInfo(zone)).utcoffset() for at_s in range(first_s, last_s, step_s)
+    ]
+    return [first_s + step_s * n for n in range(len(read) - 1) if read[n] != read[n + 1]]
+
+
+SHIFTS = tuple(
+    (zone, hour_s)
+    for zone in (*ODD_ZONES, "America/New_York", "America/St_Johns", "Asia/Kolkata", "Pacific/Chatham")
+    for day_s in shifts(zone, int(at(zone, 2024, 1, 1)), int(at(zone, 2029, 1, 1)), 86400)
+    for hour_s in shifts(zone, day_s, day_s + 90_000, 3600)
+)
+"""(zone, an hour in which its clocks change)"""
+ENDS = tuple(
+    (zone, int(at(zone, *day)))
+    for zone in ODD_ZONES
+    for day in ((2028, 2, 29), (2028, 3, 1), (2026, 12, 28), (2027, 1, 1), (2027, 1, 4), (2026, 5, 1))
+)
+
+
+def same_period(window: str, one: datetime, next: datetime) -> bool:
+    """Whether two minutes that follow one another are of one window, as one would say who looks at a calendar."""
+    names = {
+        "hour": lambda local: (local.date(), local.hour),
+        "day": lambda local: local.date(),
+        "week": lambda local: local.isocalendar()[:2],
+        "month": lambda local: (local.year, local.month),
+    }
+    went_back = next.replace(tzinfo=None, fold=0) < one.replace(tzinfo=None, fold=0)
+    return names[window](one) == names[window](next) and not (window == "hour" and went_back)
+
+
+def read_minutes(window: str, minute: int, zone: ZoneInfo) -> tuple[int, int]:
+    """The first minute of the window that holds `minute`, and the first one after it."""
+
+    def walk(from_minute: int, by: int) -> int:
+        here = datetime.fromtimestamp(from_minute * 60, zone)
+        while True:
+            there = datetime.fromtimestamp((from_minute + by) * 60, zone)
+            if not same_period(window, *((here, there) if by > 0 else (there, here))):
+                return from_minute
+            from_minute, here = from_minute + by, there
+
+    return walk(minute, -1), walk(minute, 1) + 1
+
+
+@settings(max_examples=150)
+@given(
+    window=st.sampled_from(WINDOWS),
+    moment=st.one_of(st.sampled_from(SHIFTS), st.sampled_from(ENDS)),
+    away_s=st.one_of(st.integers(-7200, 7200), st.integers(-100_000, 100_000)),
+)
+def test_windows_are_those_of_a_clock_on_the_wall(window: str, moment: tuple[str, int], away_s: int) -> None:
+    """Each holds its instants from its first to its last, and the next begins where it ends."""
+    zone, now_s = ZoneInfo(moment[0]), moment[1] + away_s
+    begins, ends = (minute * 60 for minute in read_minutes(window, now_s // 60, zone))
+    key, ends_s = window_start(window, now_s, zone)
+    assert ends_s == ends
+    for within_s in (begins, (begins + now_s) / 2, ends - 0.001):
+        assert window_start(window, within_s, zone) == (key, ends)
+    before, before_ends_s = window_start(window, begins - 1, zone)
+    assert (before == key, before_ends_s) == (False, begins)
+    assert window_start(window, ends, zone)[0] not in (before, key)

@@ -15,8 +15,7 @@ for number = 1, tonumber(ARGV[8]) do
   takes[number] = wanted
   if wanted[6] == 0 then
     local permits, others, held = permits_key(wanted[1]), {}, 0
-    redis.call("ZREMRANGEBYSCORE", permits, "-inf", ARGV[4])
-    local live = redis.call("ZRANGE", permits, 0, -1, "WITHSCORES")
+    local live = redis.call("ZRANGEBYSCORE", permits, "(" .. ARGV[4], "+inf", "WITHSCORES")
     for at = 1, #live, 2 do
       local holder, amount = string.match(live[at], "^(.*)\t(%d+)$")
       if holder ~= id then
@@ -50,6 +49,7 @@ for number, wanted in ipairs(takes) do
   if last[wanted[1]] == number then
     if wanted[6] == 0 then
       local member = id .. "\t" .. whole(wanted[3])
+      redis.call("ZREMRANGEBYSCORE", permits_key(wanted[1]), "-inf", ARGV[4])
       redis.call("ZADD", permits_key(wanted[1]), until_s, member)
       redis.call("SADD", held_key(id), wanted[1] .. "\n" .. member)
       redis.call("EXPIRE", held_key(id), 86400)

@@ -8,7 +8,7 @@ local GRANTED, MOVED, ACTS = NAME .. ":granted", NAME .. ":moved", NAME .. ":act
 local OPEN, ROWS = NAME .. ":open", NAME .. ":rows"
 local ROLLING = NAME .. ":rolling"
 local BUCKETS, KEPT = 60, 121
-local LARGEST, MOST_GRANTED, EXACT = "9223372036854775807", "4611686018427387904", 2 ^ 53
+local LARGEST, MOST, EXACT = "9223372036854775807", "4611686018427387904", 2 ^ 53
 
 local function attempt_key(id) return NAME .. ":attempt:" .. id end
 local function window_key(limit) return NAME .. ":window:" .. limit end
@@ -50,9 +50,16 @@ local function sum_of(texts)
   return high + math.floor(low / 1e9), low % 1e9
 end
 
-local function fits(settled, reserved, needed, amount)
+local function plus(one, other)
+  local high, low = sum_of({one, other})
+  if high == 0 then return string.format("%.0f", low) end
+  return string.format("%.0f%09.0f", high, low)
+end
+
+-- Whether settled + reserved + needed <= amount + spare.
+local function fits(settled, reserved, needed, amount, spare)
   local high, low = sum_of({settled, reserved, needed})
-  local most, rest = sum_of({amount})
+  local most, rest = sum_of({amount, spare or "0"})
   return high < most or (high == most and low <= rest)
 end
 
@@ -113,7 +120,7 @@ end
 local function take(limit, at, amount, counts, newest, was_set_back, window_s, rolling_now_s)
   local key = window_key(limit)
   if was_set_back then redis.call("DEL", key) end
-  redis.call("HINCRBY", key, whole(at), whole(amount))
+  redis.call("HSET", key, whole(at), whole(math.min(EXACT, (counts[at] or 0) + amount)))
   if newest and at > newest then
     for place in pairs(counts) do
       if place <= at - KEPT then redis.call("HDEL", key, whole(place)) end
@@ -163,9 +170,9 @@ end
 -- The truth of a row that was settled before, from its cost and its usage.
 local function truth_of(cost, usage)
   if not usage or usage == "" then return {cost, "", "", ""} end
-  local known = cjson.decode(usage)
-  local input, output = known["input_tokens"] or 0, known["output_tokens"] or 0
-  return {cost, whole(input + output), whole(input), whole(output)}
+  local input = string.match(usage, '"input_tokens":(%d+)') or "0"
+  local output = string.match(usage, '"output_tokens":(%d+)') or "0"
+  return {cost, plus(input, output), input, output}
 end
 
 -- Put an act of people on record, with a number of its own.
@@ -175,7 +182,7 @@ local function add_act(text)
 end
 
 -- End a row, or correct one that had ended: `truth` is nil where nothing is known of it. False, and nothing is done, where a
--- counter can't hold that.
+-- counter or a row can't hold that.
 local function end_row(id, state, now_s, truth, how)
   local key = attempt_key(id)
   local row = redis.call("HMGET", key, "state", "worst_nusd", "parts", "takes", "cost_nusd", "usage", "how")
@@ -183,10 +190,14 @@ local function end_row(id, state, now_s, truth, how)
   if before == "settled" then known = truth_of(row[5], row[6]) end
   local function now_of(unit, needed) return held_of(state, unit, needed, truth, how) end
   local function was_of(unit, needed) return held_of(before, unit, needed, known, row[7]) end
+  if truth and not fits("0", "0", truth[1], MOST) then return false end
   local parts = lines_of(row[3])
   for _, part in ipairs(parts) do
-    local amount = now_of(part[2], part[3])
-    if #amount > 15 and not fits(redis.call("HGET", SETTLED, part[1]) or "0", "0", amount, LARGEST) then return false end
+    local now, was = now_of(part[2], part[3]), was_of(part[2], part[3])
+    if not fits("0", "0", now, was) then
+      local settled, reserved = redis.call("HGET", SETTLED, part[1]), redis.call("HGET", RESERVED, part[1])
+      if not fits(settled or "0", reserved or "0", now, MOST, was) then return false end
+    end
   end
   local was_in = (before == "expired" or before == "settled") and SETTLED or RESERVED
   for _, part in ipairs(parts) do

@@ -6,8 +6,8 @@ local counter, amount, act, ticket = ARGV[3], ARGV[4], ARGV[5], NAME .. ":ticket
 local settled, granted = redis.call("HGET", SETTLED, counter) or "0", redis.call("HGET", GRANTED, counter) or "0"
 if not (ARGV[7] == "1" and redis.call("EXISTS", ticket) == 1) then
   local less = minus(amount)
-  if not fits(granted, "0", amount, MOST_GRANTED) or not fits(minus(granted), "0", less, MOST_GRANTED)
-    or not fits(settled, "0", less, LARGEST) then
+  if not fits(granted, "0", amount, MOST) or not fits(minus(granted), "0", less, MOST)
+    or not fits(settled, redis.call("HGET", RESERVED, counter) or "0", less, LARGEST) then
     return {"done", "too much"}
   end
   redis.call("HINCRBY", SETTLED, counter, less)
