@@ -17,6 +17,7 @@ from router.tools.plain import plain
 
 if TYPE_CHECKING:
     from router.decide.bounds import BranchBound
+    from router.errors import Dropped
     from router.plan import TokenClass
     from router.policy.effective import Effective
     from router.tools.explain import Explanation, Offer
@@ -106,7 +107,7 @@ def _show(
         out.line(f"  rule {rule.name} {rule.outcome}{lacking}", dim=rule.outcome != "holds")
     _offers(out, told)
     _prices(out, told)
-    _dropped(out, told)
+    _left_out(out, told.dropped)
     _bounds(out, told)
     if told.budgets:
         out.heading("budgets")
@@ -151,21 +152,26 @@ def _whose(told: "Explanation") -> str:
 
 
 def _offers(out: Out, told: "Explanation") -> None:
-    if not told.offers:
+    _list(out, "tried in this order", told.offers, prompted=told.prompted)
+    if told.landing is not None:
+        landing = told.landing
+        heading = f"policy {landing.policy} takes over, as `{landing.budget}` has no room in `{landing.rule}`"
+        _list(out, heading, landing.offers, prompted=told.prompted)
+        _left_out(out, landing.dropped)
+
+
+def _list(out: Out, heading: str, offers: "Sequence[Offer]", *, prompted: bool) -> None:
+    if not offers:
         return
-    out.heading("tried in this order")
+    out.heading(heading)
     columns = [Column(title="", right=True), Column(title="target", style="bold")]
     columns += [Column(title=title, right=True) for title in ("sends", "input", "output", "cost")]
     columns += [Column(title="counted", style="dim", fixed=False)]
     out.table(
         columns,
-        [
-            row
-            for number, each in enumerate(told.offers, start=1)
-            for row in _rows(str(number), each, told.prompted)
-        ],
+        [row for number, each in enumerate(offers, start=1) for row in _rows(str(number), each, prompted)],
     )
-    refused = [reason for each in told.offers for reason in each.refused]
+    refused = [reason for each in offers for reason in each.refused]
     if refused:
         out.heading("without room now")
         for reason in refused:
@@ -213,11 +219,11 @@ def counted_by(tokens: "TokenClass") -> str:
     return f"+{tokens.margin_percent}% {tokens.family}".rstrip()
 
 
-def _dropped(out: Out, told: "Explanation") -> None:
-    if told.dropped:
+def _left_out(out: Out, dropped: "Sequence[Dropped]") -> None:
+    if dropped:
         out.heading("left out")
         columns = (Column(title="", style="bold"), Column(title="", fixed=False))
-        out.table(columns, [(each.target, each.detail or each.reason) for each in told.dropped])
+        out.table(columns, [(each.target, each.detail or each.reason) for each in dropped])
 
 
 def _bounds(out: Out, told: "Explanation") -> None:

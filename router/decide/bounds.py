@@ -10,8 +10,9 @@ input is bounded by ceilings and context, not by what a rule says of it: rules l
 and what is reserved is each model's own bound, which may be larger.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from router.decide.backoff import worst_wait_s
 from router.decide.branches import flat_lists, lists_of, ways
@@ -54,17 +55,34 @@ class BranchBound:
 def policy_bounds(plan: Plan, policy: Policy, caller: Caller = NOBODY) -> tuple[BranchBound, ...]:
     """One bound per branch, those behind spent budgets too, the dearest first; an unbounded branch comes before all
     others. With a caller, under what holds for it."""
-    root, known = _root(plan, caller), dict[str, int]()
-    called = root.into(policy)
-    found = []
-    callers = caller.budgets if caller.tenants else callers_budgets(plan, policy.name)
-    jumped = [(branch_of(jump), (jump.entry,), jump.path) for jump in jumps(plan, policy, root, callers)]
-    for name, entries, path in (*((name, entries, called) for name, entries in ways(policy)), *jumped):
-        bound = _of_all(plan, policy, path, name, entries)
-        if lists_of(plan, entries, known) <= MOST_LISTS:
-            bound = _both(_of_each(plan, policy, path, name, entries), bound, path.per_request)
+    known, found = dict[str, int](), []
+    for way in _ways(plan, policy, caller):
+        bound = _of_all(plan, policy, way)
+        if lists_of(plan, way.entries, known) <= MOST_LISTS:
+            bound = _both(_of_each(plan, policy, way), bound, way.caps)
         found.append(bound)
     return tuple(sorted(found, key=_dearest_first))
+
+
+class _Way(NamedTuple):
+    """One branch: what it is made of, what holds before that, and the `per_request` budgets over all of it."""
+
+    branch: str
+    entries: tuple[Entry, ...]
+    path: PathTo
+    caps: tuple[Budget, ...]
+
+
+def _ways(plan: Plan, policy: Policy, caller: Caller) -> Iterator[_Way]:
+    """What its rules lead to, then what takes over where a budget is spent."""
+    root = _root(plan, caller)
+    called = root.into(policy)
+    for name, entries in ways(policy):
+        yield _Way(name, entries, called, called.per_request)
+    callers = caller.budgets if caller.tenants else callers_budgets(plan, policy.name)
+    for jump in jumps(plan, policy, root, callers):
+        caps = jump.path.into(plan.policies[jump.entry.policy]).per_request
+        yield _Way(branch_of(jump), (jump.entry,), jump.path, caps)
 
 
 def branch_of(jump: Jump) -> str:
@@ -113,28 +131,29 @@ def _dearest_first(bound: BranchBound) -> tuple[bool, int]:
     return (bound.cost_nusd is not None, -(bound.cost_nusd or 0))
 
 
-def _of_each(plan: Plan, policy: Policy, path: PathTo, name: str, entries: Iterable[Entry]) -> BranchBound:
+def _of_each(plan: Plan, policy: Policy, way: _Way) -> BranchBound:
     """The worst of its lists; each figure may be of another one."""
     bounds = [
-        bound_of(name, tuple(each.candidate for each in seats), policy, worst_attempt, caps=path.per_request)
-        for seats in flat_lists(plan, policy, path, entries)
+        bound_of(way.branch, tuple(each.candidate for each in seats), policy, worst_attempt, caps=way.caps)
+        for seats in flat_lists(plan, policy, way.path, way.entries)
     ]
     return worst_branch(bounds)
 
 
-def _of_all(plan: Plan, policy: Policy, path: PathTo, name: str, entries: tuple[Entry, ...]) -> BranchBound:
-    first = (policy, *(plan.policies[each.policy] for each in entries if isinstance(each, PolicyEntry)))
-    most = Adder(plan, first, path, lambda each: _place(each, policy.total_s)).of(policy, path, entries)
+def _of_all(plan: Plan, policy: Policy, way: _Way) -> BranchBound:
+    first = (policy, *(plan.policies[each.policy] for each in way.entries if isinstance(each, PolicyEntry)))
+    adder = Adder(plan, first, way.path, lambda each: _place(each, policy.total_s))
+    most = adder.of(policy, way.path, way.entries)
     cost = None if most.nusd >= UNBOUNDED else most.nusd
     once_s = sum(each.longest_s for each in most.places.values())
-    attempts = _dearest(_sends(most), path.ceiling.attempts)
+    attempts = _dearest(_sends(most), way.path.ceiling.attempts)
     return BranchBound(
-        branch=name,
+        branch=way.branch,
         cost_nusd=cost,
         seconds=min(policy.total_s, most.longest_s, once_s) + GRACE_S,
         sends=min(most.sends, len(attempts)),
         attempts=attempts,
-        capped_by=_capping(path.per_request, cost, _sum([each.nusd for each in attempts])),
+        capped_by=_capping(way.caps, cost, _sum([each.nusd for each in attempts])),
     )
 
 
@@ -219,7 +238,7 @@ def bound_of(
     caps: Sequence[Budget],
 ) -> BranchBound:
     """The bound of one flat list; `worst` says what one attempt at a candidate may cost (None: unbounded), `caps` are
-    the `per_request` budgets that hold over all of it."""
+    the `per_request` budgets over all of it."""
     attempts = [each for places in _by_target(candidates) for each in _worst_attempts(places, worst)]
     ceilings = [each.attempts_ceiling for each in candidates]
     # a candidate may start only below its own ceiling, so the loosest one bounds the request

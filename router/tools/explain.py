@@ -4,13 +4,13 @@ Nothing here decides. Rules, the flat list, what fits, what an attempt needs and
 functions that a call runs through, so what is told is what happens.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from router import events as ev
-from router.books.balance import BudgetNow, LimitNow, budgets_now, limits_now
+from router.books.balance import BudgetNow, LimitNow
 from router.decide.bounds import (
     BranchBound,
     Starved,
@@ -18,24 +18,26 @@ from router.decide.bounds import (
     policy_bounds,
     starved,
     worst_attempt,
+    worst_branch,
     worst_seconds,
 )
 from router.decide.estimate import cost_nusd
-from router.decide.fit import Worst, hard, worst_of
-from router.decide.match import path_of
-from router.decide.outcome import budget_exceeded
+from router.decide.fit import Short as ShortOf
+from router.decide.fit import Worst, fit
+from router.decide.jumps import jumps_from
+from router.decide.match import Jump, match, path_of
 from router.decide.prices import price_at
-from router.decide.reserve import needs_of_budgets, request_shortfalls, rolling_takes
 from router.decide.scopes import NOBODY, Caller, called_policy, caller
 from router.engine import Ports, routing
 from router.engine.run import Run
-from router.errors import Dropped, Rejected, RequestError
-from router.plan import Budget, Candidate, Key, Limit, Plan, Policy, PriceTable, Route, TokenClass
+from router.errors import Dropped, Rejected, RequestError, RouterError
+from router.plan import Budget, Candidate, Plan, Policy, PriceTable, Route, TokenClass
 from router.tools.figures import seconds
-from router.tools.limits_met import limited_keys, limits_met, of_request, short_of_limits
+from router.tools.limits_met import of_request
 from router.tools.price_texts import PriceThen, prices_from
 from router.tools.remedy import Short, advice, is_full
-from router.values import Kind, Place, Request, SecretRef, Usage
+from router.tools.room import Listed, listed, worst_of_call
+from router.values import Place, Request, SecretRef, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +86,20 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """The list that takes over now, because nothing of the first one fits `rule`, a budget of `budget`."""
+
+    budget: str
+    rule: str
+    policy: str
+    offers: tuple[Offer, ...]
+    dropped: tuple[Dropped, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """`passes`: such a call would be sent to some target now. `this_call` bounds the flat list of this request; None
-    without a prompt, or where it is refused."""
+    """`passes`: such a call would be sent to some target now, be it one of the `landing`. `this_call` bounds the flat
+    lists that this request may come to; None without a prompt, or where it is refused."""
 
     policy: str
     description: str
@@ -101,6 +114,7 @@ class Explanation:
     rules: tuple[RuleOutcome, ...]
     offers: tuple[Offer, ...]
     dropped: tuple[Dropped, ...]
+    landing: Landing | None
     this_call: BranchBound | None
     branches: tuple[BranchBound, ...]
     budgets: tuple[BudgetNow, ...]
@@ -125,19 +139,16 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
     policy = called_policy(plan, request)
     assumed = assume_keys or not request.messages
     run = _run(plan, replace(ports, secrets=_AssumedSecrets()) if assumed else ports, request)
-    route, refusal, read = await _routed(run, policy)
-    candidates = route.candidates if route else ()
-    budgets = await budgets_now(
-        ports.ledger, _budgets_met(run, policy, candidates), now_s=ports.clock.now_s(), zone=run.zone
-    )
-    limits = await limits_now(ports.limiter, limits_met(run, policy, candidates), now_s=ports.clock.now_s())
-    at_once = [limits[limit] for limit in of_request(run, policy)]
-    costs = [(each, _worst(run, each)) for each in candidates]
-    keys, now_s = await limited_keys(run, candidates), ports.clock.now_s()
-    shorts = [
-        _shorts(run, policy, each, _worst(run, each, at_s=now_s), budgets, limits, keys)
-        for each in candidates
-    ]
+    matched, fitted, refusal, read = await _routed(run, policy)
+    first = await listed(run, policy, fitted.candidates if fitted else ())
+    at_once = [first.limits[limit] for limit in of_request(run, policy)]
+    full = any(map(is_full, at_once))
+    bound = _bound_of_call(run, policy, fitted)
+    dropped, jump, second = tuple(run.dropped), None, None
+    if matched is not None and not (fitted and full):
+        jump, landed, refusal = _handed_over(run, matched, first, refusal)
+        second = await listed(run, policy, landed) if jump else None
+    lists = [first] if second is None else [first, second]
     return Explanation(
         policy=policy.name,
         description=policy.description,
@@ -147,20 +158,24 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
         session=request.session,
         tags=request.tags,
         prompted=bool(request.messages),
-        passes=_comes_to_room(candidates, shorts) and not any(map(is_full, at_once)),
+        passes=lists[-1].has_room and not full,
         refusal=refusal,
         rules=tuple(_rule_outcomes(policy, run.trace, read=read)),
-        offers=tuple(
-            _offer(run, each, worst, short) for (each, worst), short in zip(costs, shorts, strict=True)
-        ),
-        dropped=tuple(run.dropped),
-        this_call=_bound_of_call(run, policy, route),
+        offers=_offers(run, first),
+        dropped=dropped,
+        landing=_landing(run, jump, second, len(dropped)) if jump and second else None,
+        this_call=bound,
         branches=policy_bounds(plan, policy, run.caller),
-        budgets=tuple(budgets.values()),
-        limits=tuple(limits.values()),
-        advice=advice(plan, shorts, at_once, now_s=ports.clock.now_s()),
-        notes=(*_notes(plan, request), *map(_starving, starved(candidates))),
-        missing_keys=tuple(_missing_keys(plan, ports, candidates)) if assumed else (),
+        budgets=tuple({budget: now for each in lists for budget, now in each.budgets.items()}.values()),
+        limits=tuple({limit: now for each in lists for limit, now in each.limits.items()}.values()),
+        advice=advice(
+            plan,
+            [short for each in lists for short in each.shorts],
+            at_once,
+            now_s=ports.clock.now_s(),
+        ),
+        notes=(*_notes(plan, request), *map(_starving, starved(first.candidates))),
+        missing_keys=tuple(_missing_keys(plan, ports, first.candidates)) if assumed else (),
     )
 
 
@@ -180,16 +195,46 @@ def _run(plan: Plan, ports: Ports, request: Request) -> Run:
     )
 
 
-async def _routed(run: Run, policy: Policy) -> tuple[Route | None, Refusal | None, bool]:
-    """(the list, the refusal, whether rules were read): one of the first two."""
-    called = False
+async def _routed(run: Run, policy: Policy) -> tuple[Route | None, Route | None, Refusal | None, bool]:
+    """(the list, what of it fits, the refusal, whether rules were read)."""
+    called, matched = False, None
     try:
         run.caller = _caller(run)
         called = True
-        return routing.fitted(run, await routing.route(run, policy)), None, True
+        matched = await routing.route(run, policy)
+        return matched, routing.fitted(run, matched), None, True
     except (Rejected, RequestError) as error:
-        refusal = Refusal(type=type(error).__name__, message=error.message, help=error.help)
-        return None, refusal, called and not isinstance(error, RequestError)
+        return matched, None, _refusal(error), called and not isinstance(error, RequestError)
+
+
+def _refusal(error: RouterError) -> Refusal:
+    return Refusal(type=type(error).__name__, message=error.message, help=error.help)
+
+
+def _handed_over(
+    run: Run, matched: Route, first: Listed, refusal: Refusal | None
+) -> tuple[ev.Jumped | None, tuple[Candidate, ...], Refusal | None]:
+    """(the jump that such a call makes now, where it goes on, why it is refused); as the engine makes it."""
+    run.short += () if first.has_room else first.unsent
+    seen = len(run.trace)
+    try:
+        landing = None if first.has_room else routing.jumped(run, matched)
+        candidates = routing.fitted(run, landing).candidates if landing else ()
+    except (Rejected, RequestError) as error:
+        candidates, refusal = (), _refusal(error)
+    jump = next((event for event in run.trace[seen:] if isinstance(event, ev.Jumped)), None)
+    return jump, candidates, None if candidates else refusal
+
+
+def _landing(run: Run, jump: ev.Jumped, listed: Listed, dropped: int) -> Landing:
+    """`dropped`: how many were dropped before it."""
+    return Landing(
+        budget=jump.budget,
+        rule=jump.rule,
+        policy=jump.to_policy,
+        offers=_offers(run, listed),
+        dropped=tuple(run.dropped[dropped:]),
+    )
 
 
 def _caller(run: Run) -> Caller:
@@ -249,13 +294,9 @@ def _rule_outcomes(policy: Policy, trace: Sequence[ev.Event], *, read: bool) -> 
 # --- Costs ------------------------------------------------------------------------------------------------------------
 
 
-def _worst(run: Run, candidate: Candidate, *, at_s: float | None = None) -> Worst | None:
-    """Of this request, or of the ceilings where there is no prompt; None where nothing bounds the input. At the price
-    of `at_s`, or of the dearest day: a call may be sent again after midnight."""
-    if run.request.messages:
-        return run.worst(candidate, at_s=at_s)
-    bounds = [each for each in (candidate.input_ceiling, candidate.target.context_tokens) if each is not None]
-    return worst_of(candidate, min(bounds), at_s=at_s) if bounds else None
+def _offers(run: Run, listed: Listed) -> tuple[Offer, ...]:
+    each = zip(listed.candidates, listed.worsts, listed.shorts, strict=True)
+    return tuple(_offer(run, candidate, worst, shorts) for candidate, worst, shorts in each)
 
 
 def _offer(run: Run, candidate: Candidate, worst: Worst | None, shorts: Sequence[Short]) -> Offer:
@@ -292,83 +333,44 @@ def _worst_nusd(candidate: Candidate, worst: Worst | None) -> int | None:
     return worst.nusd if worst and candidate.output_tokens is not None else ceilings
 
 
-def _bound_of_call(run: Run, policy: Policy, route: Route | None) -> BranchBound | None:
-    if route is None or not run.request.messages:
+def _bound_of_call(run: Run, policy: Policy, fitted: Route | None) -> BranchBound | None:
+    """The worst of its own list, and of every list that may take over from it before anything is sent."""
+    if not run.request.messages:
         return None
-    costs = {each.target.name: _worst_nusd(each, _worst(run, each)) for each in route.candidates}
+    called = path_of(run.caller).into(policy)
+    lists = [(fitted, called)] if fitted else []
+    for jump in _possible(run, policy, fitted):
+        landing = _landing_of(run, policy, jump)
+        lists += [(landing, jump.path.into(run.plan.policies[jump.entry.policy]))] if landing else []
+    bounds = [_bound_of_list(run, policy, route, path.per_request) for route, path in lists]
+    return replace(worst_branch(bounds), branch=bounds[0].branch) if bounds else None
+
+
+def _bound_of_list(run: Run, policy: Policy, route: Route, caps: Sequence[Budget]) -> BranchBound:
+    costs = {each.target.name: _worst_nusd(each, worst_of_call(run, each)) for each in route.candidates}
     name = f"rule {route.rule}" if route.rule else "targets"
-    caps = path_of(run.caller).into(policy).per_request
     bound = bound_of(name, route.candidates, policy, lambda each: costs[each.target.name], caps=caps)
     return replace(bound, seconds=worst_seconds(route.candidates, route.total_s))
 
 
-# --- Budgets and limits -----------------------------------------------------------------------------------------------
-
-
-def _budgets_met(run: Run, policy: Policy, candidates: Sequence[Candidate]) -> Iterator[Budget]:
-    """Every budget that this call meets: the caller's, the policies', the providers'; the last also without a list."""
-    yield from run.caller.budgets
-    yield from policy.budgets
-    for candidate in candidates:
-        yield from (*candidate.per_request, *candidate.budgets, *run.budgets(candidate.target.provider))
-
-
-def _shorts(
-    run: Run,
-    policy: Policy,
-    candidate: Candidate,
-    worst: Worst | None,
-    budgets: Mapping[Budget, BudgetNow],
-    limits: Mapping[Limit, LimitNow],
-    keys: Mapping[str, Sequence[Key]],
-) -> tuple[Short, ...]:
-    """What would refuse one attempt now, in the words of the refusal."""
-    if worst is None:
-        return ()
-    adds = not run.request.messages or bool(run.estimate(candidate).unbounded)
-    short = partial(Short, candidate=candidate, worst=worst, adds=adds, at_s=run.ports.clock.now_s())
-    return (
-        *_over_request_budget(candidate, worst, budgets, short),
-        *_over_budgets(run, candidate, worst, budgets, short),
-        *short_of_limits(run, policy, candidate, worst, limits, keys, short),
+def _possible(run: Run, policy: Policy, fitted: Route | None) -> Iterator[Jump]:
+    """Every jump that this call may make, whatever is left of its budgets: by those of what it comes to first."""
+    first = next((each.candidate for each in run.short), None) or next(
+        iter(fitted.candidates if fitted else ()), None
     )
+    if first is not None:
+        held = (*first.budgets, *first.per_request, *run.caller.budgets)
+        yield from jumps_from(run.plan, policy, run.caller, [ShortOf(candidate=first, budgets=held)])
 
 
-def _comes_to_room(candidates: Sequence[Candidate], shorts: Sequence[Sequence[Short]]) -> bool:
-    """Whether a target has room, and each before it that has none is one to fall back from for that."""
-    for candidate, short in zip(candidates, shorts, strict=True):
-        if not short:
-            return True
-        kind = Kind.OVER_BUDGET if any(each.budget for each in short) else Kind.OVER_LIMIT
-        if kind not in candidate.lexical.fall_back_on:
-            return False
-    return False
-
-
-def _over_request_budget(
-    candidate: Candidate, worst: Worst, budgets: Mapping[Budget, BudgetNow], short: Callable[..., Short]
-) -> Iterator[Short]:
-    for budget, needed, left in request_shortfalls(candidate, worst, {}):
-        error = budget_exceeded(candidate.target.name, budget, needed, left, None)
-        yield short(message=error.message, budget=budgets[budget], needed=needed)
-
-
-def _over_budgets(
-    run: Run,
-    candidate: Candidate,
-    worst: Worst,
-    budgets: Mapping[Budget, BudgetNow],
-    short: Callable[..., Short],
-) -> Iterator[Short]:
-    met = (*run.budgets(candidate.target.provider), *candidate.budgets)
-    lasting = [budget for budget in hard(met) if budget.window != "request"]
-    for budget, needed, _, resets_at_s in needs_of_budgets(lasting, worst, run.ports.clock.now_s(), run.zone):
-        now = budgets[budget]
-        if needed > max(now.left, 0):
-            error = budget_exceeded(candidate.target.name, budget, needed, max(now.left, 0), resets_at_s)
-            yield short(message=error.message, budget=now, needed=needed)
-    for budget, needed in rolling_takes(lasting, worst):
-        now = budgets[budget]
-        if needed > max(now.left, 0):
-            error = budget_exceeded(candidate.target.name, budget, needed, max(now.left, 0), None)
-            yield short(message=error.message, budget=now, needed=needed)
+def _landing_of(run: Run, policy: Policy, jump: Jump) -> Route | None:
+    """What fits of the list that it leads to; None where nothing does."""
+    if run.snapshot is None:
+        return None
+    try:
+        matched = match(run.plan, policy, run.caller, run.snapshot, partial(routing.missing_key, run), jump)
+    except RequestError:
+        return None
+    estimates = [run.estimate(each) for each in matched.route.candidates]
+    candidates, _ = fit(matched.route.candidates, estimates, run.budgets)
+    return replace(matched.route, candidates=candidates) if candidates else None

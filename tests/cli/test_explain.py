@@ -255,6 +255,7 @@ def test_the_document_holds_all_of_it(document, with_keys):
         "rules",
         "offers",
         "dropped",
+        "landing",
         "this_call",
         "branches",
         "budgets",

@@ -16,12 +16,15 @@ from router.decide.fit import worst_of
 from router.decide.match import ROOT, candidate_of
 from router.decide.scopes import caller
 from router.plan import (
+    Budget,
     Ceiling,
     Condition,
     Demand,
     Each,
     MaxPrice,
+    Plan,
     Policy,
+    PolicyEntry,
     PriceTable,
     RetryRule,
     Rule,
@@ -32,6 +35,7 @@ from tests.build import PLACE, budget, candidate, entry, lexical, plan, policy, 
 
 CHEAP = target("openai/a", context_tokens=1_000)
 DEAR = target("groq/b", context_tokens=1_000, prices=price(10**12, 4 * 10**12))
+SIZE = Ceiling(output_tokens=100)
 
 
 def retries(attempts: int, attempt_s: float | None = 5.0) -> Any:
@@ -387,3 +391,51 @@ def test_nothing_that_a_provider_adds_to_a_free_target_costs() -> None:
     found = candidate_of(TargetEntry(target="openai/a", place=PLACE), main, ROOT.into(main), free, asked)
     assert policy_bounds(whole, main)[0].cost_nusd == 0
     assert worst_of(found, 10).nusd == 0
+
+
+def jumping(to: str, owner: str, amount: int = 10**9, window: str = "day") -> Budget:
+    return replace(budget(owner, amount, window), when_spent=PolicyEntry(policy=to, place=PLACE))
+
+
+def by_branch(whole: Plan, name: str = "main", **fields: Any) -> dict[str, tuple[int | None, int]]:
+    found = policy_bounds(whole, whole.policies[name], **fields)
+    return {each.branch: (each.cost_nusd, each.sends) for each in found}
+
+
+def test_a_jump_is_a_branch_and_a_policy_costs_the_worst_of_them() -> None:
+    """It leaves the cap of the policy whose budget is spent, and meets that of the one that takes over."""
+    capped = (jumping("last", "policy:main"), budget("policy:main", 5_000, "request"))
+    main = policy("main", "openai/a", budgets=capped, ceiling=SIZE)
+    last = policy("last", "groq/b", budgets=(budget("policy:last", 7_000, "request"),))
+    found = by_branch(plan(main, last, targets=(CHEAP, DEAR)))
+    assert found == {"policy:main per_day spent: policy last": (7_000, 2), "targets": (5_000, 2)}
+    assert policy_bounds(plan(main, last, targets=(CHEAP, DEAR)), main)[0].capped_by == "per_request: 7000"
+
+
+def test_the_ceilings_of_the_called_policy_bound_what_takes_over() -> None:
+    main = policy(
+        "main", "openai/a", budgets=(jumping("last", "policy:main"),), ceiling=replace(SIZE, attempts=1)
+    )
+    found = by_branch(plan(main, policy("last", "openai/a", "groq/b"), targets=(CHEAP, DEAR)))
+    (once,) = [bound for name, bound in found.items() if name != "targets"]
+    assert once[1] == 1
+
+
+def test_jumps_of_nested_policies_and_of_callers_are_branches_too() -> None:
+    inner = policy("inner", "openai/a", budgets=(jumping("last", "policy:inner"),))
+    whole = plan(
+        policy("main", "inner", ceiling=SIZE),
+        inner,
+        policy("last", "groq/b"),
+        policy("free", "openai/a"),
+        tenants=(
+            tenant("acme", "main", budgets=(jumping("free", "tenant:acme"),)),
+            tenant("beta", "last", budgets=(jumping("free", "tenant:beta"),)),
+        ),
+        targets=(CHEAP, DEAR),
+    )
+    names = ["policy:inner per_day spent: policy last", "tenant:acme per_day spent: policy free", "targets"]
+    assert sorted(by_branch(whole)) == sorted(names)
+    assert list(by_branch(whole, "last")) == ["targets", "tenant:beta per_day spent: policy free"]
+    asked = Request(id="", policy="main", messages=(), tenant="acme")
+    assert sorted(by_branch(whole, caller=caller(whole, asked))) == sorted(names)

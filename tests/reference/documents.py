@@ -62,6 +62,7 @@ class Maker:
         self.targets: list[str] = []
         self.labels: list[str] = []  # those that something carries
         self.reached: dict[str, set[str]] = {}  # targets by policy
+        self.landings: list[str] = []  # who may take over from a spent budget that is drawn now
 
     # -- chance
 
@@ -99,35 +100,50 @@ class Maker:
         amount = least * (most / least) ** self.random.random()
         return f"${amount:.6f}".rstrip("0").rstrip(".")
 
-    def window(self, amount: Any) -> Any:
-        return amount if self.random.random() < 0.7 else {"at_most": amount, **self.enforce(0.8)}
+    def window(self, amount: Any, *, jumps: bool = False) -> Any:
+        if self.random.random() < (0.5 if jumps and self.landings else 0.7):
+            return amount
+        spent = self.when_spent(0.7) if jumps else {}
+        return {"at_most": amount, **spent, **({} if spent else self.enforce(0.8))}
+
+    def when_spent(self, chance: float) -> dict[str, Any]:
+        def drawn() -> dict[str, Any]:
+            return {"when_spent": self.one(("reject", *[{"policy": name} for name in self.landings] * 4))}
+
+        return self.maybe(chance, drawn, {}) if self.landings else {}
 
     def enforce(self, chance: float) -> dict[str, Any]:
         return self.maybe(chance, lambda: {"enforce": self.one(("hard", "hard", "shadow"))}, {})
 
     # -- blocks
 
-    def budget(self, scale: float = 1.0) -> dict[str, Any]:
-        windows = self.windows(scale)
+    def budget(self, scale: float = 1.0, *, of_tenant: bool = False) -> dict[str, Any]:
+        windows = self.windows(scale, of_tenant=of_tenant)
         pool = self.maybe(0.4, lambda: {"pool": self.one(self.pools)}, {}) if self.pools else {}
         return {**windows, **pool}
 
-    def windows(self, scale: float) -> dict[str, Any]:
+    def windows(self, scale: float, *, of_tenant: bool = False) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        scale *= self.one((1.0, 0.1)) if self.landings else 1.0  # so that some are spent soon
         for key in self.some(BUDGET_KEYS, 1, 2):
             chance = self.random.random()
             if chance < 0.2:
-                found[f"tokens_{key}"] = self.rolled(key, self.count(3_000, 60_000))
+                found[f"tokens_{key}"] = self.rolled(key, self.count(3_000, 60_000), jumps=not of_tenant)
             elif chance < 0.35 and key != "per_request":
-                found[f"requests_{key}"] = self.rolled(key, self.count(1, 5))
+                found[f"requests_{key}"] = self.rolled(key, self.count(1, 5), jumps=not of_tenant)
             else:
-                found[key] = self.rolled(key, self.money(0.003 * scale, 0.5 * scale))
+                found[key] = self.rolled(key, self.money(0.003 * scale, 0.5 * scale), jumps=True)
         rolls = any(key.endswith(ROLLING_KEYS) for key in found)
-        return {**found, **self.enforce(0.1), **self.maybe(0.1 * rolls, lambda: {"rolling": True}, {})}
+        found |= self.maybe(0.1 * rolls, lambda: {"rolling": True}, {})
+        if any("when_spent" in window for window in found.values() if isinstance(window, dict)):
+            return found  # nobody takes over from what is in shadow
+        enforced = self.enforce(0.1)
+        shadow = enforced or any(isinstance(window, dict) for window in found.values())
+        return {**found, **enforced, **({} if shadow or of_tenant else self.when_spent(0.15))}
 
-    def rolled(self, key: str, amount: Any) -> Any:
+    def rolled(self, key: str, amount: Any, *, jumps: bool) -> Any:
         """Some of what may be rolling is."""
-        window = self.window(amount)
+        window = self.window(amount, jumps=jumps)
         if key not in ROLLING_KEYS or self.random.random() < 0.7:
             return window
         long = window if isinstance(window, dict) else {"at_most": window}
@@ -259,6 +275,9 @@ class Maker:
         if self.pools:
             document["budgets"] = {name: {**self.windows(3.0), **self.was(name)} for name in self.pools}
         document["policies"] = self.policies()
+        self.landings = [
+            name for name in NAMES if name in document["policies"] and self.is_free(self.reached[name])
+        ]
         tenants = self.tenants([name for name in NAMES if name in document["policies"]])
         document |= {"tenants": tenants} if tenants else {}
         document |= self.maybe(0.5, lambda: {"settings": {"time_zone": self.one(ZONES)}}, {})
@@ -270,6 +289,9 @@ class Maker:
     def on_store_error(self) -> dict[str, str]:
         stores = self.aside.sample(STORES, self.aside.randint(1, len(STORES)))
         return {store: self.aside.choice(("closed", "open")) for store in stores}
+
+    def is_free(self, targets: set[str]) -> bool:
+        return all(name.startswith("vllm/") for name in targets)
 
     def providers(self) -> dict[str, Any]:
         providers: dict[str, Any] = {name: self.provider(name) for name in self.some(list(BOOK), 1, 4)}
@@ -379,7 +401,7 @@ class Maker:
         base = {"base": {"abstract": True, **self.settings(0.5)}} if self.random.random() < 0.25 else {}
         policies: dict[str, Any] = {}
         for at, name in reversed(list(enumerate(names))):
-            below = names[at + 1 :]
+            self.landings = below = list(names[at + 1 :])
             parents = [*base, *below]
             extends = (
                 self.maybe(0.35, lambda parents=parents: {"extends": self.one(parents)}, {})
@@ -387,17 +409,24 @@ class Maker:
                 else {}
             )
             inherits = extends and extends["extends"] != "base" and self.random.random() < 0.5
-            targets = {} if inherits else {"targets": self.entries(below)}
+            targets = {} if inherits else {"targets": self.own(below) or self.entries(below)}
             policies[name] = {
                 **targets,
                 **extends,
                 **self.settings(0.25 if extends else 0.4),
                 **self.was(name),
             }
+            if below and not self.unpriced and self.random.random() < 0.3:
+                policies[name].setdefault("budget", self.budget())
             if not extends:
                 policies[name].setdefault("ceiling", {}).setdefault("output_tokens", self.count(10, 1_500))
             self.reached[name] = self.reach_of(written_out({"policies": {**policies, **base}})[name])
         return {**{name: policies[name] for name in names}, **base}
+
+    def own(self, below: Sequence[str]) -> list[Any]:
+        """Now and then the last policy has nothing but what is free: to that a tenant's spent budget may lead."""
+        free = [name for name in self.targets if name.startswith("vllm/")]
+        return list(free) if free and not below and self.random.random() < 0.5 else []
 
     def reach_of(self, policy: Mapping[str, Any]) -> set[str]:
         """The targets that a policy and those nested in it write, but for their rules."""
@@ -438,7 +467,8 @@ class Maker:
         for path in self.paths:
             above = tenants.get(path.rpartition("/")[0], {}).get("policies", "all")
             granted = {"policies": self.one(("all", self.some(names if above == "all" else above, 1, 3)))}
-            parts = {"budget": lambda: self.budget(2.0), "limits": self.limits, "each": self.each}
+            budget = lambda: self.budget(2.0, of_tenant=True)  # noqa: E731
+            parts = {"budget": budget, "limits": self.limits, "each": self.each}
             tenants[path] = {
                 **(granted if "/" not in path or self.random.random() < 0.5 else {}),
                 **self.block(0.4, parts),
@@ -462,7 +492,8 @@ class Maker:
         return self.block(0.5, {"cache": lambda: "never", "log": lambda: "never"}, least=1)
 
     def each(self) -> dict[str, Any]:
-        parts = {"budget": self.budget, "limits": self.limits, "ceiling": lambda: self.ceiling(1)}
+        budget = lambda: self.budget(of_tenant=True)  # noqa: E731
+        parts = {"budget": budget, "limits": self.limits, "ceiling": lambda: self.ceiling(1)}
         scope = lambda: {**self.block(0.5, parts, least=1), **self.block(0.06, self.demands())}  # noqa: E731
         return self.block(0.4, {"user": scope, "session": scope, "child": scope}, least=1)
 

@@ -314,6 +314,7 @@ def result_of(
 ) -> Result:
     """What the events of one call say of it."""
     result = Result(served=served, error=error, seconds=seconds)
+    result.jumped = next((each.to_policy for each in seen if isinstance(each, ev.Jumped)), None)
     result.shadowed = [(each.owner, each.needed) for each in seen if isinstance(each, ev.ShadowExceeded)]
     for event in seen:
         match event:
@@ -342,7 +343,7 @@ def result_of(
 
 def disagreements(mine: Result, its: Result) -> Iterator[str]:
     """What the interpreter and the router do not agree on; nothing where they do."""
-    for name in ("served", "cached", "error", "rule", "attempts", "refused", "reserved", "costs"):
+    for name in ("served", "cached", "error", "rule", "jumped", "attempts", "refused", "reserved", "costs"):
         if getattr(mine, name) != getattr(its, name):
             yield f"{name}: the interpreter has {getattr(mine, name)}, the router {getattr(its, name)}"
     if _kinds(mine) != _kinds(its):

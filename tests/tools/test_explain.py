@@ -332,3 +332,49 @@ def test_today_is_priced_by_today_and_what_is_printed_by_the_dearest_day() -> No
             assert [each.since for each in offer.prices] == (
                 [None, date(2026, 11, 20)] if rate == 200 else [None]
             )
+
+
+JUMPING = {
+    **POLICIES,
+    "policies": {
+        "main": {
+            "targets": ["openai/gpt-5-nano"],
+            "ceiling": {"input_tokens": "3k", "output_tokens": 300},
+            "retry": "off",
+            "budget": {"per_day": {"at_most": "$0.000001", "when_spent": {"policy": "spare"}}},
+        },
+        "spare": {"targets": ["openai/gpt-5-mini", "home/m"], "needs": ["tools"], "retry": "off"},
+    },
+    "tenants": {"acme": {"policies": ["main"]}},
+}
+
+
+def test_the_list_that_takes_over_is_told_and_is_the_one_that_answers():
+    with opened(policies=JUMPING) as router:
+        told = explained(router, "Hello", tenant="acme")
+        seen, error = ran(router, "Hello", tenant="acme")
+    assert told.landing is not None
+    assert (told.landing.budget, told.landing.policy) == ("policy:main", "spare")
+    assert [each.target for each in told.offers] == ["openai/gpt-5-nano"]
+    assert [each.target for each in told.landing.offers] == ["openai/gpt-5-mini", "home/m"]
+    assert (told.passes, told.refusal, error) == (True, None, None)
+    assert [each.target for each in of(ev.AttemptSent, seen)] == ["openai/gpt-5-mini"]
+    reserved = [each.worst_nusd for each in of(ev.Reserved, seen)]
+    assert reserved == [told.landing.offers[0].worst_nusd]
+    assert told.this_call is not None
+    assert told.this_call.cost_nusd >= sum(reserved)
+    assert "policy:main per_day spent: policy spare" in [each.branch for each in told.branches]
+
+
+def test_where_nothing_takes_over_there_is_no_landing_and_the_bound_is_of_both_lists():
+    roomy = {"per_day": {"at_most": "$1", "when_spent": {"policy": "spare"}}}
+    policies = {
+        **JUMPING,
+        "policies": {**JUMPING["policies"], "main": {**JUMPING["policies"]["main"], "budget": roomy}},
+    }
+    with opened(policies=policies) as router:
+        told = explained(router, "Hello", tenant="acme")
+    assert told.landing is None
+    assert told.passes
+    assert told.this_call is not None
+    assert told.this_call.sends == 2  # those of `spare`, which has two targets

@@ -43,6 +43,12 @@ REPORTED = {"server_error", "content_filter", "invalid_output", "truncated"}
 CUT = {"length": "truncated", "content_filter": "content_filter"}
 
 
+def _in_order(budget: Budget) -> tuple[int, int]:
+    """Money, tokens, requests; the shortest window first."""
+    units, windows = ("nusd", "tokens", "requests"), ("request", "hour", "day", "week", "month", "total")
+    return units.index(budget.unit), windows.index(budget.window)
+
+
 def run(world: World) -> list[Result]:
     """Every call of a world, in order."""
     zone = ZoneInfo((world.document.get("settings") or {}).get("time_zone", "UTC"))
@@ -80,6 +86,11 @@ class Run:
     counted: set[str] = field(default_factory=set)  # owners of budgets in which this request is one already
     price: Price | None = None  # of the moment of the last reservation
     short: list[str] = field(default_factory=list)  # what did not fit: "budget" or "limit"
+    unfit: list[tuple[Place, list[Budget]]] = field(
+        default_factory=list
+    )  # and the budgets, what a request may cost first
+    refusing: list[Budget] = field(default_factory=list)  # those of the last attempt
+    admitted: bool = False
 
     @property
     def elapsed_s(self) -> float:
@@ -100,24 +111,68 @@ class Run:
             if self.policies.get(self.call.policy, {"abstract": True}).get("abstract"):
                 raise Refused("RequestError")
             caller = caller_of(self.world.document, self.call)
-            flat = self.route(caller)
-            key = self.cache_key(caller, flat.possible)
-            if not self.answered_before(key):
-                if not flat.listed:
-                    raise Refused("NoRoute")
-                self.admit([*caller.scopes, self.called])
-                self.attempt_all(flat.listed)
-                self.keep(key)
+            if caller.policies is not None and self.call.policy not in caller.policies:
+                raise Refused("NoRoute")
+            seen = self.snapshot(caller)
+            flat = self.route(self.call.policy, caller.scopes, seen)
+            self.result.rule = flat.rule
+            self.result.error = self.tried(caller, flat, "")
+            landing = self.landing(caller, flat)
+            if landing is not None:
+                self.short, self.result.error = [], None
+                self.result.jumped = landing[0]
+                self.result.error = self.tried(caller, self.route(*landing, seen), landing[0])
         except Refused as refused:
             self.result.error = refused.error
 
-    def route(self, caller: Caller) -> Flat:
-        call, result = self.call, self.result
-        if caller.policies is not None and call.policy not in caller.policies:
-            raise Refused("NoRoute")
-        asked = any(self.used(caller, *each) is not None for each in looked_at(self.policies, call.policy))
-        unread = asked and self.without("ledger")
-        seen = Snapshot(
+    def tried(self, caller: Caller, flat: Flat, over: str) -> str | None:
+        """The error that a list ends in; `over` is the policy that it is of after a jump."""
+        if not flat.possible:
+            return "NoRoute"
+        key = self.cache_key(caller, flat.possible, over)
+        if not self.answered_before(key):
+            if not flat.listed:
+                return "NoRoute"
+            self.admit([*caller.scopes, self.called])
+            self.attempt_all(flat.listed)
+            self.keep(key)
+        return self.result.error
+
+    def landing(self, caller: Caller, flat: Flat) -> tuple[str, list[Scope]] | None:
+        """Where nothing was sent, and one budget refused all that was come to: the policy that it names, with what
+        holds before that. The first such budget counts: tenants, each of theirs, policies on the way down."""
+        met = [*flat.unpromised, *self.unfit]
+        if not met or self.result.attempts or self.result.error not in ("NoRoute", "BudgetExceeded"):
+            return None
+        above, way = caller.scopes, met[0][0].way
+        policies = [policy_scope(name, self.policies[name]) for name in way]
+        for scope in (*self.outside_in(above), *policies):
+            for budget in sorted(budgets_of(scope, self.world.document), key=_in_order):
+                if budget.when_spent is not None and all(budget in refusing for _, refusing in met):
+                    if scope not in policies:
+                        return budget.when_spent, [*above, policies[0]]
+                    at = policies.index(scope)
+                    rest = {key: value for key, value in scope.block.items() if key != "budget"}
+                    return budget.when_spent, [*above, *policies[:at], Scope(scope.owner, rest)]
+        return None
+
+    @staticmethod
+    def outside_in(scopes: list[Scope]) -> list[Scope]:
+        """Tenants from the root down, then each of theirs: of each tenant its users, sessions, children."""
+        tenants, each = [], []
+        for scope in scopes:
+            kind = scope.owner.partition(":")[0]
+            if kind == "tenant":
+                tenants.append(scope)
+            else:
+                each.append((len(tenants), ("user", "session", "child").index(kind), scope))
+        return [*tenants, *(scope for _, _, scope in sorted(each, key=lambda found: found[:2]))]
+
+    def snapshot(self, caller: Caller) -> Snapshot:
+        call = self.call
+        looked = looked_at(self.policies, call.policy, [scope.block for scope in caller.scopes])
+        unread = any(self.used(caller, *each) is not None for each in looked) and self.without("ledger")
+        return Snapshot(
             call=call,
             input_tokens=estimate(call),
             output_tokens=call.params.get("max_tokens"),
@@ -126,12 +181,13 @@ class Run:
             zone=self.state.zone,
             used=lambda written, policy: None if unread else self.used(caller, written, policy),
         )
-        flat = flatten(self.world, self.policies, caller, call, seen)
-        result.rule, result.dropped = flat.rule, flat.dropped
-        result.listed = [place.model.name for place in flat.listed]
-        result.served_by = flat.served_by
-        if not flat.possible:
-            raise Refused("NoRoute")
+
+    def route(self, name: str, above: list[Scope], seen: Snapshot) -> Flat:
+        result = self.result
+        flat = flatten(self.world, self.policies, name, above, self.call, seen)
+        result.dropped += flat.dropped
+        result.listed = [place.model.name for place in flat.listed] or result.listed
+        result.served_by |= flat.served_by
         return flat
 
     def without(self, store: str) -> bool:
@@ -139,7 +195,7 @@ class Run:
 
     # -- the cache
 
-    def cache_key(self, caller: Caller, possible: list[Place]) -> Any:
+    def cache_key(self, caller: Caller, possible: list[Place], over: str) -> Any:
         """An answer is for those who ask the same, within the same ceilings. None: neither served nor kept."""
         rule, call = self.policies[self.call.policy].get("cache", "off"), self.call
         never = any(scope.block.get("content", {}).get("cache") == "never" for scope in caller.scopes)
@@ -150,7 +206,9 @@ class Run:
         scope = rule.get("scope", "tenant")
         whose = {"tenant": call.tenant, "user": (call.tenant, call.user), "shared": None}[scope]
         asked = [(each.model.name, each.input_ceiling, each.output, dict(each.params)) for each in possible]
-        return repr((call.policy, call.size, sorted(call.params.items()), call.image, scope, whose, asked))
+        return repr(
+            (call.policy, over, call.size, sorted(call.params.items()), call.image, scope, whose, asked)
+        )
 
     def answered_before(self, key: Any) -> bool:
         if key is None or self.without("cache") or key not in self.state.answers:
@@ -197,6 +255,9 @@ class Run:
 
     def admit(self, scopes: list[Scope]) -> None:
         """Requests and concurrency of the caller and the called policy: once a request, all or none."""
+        if self.admitted:
+            return
+        self.admitted = True
         limits = [limit for scope in scopes for limit in scope.limits() if "requests" in limit.unit]
         if limits and self.without("limiter"):
             return
@@ -296,6 +357,7 @@ class Run:
                 break
         if isinstance(found, str):
             self.short.append("limit" if found == "key" else found)
+            self.unfit.append((place, self.refusing))
             self.result.refused.append(place.model.name)
             return None
         self.key = key
@@ -332,7 +394,9 @@ class Run:
             for limit in [*limits, *of_key]
         }
         full = [limit for limit in wanted if not self.state.has_room(limit, wanted[limit], self.now_s)]
-        if not all(budget.shadow for budget in budgets):
+        refusing = [budget for budget in budgets if not budget.shadow]
+        self.refusing = [each for each in refusing if each.window == "request"] or refusing
+        if refusing:
             return "budget"
         if not all(limit.shadow for limit in full if limit not in of_key):
             return "limit"

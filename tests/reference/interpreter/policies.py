@@ -27,7 +27,7 @@ WINDOWS = {
     "per_month": "month",
     "in_total": "total",
 }
-BESIDE = ("enforce", "rolling")
+BESIDE = ("enforce", "rolling", "when_spent")
 ROLLING_S = {"hour": 3_600.0, "day": 86_400.0, "week": 604_800.0}
 UNITS = ("tokens", "requests", "nusd")
 RATES = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
@@ -113,6 +113,7 @@ class Budget:
     amount: int
     shadow: bool = False
     rolling: bool = False
+    when_spent: str | None = None  # the policy that takes over
 
     @property
     def sliding(self) -> "Limit":
@@ -176,7 +177,10 @@ def _windows(owner: str, block: Mapping[str, Any]) -> Iterator[Budget]:
         read = nusd if unit == "nusd" else count
         shadow, rolling = written.get("enforce") == "shadow", bool(written.get("rolling"))
         window = WINDOWS[name]
-        yield Budget(owner, unit, window, read(written["at_most"]), shadow, rolling and window in ROLLING_S)
+        spent = written.get("when_spent", "reject")
+        over = None if spent == "reject" else spent["policy"]
+        slides = rolling and window in ROLLING_S
+        yield Budget(owner, unit, window, read(written["at_most"]), shadow, slides, over)
 
 
 def first_path(path: str, tenants: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@ from tests.reference.interpreter.models import Model, model_of
 from tests.reference.interpreter.policies import (
     TOTAL_S,
     Budget,
-    Caller,
     Refused,
     Retry,
     Scope,
@@ -43,17 +42,20 @@ class Place:
     added_cost: int | None  # nano-USD that what a provider adds may cost an attempt
     sends: int | None  # ceiling.attempts
     params: Mapping[str, Any]  # as they are sent
+    way: tuple[str, ...]  # the policies that lead to it
 
 
 @dataclass(frozen=True)
 class Flat:
-    """`possible`: what may be listed by all that is known before the input is counted."""
+    """`possible`: what may be listed by all that is known before the input is counted. `unpromised`: what only budgets
+    keep out, with those that do."""
 
     rule: str | None
     listed: list[Place]
     possible: list[Place]
     dropped: list[tuple[str, str, frozenset[str]]]
     served_by: set[tuple[str, str]]  # of the list: target, policy
+    unpromised: list[tuple[Place, list[Budget]]]
 
 
 def needs_of(call: Call) -> frozenset[str]:
@@ -68,27 +70,32 @@ def adds_input(call: Call) -> bool:
     return "web_search_options" in call.params
 
 
-def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Call, seen: Snapshot) -> Flat:
-    """Raises Refused where the call asks for more choices than a policy that it meets allows."""
+def flatten(
+    world: World, policies: Mapping[str, Any], name: str, above: list[Scope], call: Call, seen: Snapshot
+) -> Flat:
+    """The list of a policy, with what holds before it is entered. Raises Refused where the call asks for more choices
+    than a policy that it meets allows."""
     listed: list[Place] = []
     possible: list[Place] = []
     dropped: list[tuple[str, str, frozenset[str]]] = []
     served_by: set[tuple[str, str]] = set()
-    rule = first_rule(policies[call.policy].get("rules", []), call.policy, seen)
+    kept_out: list[Place] = []
+    rule = first_rule(policies[name].get("rules", []), name, seen)
     if rule is not None and "reject" in rule:
-        return Flat(rule["name"], [], [], [], set())
-    for entry, policy, scopes in _entries(policies, call.policy, caller.scopes, seen):
+        return Flat(rule["name"], [], [], [], set(), [])
+    for entry, policy, scopes, way in _entries(policies, name, above, seen):
         if call.params.get("n", 1) > {**policies[policy].get("params", {}), **entry.get("params", {})}.get(
             "n", 1
         ):
             raise Refused("RequestError")
         model = model_of(world.document, world.book, entry["model"])
-        place = _place(model, entry, policy, policies[policy], scopes, call, seen)
+        place = _place(model, entry, policy, policies[policy], scopes, call, seen, way)
         reasons = _reasons(place, world, call, {each.model.name for each in listed})
         if reasons <= {"duplicate", *COUNTED} and not any(
             _hides(before, place, world) for before in possible
         ):
             possible.append(place)
+            kept_out += [place] if reasons - {"duplicate"} == {"unbounded_input"} else []
         if reasons:
             again = any(model.name == name for name, _, _ in dropped)
             reasons |= {"duplicate"} if again else set()  # as true a reason as the others
@@ -97,9 +104,11 @@ def flatten(world: World, policies: Mapping[str, Any], caller: Caller, call: Cal
             listed.append(place)
             served_by.add((model.name, policy))
     order = {name: at for at, name in enumerate(call.prefer)}
-    for places in (listed, possible):
+    for places in (listed, possible, kept_out):
         places.sort(key=lambda each: order.get(each.model.name, len(order)))
-    return Flat(rule["name"] if rule else None, listed, possible, dropped, served_by)
+    names = {place.model.name for place in listed}
+    unpromised = [(each, _unkept(each, world)) for each in kept_out if each.model.name not in names]
+    return Flat(rule["name"] if rule else None, listed, possible, dropped, served_by, unpromised)
 
 
 def _hides(before: Place, later: Place, world: World) -> bool:
@@ -112,21 +121,21 @@ def _hides(before: Place, later: Place, world: World) -> bool:
 
 
 def _entries(
-    policies: Mapping[str, Any], name: str, above: list[Scope], seen: Snapshot
-) -> Iterator[tuple[Mapping[str, Any], str, list[Scope]]]:
-    """Every target of a policy, with the policy that it is written in and the scopes on its path."""
-    policy = policies[name]
+    policies: Mapping[str, Any], name: str, above: list[Scope], seen: Snapshot, way: tuple[str, ...] = ()
+) -> Iterator[tuple[Mapping[str, Any], str, list[Scope], tuple[str, ...]]]:
+    """Every target of a policy, with the policy that it is written in, the scopes on its path and their policies."""
+    policy, way = policies[name], (*way, name)
     scopes = [*above, policy_scope(name, policy)]
     rule = first_rule(policy.get("rules", []), name, seen)
     if rule is not None and "reject" in rule:
         return  # a nested policy that rejects has nothing to give
     for entry in _outcome(rule) if rule else policy["targets"]:
         if isinstance(entry, str):
-            yield {"model": entry}, name, scopes
+            yield {"model": entry}, name, scopes, way
         elif "policy" in entry:
-            yield from _entries(policies, entry["policy"], scopes, seen)
+            yield from _entries(policies, entry["policy"], scopes, seen, way)
         else:
-            yield entry, name, scopes
+            yield entry, name, scopes, way
 
 
 def _outcome(rule: Mapping[str, Any]) -> list[Any]:
@@ -141,6 +150,7 @@ def _place(
     scopes: list[Scope],
     call: Call,
     seen: Snapshot,
+    way: tuple[str, ...],
 ) -> Place:
     params = {**policy.get("params", {}), **entry.get("params", {}), **call.params}
     attempt = entry.get("timeout", {}).get("attempt", policy.get("timeout", {}).get("attempt"))
@@ -162,6 +172,7 @@ def _place(
         input_bound=model.bound(seen.input_tokens),
         sends=_tightest(scopes, "attempts"),
         params={**params, "max_tokens": min((each for each in asked if each is not None), default=None)},
+        way=way,
     )
 
 
@@ -200,9 +211,15 @@ def _reasons(place: Place, world: World, call: Call, listed: set[str]) -> frozen
 
 def _guarded(place: Place, world: World) -> bool:
     """Whether a budget holds here that input without a bound would make a promise of nothing."""
+    return bool(_unkept(place, world))
+
+
+def _unkept(place: Place, world: World) -> list[Budget]:
+    """The budgets of which that is so."""
     provider = Scope("provider", world.document["providers"][place.model.provider] or {})
-    units = {budget.unit for budget in _hard((*place.scopes, provider), world)}
-    return "tokens" in units or ("nusd" in units and not place.model.is_free and place.added_cost is None)
+    costs = not place.model.is_free and place.added_cost is None
+    units = {"tokens", "nusd"} if costs else {"tokens"}
+    return [budget for budget in _hard((*place.scopes, provider), world) if budget.unit in units]
 
 
 def _hard(scopes: tuple[Scope, ...], world: World) -> list[Budget]:

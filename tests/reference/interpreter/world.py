@@ -84,6 +84,7 @@ class Result:
     cached: bool = False
     error: str | None = None  # the class of the error
     rule: str | None = None  # of the called policy, where one held
+    jumped: str | None = None  # the policy that took over from a spent budget
     listed: list[str] = field(default_factory=list)  # the flat list
     served_by: set[tuple[str, str]] = field(default_factory=set)  # of the flat list: target, policy
     dropped: list[tuple[str, str, frozenset[str]]] = field(
