@@ -27,6 +27,15 @@ def not_enforced(draft: Draft) -> Iterator[Problem]:
 
 
 def limits_of(plan: Plan) -> Iterator[Limit]:
+    """Every limit that the files write."""
+    for provider in plan.providers.values():
+        yield from provider.limits
+        for of_model in provider.model_limits.values():
+            yield from of_model
+        for key in provider.keys:
+            yield from key.limits
+    for policy in plan.policies.values():
+        yield from policy.limits
     for tenant in plan.tenants.values():
         yield from tenant.limits
         for each in tenant.each:
