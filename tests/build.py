@@ -10,6 +10,7 @@ from router.plan import (
     Each,
     Key,
     Lexical,
+    Limit,
     Plan,
     Policy,
     PolicyEntry,
@@ -103,6 +104,12 @@ def route(*candidates: Candidate, **fields: Any) -> Route:
 def budget(owner: str, amount: int, window: Any = "day") -> Budget:
     return Budget(
         owner=owner, unit="nusd", window=window, amount=amount, place=PLACE, text=f"per_{window}: {amount}"
+    )
+
+
+def limit(owner: str, at_most: int, *, unit: Any = "requests", window_s: float = 3600.0) -> Limit:
+    return Limit(
+        owner=owner, unit=unit, window_s=window_s, at_most=at_most, place=PLACE, text=f"{unit}: {at_most}"
     )
 
 

@@ -7,12 +7,14 @@ integers goes through them in that order and says of each whether it was right.
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -25,12 +27,12 @@ from router.adapters.sqlite_state import SqliteState
 from router.client.inline import run_inline
 from router.engine import execute
 from router.errors import BudgetExceeded, RouterError, StoreError
-from router.plan import OnStoreError, Settings
+from router.plan import Key, OnStoreError, Plan, Settings
 from router.ports import Granted, Refused, Take
 from router.testing.down import ALL, MayBeDown
 from router.values import Kind, Usage
 from tests.adapters.states import settlement, valkey
-from tests.build import budget, lexical, plan, policy, price, target
+from tests.build import budget, lexical, limit, plan, policy, price, provider, target
 from tests.laws.stores import SHARED, T0_S, asked, ended, in_child, needs_fork, opened, ports_of
 
 TEXT = "x" * 99  # bounded at 100 tokens
@@ -166,6 +168,106 @@ def test_eight_processes(store: str, tmp_path: Path) -> None:
     ]
     check(verdicts)  # type: ignore[arg-type]
     assert spent(store, tmp_path) == (FITS * WORST, 0)
+
+
+BOUNDS = {"money": 40, "requests of a budget": 30, "requests of a provider": 20}
+"""How many attempts each would admit by itself; the least of them is to bind, exactly."""
+
+
+def mixed(bounds: Mapping[str, int], at_once: int) -> Plan:
+    """Money and requests of a policy's budget, requests and concurrency of a provider, tokens of a key."""
+    requests = replace(CAP, unit="requests", amount=bounds["requests of a budget"], text="requests_per_day")
+    hour = limit("provider:openai", bounds["requests of a provider"])
+    key = limit("key:openai/K", 10**9, unit="tokens")
+    busy = limit("provider:openai", at_once, unit="concurrent_requests", window_s=0.0)
+    money = replace(CAP, amount=bounds["money"] * WORST + WORST - 1)
+    keys = (Key(name="K", secret=None, limits=(key,)),)
+    return plan(
+        policy("main", "openai/a", budgets=(money, requests), lexical=lexical(params={"max_tokens": 400})),
+        targets=(target("openai/a", prices=price(10**9, 2 * 10**9)),),
+        providers={"openai": replace(provider("openai"), keys=keys, limits=(hour, busy))},
+    )
+
+
+def check_mixed(verdicts: Sequence[Verdict], bounds: Mapping[str, int]) -> None:
+    """All of them are taken in one step, so the one that binds first binds exactly, and nothing before it does."""
+    left = min(bounds.values())
+    for number, admitted in sorted(verdicts):
+        assert (left > 0) == bool(admitted), f"number {number} with {left} left"
+        left -= admitted
+    assert sum(admitted for _, admitted in verdicts) == min(bounds.values())
+
+
+@pytest.mark.parametrize("binds", BOUNDS)
+@pytest.mark.parametrize("store", SHARED)
+def test_money_and_requests_of_a_budget_and_a_provider_in_one_burst_of_threads(
+    store: str, binds: str, tmp_path: Path
+) -> None:
+    bounds = {**BOUNDS, binds: 10}
+    seen: list[ev.Event] = []
+    clock, both = SystemClock(), mixed(bounds, at_once=1000)
+    with opened(store, tmp_path, clock) as state, ThreadPoolExecutor(32) as pool:
+        ports = ports_of(both, state, clock, FULL, seen.append)
+
+        def call(number: int) -> str:
+            try:
+                run_inline(execute(both, ports, asked(number, TEXT)))
+            except RouterError as error:
+                return type(error).__name__
+            return "Reply"
+
+        refused = "LimitExceeded" if binds.endswith("provider") else "BudgetExceeded"
+        assert set(pool.map(call, range(80))) == {"Reply", refused}
+        check_mixed(verdicts_of(seen), bounds)
+        limits = (*both.providers["openai"].limits, *both.providers["openai"].keys[0].limits)
+        used = run_inline(state.limiter.used(limits, now_s=clock.now_s()))
+        assert [used[each] for each in limits] == [10, 0, 10 * 500]
+        held = {
+            counter.unit: (each.settled, each.reserved)
+            for counter, each in run_inline(state.ledger.all_balances()).items()
+        }
+        assert held == {"nusd": (10 * WORST, 0), "requests": (10, 0)}
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_no_more_attempts_are_on_the_wire_than_a_provider_takes_and_none_is_held_afterwards(
+    store: str, tmp_path: Path
+) -> None:
+    """Some are answered, some fail, some never leave; what comes too many is refused, and gives nothing to wait for."""
+    most, now, peak, lock = 3, [0], [0], Lock()
+    clock, wide = SystemClock(), mixed(dict.fromkeys(BOUNDS, 10**6), at_once=most)
+
+    def count_them(event: ev.Event) -> None:
+        if isinstance(event, ev.AttemptSent | ev.Settled):
+            with lock:
+                now[0] += 1 if isinstance(event, ev.AttemptSent) else -1
+                peak[0] = max(peak[0], now[0])
+
+    ends = cycle(
+        [
+            replace(FULL, after_s=0.003),
+            Fails(Kind.NOT_FOUND, status=404, after_s=0.002),
+            Fails(Kind.CONNECTION, sent=False),
+        ]
+    )
+    with opened(store, tmp_path, clock) as state, ThreadPoolExecutor(16) as pool:
+        ports = ports_of(wide, state, clock, lambda call: next(ends), count_them)
+
+        def call(number: int) -> str:
+            try:
+                run_inline(execute(wide, ports, asked(number, TEXT)))
+            except RouterError as error:
+                return type(error).__name__
+            return "Reply"
+
+        ended_in = Counter(pool.map(call, range(200)))
+        hour, busy = wide.providers["openai"].limits
+        used = run_inline(state.limiter.used((hour, busy), now_s=clock.now_s()))
+        rows = run_inline(state.ledger.rows())
+    assert {"Reply", "TargetsExhausted", "LimitExceeded"} <= ended_in.keys()
+    assert peak[0] <= most
+    assert used[busy] == 0
+    assert used[hour] == sum(row.how != "unsent" for row in rows) > 0
 
 
 @pytest.mark.parametrize("store", SHARED)

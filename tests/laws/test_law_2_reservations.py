@@ -10,6 +10,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,18 @@ from router.plan import RetryRule
 from router.ports import Row
 from router.values import Kind, Usage
 from tests.adapters.states import valkey
-from tests.build import budget, lexical, plan, policy, price, target
+from tests.build import budget, lexical, limit, plan, policy, price, provider, target
 from tests.laws.stores import SHARED, T0_S, asked, ended, in_child, needs_fork, opened, ports_of
 
 CAP = budget("policy:main", 10**9)
 TWICE = lexical(retry=RetryRule(attempts=2, base_s=0.0, max_s=0.0, on=frozenset({Kind.SERVER_ERROR})))
+REQUESTS = replace(CAP, unit="requests", text="requests_per_day: 1G")
+HOUR = limit("provider:openai", 10**9)
+BUSY = limit("model:openai/a", 10**9, unit="concurrent_requests", window_s=0.0)
 PLAN = plan(
-    policy("main", "openai/a", "openai/b", budgets=(CAP,), lexical=TWICE),
+    policy("main", "openai/a", "openai/b", budgets=(CAP, REQUESTS), lexical=TWICE),
     targets=tuple(target(f"openai/{name}", prices=price(10**9, 2 * 10**9)) for name in "ab"),
+    providers={"openai": replace(provider("openai"), limits=(HOUR,), model_limits={"a": (BUSY,)})},
 )
 ANSWER = Says("x", usage=Usage(input_tokens=10, output_tokens=40))
 COST = 10 + 80
@@ -43,6 +48,7 @@ SCRIPTS: dict[str, Script] = {
     "a retry": [Fails(Kind.SERVER_ERROR, status=500), ANSWER],
 }
 TIMES = 5
+UNITS = ("nusd", "requests")
 AFTER_S = 61.0
 
 
@@ -72,6 +78,11 @@ def left_behind(store: str, place: Path) -> tuple[list[Row], list[Row]]:
         found = run_inline(audit(ports_of(PLAN, state, clock, ANSWER)))
         after = list(run_inline(state.ledger.rows()))
         balances = run_inline(state.ledger.all_balances())
+        used = run_inline(state.limiter.used((HOUR, BUSY), now_s=clock.now_s()))
+    sent = [row for row in after if row.state != "released"]
+    assert used == {HOUR: len(sent), BUSY: 0}, "every send is one of the provider's, and nobody is busy"
+    settled = {unit: sum(b.settled for c, b in balances.items() if c.unit == unit) for unit in UNITS}
+    assert settled["requests"] == len({row.request_id for row in sent})
     assert found.findings == ()
     assert found.resolved == sum(row.ended_at_s is None for row in before)
     for old, new in zip(before, after, strict=True):
@@ -79,9 +90,7 @@ def left_behind(store: str, place: Path) -> tuple[list[Row], list[Row]]:
         if new.state == "expired":
             assert new.cost_nusd == new.worst_nusd > 0
     assert sum(each.reserved for each in balances.values()) == 0
-    assert (
-        sum(each.settled for each in balances.values()) == sum(row.cost_nusd for row in after) <= CAP.amount
-    )
+    assert settled["nusd"] == sum(row.cost_nusd for row in after) <= CAP.amount
     return before, after
 
 
@@ -96,7 +105,7 @@ def test_killed_at_every_step_of_a_call_a_fallback_and_a_retry(store: str, tmp_p
             step += 1
             codes = set()
             for turn in range(TIMES):
-                here = place / f"{step}-{turn}"
+                here = place / f"{place.name}-{step}-{turn}"  # a server tells states apart by that name
                 here.mkdir(parents=True)
                 doomed = dying_at(step)
                 codes.add(ended(in_child(lambda: call(store, here, script, doomed))))  # noqa: B023
@@ -109,7 +118,7 @@ def test_killed_at_every_step_of_a_call_a_fallback_and_a_retry(store: str, tmp_p
     assert {"nothing", "reserved", "sent", "settled"} <= died.keys()
 
 
-EVENTS = {"a call": 7, "a fallback": 12, "a retry": 12}
+EVENTS = {"a call": 8, "a fallback": 13, "a retry": 14}
 """How many events each tells: the steps there are to die at."""
 
 
@@ -153,6 +162,8 @@ def test_killed_a_hundred_times_by_chance(store: str, tmp_path: Path) -> None:
     with opened(store, tmp_path, later) as state:
         found = run_inline(audit(ports_of(PLAN, state, later, ANSWER)))
         rows = run_inline(state.ledger.rows())
+        used = run_inline(state.limiter.used((HOUR, BUSY), now_s=later.now_s()))
+    assert used == {HOUR: sum(row.state != "released" for row in rows), BUSY: 0}
     assert found.findings == ()
     assert all(row.ended_at_s is not None for row in rows)
     assert sum(row.cost_nusd for row in rows) <= CAP.amount
