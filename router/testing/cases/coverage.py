@@ -4,12 +4,13 @@ docs/testing.md says in words what is counted.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from router import events as ev
-from router.plan import Entry, Plan, Policy, PolicyEntry, TargetEntry
+from router.decide.match import taking_over
+from router.plan import Budget, Entry, Plan, Policy, PolicyEntry, TargetEntry
 from router.testing.cases.seen import Seen
 from router.testing.cases.words import NO_RULE
 from router.values import Place
@@ -105,6 +106,7 @@ def items(plan: Plan) -> Iterator[Item]:
             yield from _targets(policy, branch, entries)
             yield from _edges(policy, branch, entries)
         yield from _edges_of_policy(plan, policy)
+        yield from _jumps(plan, policy)
 
 
 def _branches(plan: Plan, policy: Policy) -> Iterator[tuple[str, tuple[Entry, ...]]]:
@@ -149,6 +151,23 @@ def _edges_of_policy(plan: Plan, policy: Policy) -> Iterator[Item]:
         yield Item(key=_again_key(policy.name), place=policy.place)
 
 
+def _jumps(plan: Plan, policy: Policy) -> Iterator[Item]:
+    """Who takes over where its budget is spent, and from which callers' budgets it takes over itself."""
+    places = {_jump_key(policy.name, entry.policy): entry.place for entry in taking_over(policy.budgets)}
+    for budget, entry in _handing_over(plan):
+        if entry.policy == policy.name:
+            places.setdefault(_landing_key(budget.whose, policy.name), entry.place)
+    yield from (Item(key=key, place=place) for key, place in places.items())
+
+
+def _handing_over(plan: Plan) -> Iterator[tuple[Budget, PolicyEntry]]:
+    """Budgets of tenants and of each of theirs."""
+    for tenant in plan.tenants.values():
+        for budget in (*tenant.budgets, *(each for of in tenant.each for each in of.budgets)):
+            if budget.when_spent is not None:
+                yield budget, budget.when_spent
+
+
 # --- What a call exercised --------------------------------------------------------------------------------------------
 
 
@@ -157,13 +176,31 @@ def exercised(plan: Plan, seen: Seen) -> Iterator[Key]:
     if all(isinstance(event, ev.RequestStarted | ev.RequestFailed) for event in seen.trace):
         return
     held = {fact.policy: fact.rule for fact in seen.facts(ev.RuleMatched)}
-    called = plan.policies[seen.request.policy]
-    flat = list(_flat(plan, called, held, ()))
-    yield from _decided(plan, called, held)
+    at = next((at for at, event in enumerate(seen.trace) if isinstance(event, ev.Jumped)), len(seen.trace))
+    yield from _of_list(plan, plan.policies[seen.request.policy], held, replace(seen, trace=seen.trace[:at]))
+    for jump in seen.facts(ev.Jumped):
+        yield _jump_of(plan, jump)
+        landing = plan.policies[jump.to_policy]
+        yield from _of_list(plan, landing, held, replace(seen, trace=seen.trace[at:]))
+
+
+def _of_list(plan: Plan, policy: Policy, held: Mapping[str, str], seen: Seen) -> Iterator[Key]:
+    """What was gone through of the list of a policy: the called one's, or that of the one that took over."""
+    flat = list(_flat(plan, policy, held, ()))
+    yield from _decided(plan, policy, held)
     where = _whereabouts(flat, seen)
     yield from _sent(plan, where, seen)
     for fact in seen.facts(ev.FellBack):
         yield from _fell(plan, where[fact.from_target], where[fact.to_target])
+
+
+def _jump_of(plan: Plan, jump: ev.Jumped) -> Key:
+    """By the budget as it is written: each of a tenant's users has one of its own."""
+    for budget, entry in _handing_over(plan):
+        own = jump.budget.startswith(budget.whose[:-1]) if budget.whose.endswith("*") else False
+        if entry.policy == jump.to_policy and (own or jump.budget == budget.whose):
+            return _landing_key(budget.whose, jump.to_policy)
+    return _jump_key(jump.from_policy, jump.to_policy)
 
 
 def _decided(plan: Plan, policy: Policy, held: Mapping[str, str]) -> Iterator[Key]:
@@ -254,6 +291,14 @@ def _fallback_key(policy: str, branch: str, before: Entry, after: Entry) -> Key:
 
 def _reject_key(policy: str, rule: str) -> Key:
     return Key("edge", policy, rule, "rejects")
+
+
+def _jump_key(policy: str, to: str) -> Key:
+    return Key("edge", policy, "", f"budget spent -> policy {to}")
+
+
+def _landing_key(owner: str, to: str) -> Key:
+    return Key("edge", to, "", f"after the budget of {owner} is spent")
 
 
 def _again_key(policy: str) -> Key:

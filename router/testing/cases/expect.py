@@ -64,6 +64,7 @@ def _cached(seen: Seen) -> str | None:
 TEXTS: Mapping[str, Callable[[Seen], str | None]] = {
     "served_by": _served_by,
     "rule": lambda seen: seen.rule,
+    "jumps_to": lambda seen: seen.jumps_to,
     "error": _error,
     "text": _text,
     "cached": _cached,

@@ -92,7 +92,7 @@ def _bounds(spot: Spot, number: Callable[[object], int | None]) -> ex.Bounds:
 
 
 READERS: Mapping[str, Callable[[Spot], Iterator[ex.Expectation]]] = {
-    **dict.fromkeys(("served_by", "rule", "error", "text", "cached"), _same),
+    **dict.fromkeys(("served_by", "rule", "jumps_to", "error", "text", "cached"), _same),
     "cost": _cost,
     "time": _took,
     "waits": _waits,
@@ -118,6 +118,7 @@ def _faults(block: Spot, plan: Plan, request: Request) -> Iterator[Blame]:
             yield spot.place, Fault("dangling-name", f"there is no event {shown(spot.value)}", advice)
     yield from _odd_attempts(block.get("attempts"))
     yield from _unknown_rule(block.get("rule"), plan, request)
+    yield from _unknown_landing(block.get("jumps_to"), plan)
     yield from _empty_map(block.get("dropped"))
     yield from _against(block)
 
@@ -144,6 +145,12 @@ def _unknown_rule(spot: Spot | None, plan: Plan, request: Request) -> Iterator[B
         advice = suggestion(str(spot.value), (NO_RULE, *rules), what="rules here:")
         message = f"policy {shown(request.policy)} has no rule {shown(spot.value)}"
         yield spot.place, Fault("dangling-name", message, advice)
+
+
+def _unknown_landing(spot: Spot | None, plan: Plan) -> Iterator[Blame]:
+    if spot is not None and spot.value not in (NO_RULE, *plan.policies):
+        advice = suggestion(str(spot.value), (NO_RULE, *plan.policies), what="policies here:")
+        yield spot.place, Fault("dangling-name", f"there is no policy {shown(spot.value)}", advice)
 
 
 def _empty_map(spot: Spot | None) -> Iterator[Blame]:

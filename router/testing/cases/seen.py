@@ -37,6 +37,11 @@ class Seen:
         return next(held, NO_RULE)
 
     @property
+    def jumps_to(self) -> str:
+        """The policy that took over from a spent budget."""
+        return next((fact.to_policy for fact in self.facts(ev.Jumped)), NO_RULE)
+
+    @property
     def attempts(self) -> tuple[tuple[str, str], ...]:
         """(target, how it ended) of every attempt; one that did not fit a budget or limit was not sent."""
         return tuple(found for event in self.trace if (found := _attempt(event)) is not None)

@@ -160,6 +160,10 @@ EXPECT = Block(
         "rule": Key(
             form=words.RULE, description="The rule of the called policy that held; none: its targets."
         ),
+        "jumps_to": Key(
+            form=words.LANDING,
+            description="The policy that takes over from a spent budget; none: nobody does.",
+        ),
         "attempts": Key(
             form=_list(
                 MapOf(

@@ -115,6 +115,12 @@ REASON = Scalar(
     words=REASONS,
     help=f"one of {', '.join(REASONS)}; `router explain --json` prints it as `reason`",
 )
+LANDING = Scalar(
+    name="a policy's name",
+    pattern=rf"^({NO_RULE}|{(words.NAME.pattern or '').removeprefix('^').removesuffix('$')})$",
+    examples=("last-resort", NO_RULE),
+    help=f"the name of the policy that takes over, or `{NO_RULE}`",
+)
 RULE = Scalar(
     name="a rule",
     pattern=rf"^({NO_RULE}|{(words.NAME.pattern or '').removeprefix('^').removesuffix('$')})$",
