@@ -1,9 +1,9 @@
 """Which budget somebody means: whose it is, and which of its windows."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
-from router.decide.scopes import did_you_mean
+from router.decide.scopes import Value, bucket_of, child_value, did_you_mean
 from router.errors import RequestError
 from router.plan import Budget, Plan, Tenant
 
@@ -31,6 +31,11 @@ def budget_of(plan: Plan, owner: Owner, window: str) -> Budget:
         raise RequestError(
             f"{whose} has no budget `{window}`{did_you_mean(window, by_key)}",
             help=f"its budgets: {', '.join(by_key) or 'none'}",
+        )
+    if budget.rolling:
+        raise RequestError(
+            f"`{budget.text}` slides: it has no window that begins and ends, to grant anything in",
+            help=f"raise it in the policies for a while ({budget.place})",
         )
     if budget.window == "request":
         raise RequestError(
@@ -75,7 +80,7 @@ def _declared(plan: Plan, kind: str, name: str) -> tuple[str, Iterable[Budget]]:
         "policy": {known: each.budgets for known, each in plan.policies.items()},
         "provider": {known: each.budgets for known, each in plan.providers.items()},
     }[kind]
-    own = [each for each in budgets[_known(name, budgets, kind)] if each.owner == f"{kind}:{name}"]
+    own = [each for each in budgets[_known(name, budgets, kind)] if each.whose == f"{kind}:{name}"]
     return f"{kind} `{name}`", own
 
 
@@ -102,8 +107,8 @@ def _pools(plan: Plan) -> Mapping[str, list[Budget]]:
     """By name; a pool is in the plan where something spends from it."""
     pools: dict[str, list[Budget]] = {}
     for budget in _all_budgets(plan):
-        if budget.owner.startswith("pool:"):
-            pools.setdefault(budget.owner.removeprefix("pool:"), []).append(budget)
+        if budget.whose.startswith("pool:"):
+            pools.setdefault(budget.whose.removeprefix("pool:"), []).append(budget)
     return pools
 
 
@@ -126,8 +131,8 @@ def _below(plan: Plan, path: str, of: str, value: str) -> tuple[str, Iterable[Bu
         budgets = [budget for each in tenant.each if each.of == of for budget in each.budgets]
         own = [budget for budget in budgets if budget.owner.endswith("*")]
         if own:
-            filled = [replace(each, owner=f"{each.owner.removesuffix('*')}{value}") for each in own]
-            return f"{of} `{value}` of `{tenant.path}`", filled
+            named = child_value(plan, tenant, value) if of == "child" else Value(value, value)
+            return f"{of} `{value}` of `{tenant.path}`", [bucket_of(each, named) for each in own]
     raise RequestError(
         f"tenant `{path}` gives no budget to each {of}",
         help=f"`each: {{{of}: {{budget: ...}}}}` of a tenant does",

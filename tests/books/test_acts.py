@@ -26,7 +26,12 @@ POLICIES: dict[str, Any] = {
             "ceiling": {"input_tokens": "10k", "output_tokens": 400},
             "retry": {"attempts": 1},
             "budget": {"per_request": "$1", "per_day": "$0.0005", "in_total": "$2", "pool": "canary"},
-        }
+        },
+        "slides": {
+            "targets": ["openai/gpt-5-nano"],
+            "ceiling": {"output_tokens": 400},
+            "budget": {"per_day": {"at_most": "$5", "rolling": True}},
+        },
     },
     "tenants": {
         "acme": {
@@ -40,6 +45,7 @@ POLICIES: dict[str, Any] = {
         "acme/search": {"budget": {"per_day": "$4"}, "each": {"session": {"budget": {"per_day": "$0.50"}}}},
     },
 }
+MAIN = POLICIES["policies"]["main"]
 CALL = {"policy": "main", "tenant": "acme/search", "user": "ann", "session": "s1"}
 
 
@@ -109,6 +115,7 @@ def test_every_budget_that_has_a_window_takes_a_grant(
         ({"tenant": "acme", "user": "a/b"}, "per_day", "$1", "can't be a user"),
         ({"policy": "man"}, "per_day", "$1", r"unknown policy `man` \(did you mean `main`\?\)"),
         ({"policy": "main"}, "per_request", "$1", "holds for each request anew"),
+        ({"policy": "slides"}, "per_day", "$1", r"`per_day: .*` slides"),
         ({"provider": "groq"}, "per_month", "$1", "provider `groq` has no budget `per_month`"),
         ({"pool": "canry"}, "per_day", "$1", r"unknown pool `canry` \(did you mean `canary`\?\)"),
         ({}, "per_day", "$1", "not clear whose budget is meant"),
@@ -155,7 +162,7 @@ def test_a_condition_on_what_is_used_counts_what_was_granted() -> None:
         "when": {"budget_used": {"of": "policy", "window": "in_total", "over": "50%"}},
         "reject": "nearly spent",
     }
-    main = {**POLICIES["policies"]["main"], "rules": [rule], "budget": {"in_total": "$0.000179999"}}
+    main = {**MAIN, "rules": [rule], "budget": {"in_total": "$0.000179999"}}
     policies = {**POLICIES, "budgets": {"other": {"per_day": "$5"}}, "policies": {"main": main}}
     policies.pop("budgets")
     says = Says("ok", usage=Usage(input_tokens=1_000, output_tokens=100))
@@ -170,6 +177,21 @@ def test_a_condition_on_what_is_used_counts_what_was_granted() -> None:
         router.grant(policy="main", window="in_total", amount="-$1", **BY)
         with pytest.raises(Exception, match="nearly spent"):
             router.complete("Hello", **CALL)
+
+
+def test_a_budget_that_was_renamed_is_granted_by_its_present_name_where_its_spend_is() -> None:
+    clock = ManualClock(now_s=NOW_S)
+    policies: Any = {
+        "version": 1,
+        "providers": {"openai": {}},
+        "policies": {"new": {"was": "main", **MAIN, "budget": {"per_day": "$1"}}},
+    }
+    transport = ScriptedTransport({"openai/gpt-5-nano": [Says("ok")]}, clock=clock)
+    with Router.open(policies, state="memory", cache="memory", clock=clock, transport=transport) as router:
+        done = router.grant(policy="new", window="per_day", amount="$2", **BY)
+        assert (done.budget.owner, done.budget.granted) == ("policy:new", 2 * 10**9)
+        assert [each.counter and each.counter.owner for each in router.acts()] == ["policy:main"]
+        assert [each.granted for each in router.usage().budgets] == [2 * 10**9]
 
 
 # --- Late truths --------------------------------------------------------------------------------------------------
