@@ -7,7 +7,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 from router.decide.classify import FAILURES
 from router.decide.sliding import Room
 from router.errors import StoreError
-from router.plan import Budget, Sliding, Unit, Window
+from router.plan import ROLLING_S, Budget, Sliding, Unit, Window
 from router.ports import (
     Admission,
     Charge,
@@ -242,6 +242,23 @@ def held_now(
 ) -> tuple[tuple[Counter, int], ...]:
     """What each counter holds for a row, settled or reserved."""
     return tuple((part.key, sum(held(state, part.unit, part.needed, ending))) for part in parts)
+
+
+def rolling_now(
+    takes: Iterable[Taken[str]], state: State, ending: Settlement | None
+) -> tuple[tuple[Counter, int], ...]:
+    """What each window of a rolling budget holds for a row; those of limits are left out."""
+    named = ((rolling_counter(take.key), take) for take in takes)
+    return tuple((counter, in_window(take, state, ending)) for counter, take in named if counter is not None)
+
+
+def rolling_counter(key: str) -> Counter | None:
+    """Whose window a key of `limit_key` names; None: a limit's."""
+    owner, unit, window_s = key.rsplit(" ", 2)
+    if not unit.endswith(":rolling"):
+        return None
+    window = next(window for window, length_s in ROLLING_S.items() if f"{length_s:g}" == window_s)
+    return Counter(owner=owner, unit=_UNITS[unit.removesuffix(":rolling")], window=window, start="")
 
 
 # --- Amounts that no store can hold ---------------------------------------------------------------------------------

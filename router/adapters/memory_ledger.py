@@ -345,4 +345,5 @@ def _row(entry: Entry) -> Row:
         ended_at_s=entry.ended_at_s,
         lease_until_s=entry.lease_until_s,
         seq=entry.seq,
+        rolling=accounts.rolling_now(entry.takes, entry.state, ending),
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from router.adapters import accounts
-from router.adapters.accounts import Part, counter_key, counter_of, in_steps, limit_key
+from router.adapters.accounts import Part, Taken, counter_key, counter_of, in_steps, limit_key
 from router.adapters.act_texts import act_from, what_text
 from router.adapters.redis_store import RedisStore
 from router.adapters.sqlite_rows import row_from, usage_text
@@ -216,7 +216,7 @@ class RedisLedger:
             "ended_at_s": None if ended_at_s is None else self._store.own_s(float(ended_at_s)),
             "lease_until_s": self._store.own_s(float(line["lease_until_s"])),
         }
-        return row_from(values, _parts(line["parts"]))
+        return row_from(values, _parts(line["parts"]), _takes(line["takes"]))
 
 
 def take_values(take: Take, now_s: float) -> list[str]:
@@ -281,3 +281,8 @@ def _loss(text: str) -> Act:
         kind="accept_loss",
         amount=int(found["seq"]),
     )
+
+
+def _takes(text: str) -> list[Taken[str]]:
+    lines = (line.split("\t") for line in text.split("\n") if line)
+    return [Taken(key, unit, int(at), int(amount)) for key, unit, at, amount in lines]

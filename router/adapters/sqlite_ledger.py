@@ -6,7 +6,16 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from router.adapters import accounts, sqlite_acts, sqlite_moving, sqlite_windows
-from router.adapters.accounts import LAPSED, LAPSES_A_STEP, Part, State, counter_key, in_steps, limit_key
+from router.adapters.accounts import (
+    LAPSED,
+    LAPSES_A_STEP,
+    Part,
+    State,
+    Taken,
+    counter_key,
+    in_steps,
+    limit_key,
+)
 from router.adapters.act_texts import what_text
 from router.adapters.sqlite_file import SqliteFile
 from router.adapters.sqlite_names import SqliteNames, keys_of
@@ -331,7 +340,10 @@ def _rows(cursor: sqlite3.Cursor, *, query: str, values: tuple[object, ...]) -> 
     columns = [column[0] for column in found.description]
     lines = [dict(zip(columns, values, strict=True)) for values in found.fetchall()]
     parts = [parts_from(line["parts"]) for line in lines]
-    keys = keys_of(cursor, {part.key for each in parts for part in each})
-    counters = {number: accounts.counter_of(key) for number, key in keys.items()}
+    takes = [takes_from(line["takes"]) for line in lines]
+    numbers = {part.key for each in parts for part in each}
+    keys = keys_of(cursor, numbers | {take.key for each in takes for take in each})
+    counters = {number: accounts.counter_of(keys[number]) for number in numbers}
     named = [[Part(counters[part.key], part.unit, part.needed) for part in each] for each in parts]
-    return [row_from(line, each) for line, each in zip(lines, named, strict=True)]
+    taken = [[Taken(keys[take.key], *take[1:]) for take in each] for each in takes]
+    return [row_from(line, own, took) for line, own, took in zip(lines, named, taken, strict=True)]

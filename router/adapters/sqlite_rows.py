@@ -76,12 +76,17 @@ def usage_text(usage: Usage | None) -> str | None:
     return "{" + ",".join(known) + "}"
 
 
-def row_from(values: dict[str, Any], parts: Sequence[Part[Counter]]) -> Row:
-    """A Row from one line of SELECT_ROWS, by the names of its columns; `parts` are those of its column."""
+def row_from(values: dict[str, Any], parts: Sequence[Part[Counter]], takes: Sequence[Taken[str]]) -> Row:
+    """A Row from one line of SELECT_ROWS, by the names of its columns; `parts` and `takes` are those of its columns."""
     values = {name: value for name, value in values.items() if name in ROW_FIELDS}
     ending = ending_from(values["state"], values["cost_nusd"], values["usage"], values["how"])
     values["usage"] = usage_from(values["usage"])
-    return Row(**values, counters=accounts.held_now(parts, values["state"], ending))
+    state = values["state"]
+    return Row(
+        **values,
+        counters=accounts.held_now(parts, state, ending),
+        rolling=accounts.rolling_now(takes, state, ending),
+    )
 
 
 def usage_from(text: str | None) -> Usage | None:

@@ -11,8 +11,11 @@ from typing import NamedTuple
 from router.books.aside import aside
 from router.books.row_files import each_row
 from router.decide.outcome import dollars
+from router.decide.sliding import MOST
 from router.engine import Ports
+from router.plan import ROLLING_S, Budget
 from router.ports import Act, Balance, Counter, Row
+from router.values import Place
 
 ROUNDS = 3
 LAPSED_GRACE_S = 60.0
@@ -57,6 +60,7 @@ async def audit(ports: Ports, *, archive: Path | None = None) -> Audit:
     acts, granted = await _granted(ports)
     findings = (
         *_differences(seen.differing),
+        *await _forgotten(ports),
         *files.findings,
         *_of_grants(acts, granted),
         *_of_truths(acts, {each.id: each for each in seen.rows}),
@@ -70,6 +74,57 @@ async def audit(ports: Ports, *, archive: Path | None = None) -> Audit:
         resolved=resolved,
         findings=findings,
         under_way=tuple(sorted(map(name_of, seen.moving))),
+    )
+
+
+async def _forgotten(ports: Ports) -> Sequence[Finding]:
+    """Rolling budgets whose window holds less than the rows do that were reserved within it. That it may hold more, of
+    rows that were moved out and in steps that are leaving, is none."""
+    since_s = ports.clock.now_s() - max(ROLLING_S.values())
+    known = {counter for row in await ports.ledger.rows(since_s=since_s) for counter, _ in row.rolling}
+    budgets, kept = {counter: _rolling(counter) for counter in known}, dict[Counter, tuple[int, int]]()
+    for _ in range(ROUNDS if budgets else 0):
+        now_s = ports.clock.now_s()
+        held = await ports.ledger.held(list(budgets.values()), now_s=now_s)
+        rows = await ports.ledger.rows(
+            since_s=since_s
+        )  # after that: what was settled meanwhile is less there
+        sums = rolling_sums(rows, now_s)
+        kept = {counter: (held[budget], sums.get(counter, 0)) for counter, budget in budgets.items()}
+        budgets = {
+            counter: budgets[counter] for counter, (is_, must) in kept.items() if is_ < min(must, MOST)
+        }
+    return [
+        Finding(
+            law="balance",
+            subject=name_of(counter),
+            detail=f"its window holds {_amount(kept[counter][0], counter)}, and the rows reserved within it come to "
+            f"{_amount(kept[counter][1], counter)}",
+        )
+        for counter in sorted(budgets, key=name_of)
+    ]
+
+
+def rolling_sums(rows: Sequence[Row], now_s: float) -> Mapping[Counter, int]:
+    """What the window of every rolling budget must hold now at least, from the rows alone."""
+    sums: dict[Counter, int] = {}
+    for row in rows:
+        for counter, amount in row.rolling:
+            if now_s - ROLLING_S[counter.window] < row.reserved_at_s <= now_s:
+                sums[counter] = sums.get(counter, 0) + amount
+    return sums
+
+
+def _rolling(counter: Counter) -> Budget:
+    """A budget by whose name the window is read; what it may hold is not asked."""
+    return Budget(
+        owner=counter.owner,
+        unit=counter.unit,
+        window=counter.window,
+        amount=0,
+        rolling=True,
+        place=Place(file="", line=0, column=0),
+        text=name_of(counter),
     )
 
 

@@ -139,7 +139,8 @@ def alone_in(folder: Path) -> Iterator[None]:
 def _values(row: Row) -> Mapping[str, Any]:
     values = {name: getattr(row, name) for name in _FIELDS}
     values["usage"] = None if row.usage is None else asdict(row.usage)
-    values["counters"] = [[counter_key(counter), amount] for counter, amount in row.counters]
+    for name in ("counters", "rolling"):
+        values[name] = [[counter_key(counter), amount] for counter, amount in getattr(row, name)]
     return values
 
 
@@ -148,7 +149,8 @@ def _row(values: Mapping[str, Any]) -> Row:
     usage = values["usage"]
     read: dict[str, Any] = {name: _frozen(values.get(name)) for name in _FIELDS}
     read["usage"] = None if usage is None else Usage(**usage)
-    read["counters"] = tuple((counter_of(key), int(amount)) for key, amount in values["counters"])
+    for name in ("counters", "rolling"):
+        read[name] = tuple((counter_of(key), int(amount)) for key, amount in values.get(name) or ())
     return Row(**read)
 
 

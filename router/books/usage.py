@@ -12,7 +12,7 @@ from router.decide.scopes import Value, bucket_of, child_value, did_you_mean
 from router.decide.windows import window_start
 from router.engine import Ports
 from router.errors import RequestError
-from router.plan import Budget, Limit, Plan, Window
+from router.plan import ROLLING_S, Budget, Limit, Plan, Window
 from router.ports import Row
 
 DAY_S = 86_400.0
@@ -207,14 +207,20 @@ def _bucket_budgets(
 ) -> Iterator[Budget]:
     """One budget for each user, session or child that the rows of the present windows name."""
     seen = {counter for row in rows for counter, _ in row.counters}
+    rolled = {
+        counter
+        for row in rows
+        for counter, _ in row.rolling
+        if row.reserved_at_s > now_s - ROLLING_S[counter.window]
+    }
     for budget in _each_budgets(plan, tenant):
         if not budget.owner.endswith("*"):  # a pool, or the bucket of one child
             yield budget
             continue
-        start, _ = window_start(budget.window, now_s, zone)
+        start = "" if budget.rolling else window_start(budget.window, now_s, zone)[0]
         owners = {
             each.owner
-            for each in seen
+            for each in (rolled if budget.rolling else seen)
             if (each.unit, each.window, each.start) == (budget.unit, budget.window, start)
         }
         prefix = budget.owner.removesuffix("*")

@@ -118,6 +118,7 @@ class Row:
     ended_at_s: float | None
     lease_until_s: float
     seq: int
+    rolling: tuple[tuple[Counter, int], ...] = ()  # the same of rolling budgets; they have no `start`
 
 
 class Ledger(Protocol):

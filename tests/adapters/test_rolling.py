@@ -14,7 +14,7 @@ from router.adapters.clocks import ManualClock
 from router.adapters.redis_state import RedisState
 from router.decide.sliding import MOST
 from router.plan import Budget, Unit, Window
-from router.ports import Granted, Hold, Take
+from router.ports import Counter, Granted, Hold, Take
 from router.values import Kind, Usage
 from tests.adapters.states import (
     NOW_S,
@@ -28,6 +28,7 @@ from tests.adapters.states import (
     nothing,
     opened,
     refused,
+    row,
     settlement,
     valkey,
 )
@@ -254,3 +255,14 @@ def test_all_stores_answer_alike_whatever_the_clock_does(steps_s: list[float]) -
             assert answers == answers[:1] * len(answers)
             found = [held(state, of, now_s) for state in states]
             assert found == found[:1] * len(found)
+
+
+def test_a_row_says_what_it_holds_of_a_rolling_budget_and_nothing_of_limits(state: State) -> None:
+    of, tokens = rolling(window="day"), limit(at_most=100)
+    takes = [Take(limit=of, amount=60), Take(limit=tokens, amount=30)]
+    assert granted(state, hold("a", takes=takes))
+    counted = Counter(owner="tenant:acme", unit="nusd", window="day", start="")
+    assert row(state, "a").rolling == ((counted, 60),)
+    do(state.ledger.settle("a", settlement(25)))
+    assert row(state, "a").rolling == ((counted, 25),)
+    assert row(state, "a").counters == ()

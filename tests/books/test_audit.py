@@ -12,7 +12,7 @@ import pytest
 from router.adapters.clocks import ManualClock
 from router.books.audit import Audit, audit, sums_of
 from router.books.row_files import path_for, write_rows
-from router.ports import Balance, Note
+from router.ports import Balance, Note, Take
 from tests.adapters.states import (
     NOW_S,
     STATES,
@@ -210,3 +210,43 @@ def test_what_another_hand_changed_is_found(tmp_path: Path, change: str, law: st
         found = audited(state)
     assert not found.sound
     assert [each.law for each in found.findings] == [law]
+
+
+# --- Rolling budgets ----------------------------------------------------------------------------------------------
+
+
+def rolled(state: State) -> None:
+    of = budget("tenant:acme", 10_000, window="hour", rolling=True)
+    for number, cost in enumerate((0, 40, 100)):
+        held = hold(
+            f"r{number}", takes=[Take(limit=of, amount=100)], now_s=NOW_S - 60 * number, worst_nusd=100
+        )
+        assert granted(state, held)
+        do(state.ledger.settle(held.id, settlement(cost, now_s=NOW_S)))
+    assert granted(state, hold("open", takes=[Take(limit=of, amount=100)], worst_nusd=100, lease_s=300))
+
+
+def test_windows_of_rolling_budgets_hold_what_their_rows_do(state: State) -> None:
+    rolled(state)
+    found = audited(state)
+    assert (found.sound, found.findings) == (True, ())
+    later_s = NOW_S + 7_200
+    assert audited(state, now_s=later_s).sound
+
+
+def test_a_window_that_has_forgotten_is_a_finding(state: State) -> None:
+    rolled(state)
+
+    class Forgetful:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(state.ledger, name)
+
+        async def held(self, budgets: Any, *, now_s: float) -> Any:
+            return {
+                each: amount - 1 for each, amount in (await state.ledger.held(budgets, now_s=now_s)).items()
+            }
+
+    found = audited(state, ledger=Forgetful())
+    assert [(each.law, each.subject) for each in found.findings] == [("balance", "tenant:acme nusd hour")]
+    assert "holds $0.000000239" in found.findings[0].detail
+    assert "come to $0.00000024" in found.findings[0].detail

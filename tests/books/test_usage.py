@@ -287,3 +287,45 @@ def test_what_was_renamed_is_found_under_its_present_name(router: Router, clock:
         "user:company/core:ann": spent,
     }
     assert {each.owner for each in report.limits} == {"tenant:company/core", "user:company/core:ann"}
+
+
+def test_budgets_in_shadow_and_rolling_ones_are_told_as_such(clock):
+    """Of a rolling one what its window holds; of one in shadow also what is above its amount."""
+    policies = {
+        "version": 1,
+        "providers": {"openai": {}},
+        "policies": {
+            "main": {
+                "targets": ["openai/gpt-5-nano"],
+                "ceiling": {"input_tokens": "3k", "output_tokens": 300},
+                "budget": {"per_day": {"at_most": "$0.000001", "enforce": "shadow"}},
+            }
+        },
+        "tenants": {
+            "acme": {
+                "policies": "all",
+                "budget": {"per_day": {"at_most": "$1", "rolling": True}, "per_hour": "$1"},
+                "each": {"session": {"budget": {"rolling": True, "tokens_per_hour": "5k"}}},
+            }
+        },
+    }
+    wire = ScriptedTransport(NANO, clock=clock)
+    router = Router.open(policies, state="memory", cache="memory", clock=clock, transport=wire)
+
+    def now() -> dict[tuple[str, str], Any]:
+        return {(each.owner, each.window): each for each in told(router).budgets}
+
+    with router:
+        router.complete("Hi", policy="main", tenant="acme", session="s1")
+        clock.advance(3_000)
+        router.complete("Hi", policy="main", tenant="acme", session="s1")
+        found = now()
+        shadow, rolling = found["policy:main", "day"], found["tenant:acme", "day"]
+        assert (shadow.shadow, shadow.settled, shadow.left) == (True, 2 * NANO_NUSD, 1_000 - 2 * NANO_NUSD)
+        assert (rolling.rolling, rolling.settled, rolling.resets_at_s) == (True, 2 * NANO_NUSD, None)
+        assert found["session:acme:s1", "hour"].settled == 2 * 1_100
+        clock.advance(661)  # an hour after the first, and a sixtieth
+        assert now()["session:acme:s1", "hour"].settled == 1_100
+        clock.advance(86_400 * 61 / 60)
+        assert ("session:acme:s1", "hour") not in now()
+        assert now()["tenant:acme", "day"].settled == 0

@@ -82,3 +82,36 @@ def test_an_amount_is_in_the_unit_of_its_budget(plan: Plan, spent: str, said: st
     text = f"version: 1\ncases:\n  - {case}\n"
     (problem,) = read_case_text(text, plan).problems
     assert problem.message == said
+
+
+SLIDING = """
+version: 1
+providers: {openai: {}}
+policies:
+  fast:
+    targets: [openai/small]
+    ceiling: {input_tokens: 1k, output_tokens: 100}
+    budget: {per_day: {at_most: $3, rolling: true}, per_hour: {at_most: $1, enforce: shadow}}
+"""
+
+
+def test_a_rolling_budget_can_be_found_spent_and_one_in_shadow_tells() -> None:
+    loaded = load_text(SLIDING, Book(), file="policies.yaml")
+    assert loaded.plan is not None, loaded.problems
+    text = """
+version: 1
+cases:
+  - name: a day that slides is spent, and a day later it is not
+    spent: [{of: policy, name: fast, window: per_day, amount: $3}]
+    steps:
+      - {request: {policy: fast}, expect: {error: BudgetExceeded}}
+      - {after: 25h, request: {policy: fast}, expect: {served_by: openai/small}}
+  - name: what is in shadow lets pass
+    spent: [{of: policy, name: fast, window: per_hour, amount: $1}]
+    request: {policy: fast}
+    expect: {served_by: openai/small, events: [ShadowExceeded, Reserved]}
+"""
+    read = read_case_text(text, loaded.plan, file="a.cases.yaml")
+    assert read.problems == ()
+    for case in read.cases:
+        assert play_case(loaded.plan, case, TiktokenTokens()).passed
