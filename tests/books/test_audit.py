@@ -110,7 +110,7 @@ class Odd:
     async def acts(self) -> Any:
         return await self._ledger.acts()
 
-    async def rows(self) -> Any:
+    async def rows(self, **since: float) -> Any:
         self._asked += 1
         if self._busy:
             assert granted(cast(State, self), hold(f"busy{self._asked}", charge(TEAM, 1)))
