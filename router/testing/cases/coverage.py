@@ -294,7 +294,7 @@ def _reject_key(policy: str, rule: str) -> Key:
 
 
 def _jump_key(policy: str, to: str) -> Key:
-    return Key("edge", policy, "", f"budget spent -> policy {to}")
+    return Key("edge", policy, "", f"budget spent, to policy {to}")
 
 
 def _landing_key(owner: str, to: str) -> Key:

@@ -48,6 +48,8 @@ def wrong(plan: Plan, seen: Seen) -> Iterator[str]:
     fell = any(" -> " in key.what for key in keys)
     if fell and not any(seen.facts(ev.FellBack)):
         yield "an edge without a fall"
+    if any(seen.facts(ev.Jumped)) != any(" spent" in key.what for key in keys):
+        yield f"a jump is not exercised as one: {of_kind(keys, 'edge')}"
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

@@ -56,7 +56,7 @@ def test_every_jump_is_an_edge_of_the_policy_or_of_what_takes_over() -> None:
     edges = [f"{item}" for item, _ in coverage(the_plan(), ()).items if item.key.kind == "edge"]
     assert edges == [
         "home: after the budget of user:acme:* is spent",
-        "smart: budget spent -> policy spare",
+        "smart: budget spent, to policy spare",
         "spare: gemini/flash -> vllm/llama",
         "spare, rule odd: rejects",
     ]
@@ -64,12 +64,12 @@ def test_every_jump_is_an_edge_of_the_policy_or_of_what_takes_over() -> None:
 
 def test_a_case_that_jumps_covers_the_edge_and_what_it_comes_to() -> None:
     assert hit(f"{SPENT}, expect: {{jumps_to: spare}}") == {
-        "edge smart: budget spent -> policy spare",
+        "edge smart: budget spent, to policy spare",
         "rule spare: no rule, its targets",
         "target spare: gemini/flash",
     }
     assert hit(f"{SPENT}, request: {{tags: [odd]}}, expect: {{error: NoRoute}}") == {
-        "edge smart: budget spent -> policy spare",
+        "edge smart: budget spent, to policy spare",
         "rule spare: rule odd",
         "edge spare, rule odd: rejects",
     }
