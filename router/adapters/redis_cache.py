@@ -23,7 +23,7 @@ class RedisCache:
     def __init__(
         self, url: str, clock: Clock, *, name: str = "router", largest_bytes: int = LARGEST_BYTES
     ) -> None:
-        self._link = RedisLink(url, clock, text=False)
+        self._link = RedisLink(url, clock, key=f"{{{name}}}", text=False)
         self._name = name
         self._largest_bytes = largest_bytes
 
@@ -53,7 +53,7 @@ class RedisCache:
         await self._link.drop()
 
     def _key(self, key: str) -> str:
-        return f"{self._name}:answer:{key}"
+        return f"{{{self._name}}}:answer:{key}"  # one slot of a cluster, as with a state
 
     async def _ask(self, question: Callable[[Any], Any]) -> Any:
         """Every question may be asked again: the same answer is kept or read."""

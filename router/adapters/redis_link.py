@@ -5,6 +5,7 @@ import os
 from collections.abc import Coroutine
 from threading import Lock
 from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 from router.adapters.outage import LOOK_S, Outage
 from router.adapters.redis_wire import ANSWER_S, GARBLED, Question, RedisTrips, RedisTurns, is_of_wire
@@ -12,16 +13,25 @@ from router.errors import StoreError
 from router.ports import Clock
 
 T = TypeVar("T")
+IN_TRANSIT = ("AskError", "TryAgainError", "ClusterDownError", "MasterDownError")
+"""What a node of a cluster says while the keys have no place for good."""
+
 INSTALL = "install it with `pip install 'routewright[redis]'`"
 
 
 class RedisLink:
-    """`text`: answers are text, not bytes. `answer_s`: how long a connection, and an answer on it, may take."""
+    """`text`: answers are text, not bytes. `answer_s`: how long a connection, and an answer on it, may take.
 
-    def __init__(self, url: str, clock: Clock, *, text: bool, answer_s: float = ANSWER_S) -> None:
+    All keys that are asked for lie in one slot, that of `key`. Where the address is a cluster's, the node that has it
+    is asked, as the others say, until its connection fails: then the address is asked again which one that is.
+    """
+
+    def __init__(self, url: str, clock: Clock, *, key: str, text: bool, answer_s: float = ANSWER_S) -> None:
         self._url = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
         self._clock = clock
         self._outage = Outage(clock)
+        self._key = key
+        self._node: str | None = None  # of a cluster, as another one has named it
         self._text = text
         self._answer_s = answer_s
         self._lock = Lock()
@@ -50,9 +60,9 @@ class RedisLink:
 
     async def _look(self) -> None:
         """See whether the server answers, on a connection of its own. One that refuses to be asked does answer."""
-        link = RedisLink(self._url, self._clock, text=self._text, answer_s=LOOK_S)
+        link = RedisLink(self._url, self._clock, key=self._key, text=self._text, answer_s=LOOK_S)
         try:
-            await link.ask(lambda client: client.ping())
+            await link.ask(lambda client: client.exists(self._key))
         except Exception as error:
             if is_of_wire(error):
                 raise
@@ -68,8 +78,31 @@ class RedisLink:
 
     async def ask(self, question: Question) -> Any:
         """What the server answers. Raises whatever the client library raises; `is_of_wire` tells failures apart."""
+        try:
+            return await self._asked(question)
+        except Exception as error:
+            if is_of_wire(error):
+                await self._move(None)
+            node = node_of(error)
+            if node is None:
+                raise
+        await self._move(node)
+        return await self._asked(question)
+
+    async def _asked(self, question: Question) -> Any:
         wire = self._connected()
         return await wire.ask(question) if isinstance(wire, RedisTrips) else wire.ask(question)
+
+    async def _move(self, node: str | None) -> None:
+        """Ask at another address from here on; None: the one that was given. Whoever asks at the old one finishes."""
+        with self._lock:
+            if self._node == node:
+                return
+            self._node, wire, self._wire = node, self._wire, None
+        if isinstance(wire, RedisTurns):
+            wire.close_idle()
+        elif wire is not None:
+            await wire.aclose()
 
     async def drop(self) -> None:
         """Let the connections go; the next question opens others. Those of another process or loop are left to it."""
@@ -84,6 +117,12 @@ class RedisLink:
             await wire.aclose()
 
     def unreachable(self, port: str, error: Exception) -> StoreError:
+        if type(error).__name__ in IN_TRANSIT:
+            return StoreError(
+                f"the cluster at {self.place} has no node for this state now: {type(error).__name__}",
+                port=port,
+                help="its slot is on the move, or its node is down and has no successor yet; later calls ask again",
+            )
         what = str(error).splitlines()[0][:200] if str(error) else "no reason was given"
         is_server = is_of_wire(error) and type(error).__name__ != GARBLED
         return StoreError(
@@ -118,10 +157,30 @@ class RedisLink:
             "socket_connect_timeout": self._answer_s,
         }
         if self.suspends:
-            return RedisTrips(
-                redis.asyncio.Redis.from_url(self._url, retry=AsyncRetry(NoBackoff(), 0), **options)
+            client = redis.asyncio.Redis.from_url(
+                self._address(), retry=AsyncRetry(NoBackoff(), 0), **options
             )
-        return RedisTurns(redis.Redis.from_url(self._url, retry=Retry(NoBackoff(), 0), **options))
+            return RedisTrips(client)
+        return RedisTurns(redis.Redis.from_url(self._address(), retry=Retry(NoBackoff(), 0), **options))
+
+    def _address(self) -> str:
+        """That of the node, with the credentials and the options of the address that was given."""
+        if self._node is None:
+            return self._url
+        given = urlsplit(self._url)
+        credentials, at, host = given.netloc.rpartition("@")
+        own_host = urlsplit(f"//{host}").hostname or "127.0.0.1"
+        node = self._node if not self._node.startswith(":") else f"{own_host}{self._node}"
+        scheme = given.scheme if given.scheme == "rediss" else "redis"
+        return urlunsplit((scheme, f"{credentials}{at}{node}", "", given.query, ""))
+
+
+def node_of(error: Exception) -> str | None:
+    """HOST:PORT of the node of a cluster that has the keys, where another one was asked; without HOST: its own."""
+    if type(error).__name__ != "MovedError":
+        return None
+    host, port = getattr(error, "host", ""), getattr(error, "port", 0)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

@@ -51,7 +51,7 @@ class RedisStore:
         mark: Path | None = None,
         server_time: bool = True,
     ) -> None:
-        self._link = RedisLink(url, clock, text=True)
+        self._link = RedisLink(url, clock, key=f"{{{name}}}", text=True)
         self._clock = clock
         self._name = f"{{{name}}}"
         self._mark = mark

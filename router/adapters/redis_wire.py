@@ -46,10 +46,13 @@ class RedisTurns:
             return question(self._client)
         except Exception as error:
             if is_of_wire(error):  # what failed one connection may have failed those that lie idle
-                self._client.connection_pool.disconnect(inuse_connections=False)
+                self.close_idle()
             raise
         finally:
             self._turns.release()
+
+    def close_idle(self) -> None:
+        self._client.connection_pool.disconnect(inuse_connections=False)
 
     def close(self) -> None:
         self._client.close()

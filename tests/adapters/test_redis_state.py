@@ -691,7 +691,7 @@ def test_a_damaged_answer_is_absent() -> None:
     cache = RedisCache(server.url, ManualClock(), name="damaged")
     do(cache.put("ab" * 8, CacheEntry(body=b"{}", stored_at_s=1.0), ttl_s=60))
     with closing(redis.Redis.from_url(server.url)) as client:
-        name = f"damaged:answer:{'ab' * 8}"
+        name = f"{{damaged}}:answer:{'ab' * 8}"
         client.set(name, client.get(name)[:-1] + b"!")
     assert do(cache.get("ab" * 8)) is None
     do(cache.aclose())

@@ -42,7 +42,7 @@ class ValkeyServer:
         self.port = port
         self._program = program or str(get_binary_path())
         self._durable = durable
-        self._cluster = cluster
+        self._bus = free_port() if cluster else 0
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -60,8 +60,8 @@ class ValkeyServer:
         command += ["--dir", str(self.folder), "--save", "", "--bind", "127.0.0.1", "--loglevel", "warning"]
         if self._durable:
             command += ["--appendonly", "yes", "--appendfsync", "always"]
-        if self._cluster:
-            command += ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+        if self._bus:
+            command += ["--cluster-enabled", "yes", "--cluster-port", str(self._bus)]
         with (self.folder / "valkey.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self._await()
@@ -76,6 +76,11 @@ class ValkeyServer:
                     return
             time.sleep(0.01)
         raise AssertionError((self.folder / "valkey.log").read_text())
+
+    @property
+    def bus(self) -> int:
+        """The port that the nodes of a cluster talk on."""
+        return self._bus
 
     def kill(self) -> None:
         """As a power switch does, for the server alone."""
