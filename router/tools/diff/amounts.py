@@ -44,18 +44,18 @@ NOTHING = Held(budgets=())
 
 def budget_changes(old: Side, new: Side, among: Moved) -> Iterator[Change]:
     """Of owners, then of pools. Where the amount of a pool is otherwise, so is everybody who spends from it."""
-    pairs = list(_pairs(old, new, among))
-    for subject, before, after in pairs:
+    owners = list(pairs(old, new, among))
+    for subject, before, after in owners:
         yield from bounds_changed("budgets", subject, figures(before.own), figures(after.own))
         yield from _pool_changes(subject, before, after)
-    old_pools, new_pools = pooled(each for _, each, _ in pairs), pooled(each for _, _, each in pairs)
+    old_pools, new_pools = pooled(each for _, each, _ in owners), pooled(each for _, _, each in owners)
     for pool, budgets in old_pools.items():
         name = pool if pool in new_pools else next(_same_pool(budgets[0], new_pools), "")
         if name:
             yield from bounds_changed("budgets", f"pool {name}", figures(budgets), figures(new_pools[name]))
 
 
-def _pairs(old: Side, new: Side, among: Moved) -> Iterator[tuple[str, Held, Held]]:
+def pairs(old: Side, new: Side, among: Moved) -> Iterator[tuple[str, Held, Held]]:
     """(name on the new side, before, after) of every owner that may be otherwise, those with another name last."""
     policies = kept(old.plan.policies, new.plan.policies)
     tenants = kept(old.plan.tenants, new.plan.tenants)

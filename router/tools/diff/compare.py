@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from router.decide.match import reachable
+from router.decide.jumps import callers_budgets
+from router.decide.match import reachable, taking_over
 from router.plan import Demand, Plan, Policy, Provider, Target, TargetEntry, Tenant
 from router.tools.diff.amounts import budget_changes
 from router.tools.diff.bounds import bound_changes
@@ -12,6 +13,7 @@ from router.tools.diff.catalog import catalog_changes
 from router.tools.diff.ceilings import ceiling_changes
 from router.tools.diff.change import Area, Change, Compared, Difference, gathered
 from router.tools.diff.findings import finding_changes
+from router.tools.diff.jumps import jump_changes
 from router.tools.diff.renames import recounted
 from router.tools.diff.routes import route_changes
 from router.tools.diff.settings import setting_changes
@@ -23,7 +25,7 @@ NO_EFFECT = "; no call that both sides accept is treated differently"
 def compare(old: Side, new: Side) -> Difference:
     among = moved(old, new)
     changes = [*policy_changes(old, new), *caller_changes(old, new)]
-    for part in (ceiling_changes, budget_changes, setting_changes):
+    for part in (ceiling_changes, budget_changes, jump_changes, setting_changes):
         changes += part(old, new, among)
     changes += [*recounted(old, new), *catalog_changes(old, new)]
     routed = route_changes(old, new, frozenset(each.what for each in changes))
@@ -109,8 +111,12 @@ def _to_bound(old: Plan, new: Plan, among: frozenset[str]) -> Iterator[str]:
     """Policies on both sides that are otherwise, or lead to something that is."""
     targets = {name for name in old.targets if _facts(old.targets[name]) != _facts(new.targets.get(name))}
     for name in (each for each in old.policies if each in new.policies):
-        whole = reachable(old, old.policies[name])
-        if any(each.name in among or targets & _targets(each) for each in whole):
+        callers = callers_budgets(old, name)
+        whole = reachable(old, old.policies[name], callers)
+        led = [
+            {each.policy for each in taking_over(found)} for found in (callers, callers_budgets(new, name))
+        ]
+        if led[0] != led[1] or any(each.name in among or targets & _targets(each) for each in whole):
             yield name
 
 
