@@ -346,4 +346,6 @@ def _row(entry: Entry) -> Row:
         lease_until_s=entry.lease_until_s,
         seq=entry.seq,
         rolling=accounts.rolling_now(entry.takes, entry.state, ending),
+        key=hold.key,
+        tags=hold.tags,
     )

@@ -28,6 +28,7 @@ _FIXED = (
     "prices_digest",
     "worst_tokens",
 )
+_OFTEN_EMPTY = ("key", "tags")
 
 
 class RedisLedger:
@@ -55,7 +56,9 @@ class RedisLedger:
 
     def _reservation(self, hold: Hold, again: bool) -> list[str]:
         now_s = self._store.server_s(hold.now_s)
-        fixed = json.dumps({name: getattr(hold, name) for name in _FIXED}, separators=(",", ":"))
+        lasting = {name: getattr(hold, name) for name in _FIXED}
+        lasting |= {name: value for name in _OFTEN_EMPTY if (value := getattr(hold, name))}
+        fixed = json.dumps(lasting, separators=(",", ":"))
         until_s = now_s + hold.lease_s
         values = [hold.id, repr(now_s), repr(until_s), str(int(again)), str(hold.worst_nusd), fixed]
         values.append(str(len(hold.charges)))
@@ -200,8 +203,10 @@ class RedisLedger:
     def _row(self, id: str, flat: Sequence[str]) -> Row:
         line: dict[str, Any] = dict(zip(flat[::2], flat[1::2], strict=True))
         ended_at_s = line.get("ended_at_s")
+        fixed = json.loads(line["fixed"])
         values = {
-            **json.loads(line["fixed"]),
+            **fixed,
+            "tags": json.dumps(fixed.get("tags", ())),
             "id": id,
             "seq": int(line["seq"]),
             "state": line["state"],

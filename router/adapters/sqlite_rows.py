@@ -45,8 +45,8 @@ def attempt_values(
         hold.target,
         hold.plan_digest,
         hold.prices_digest,
-        None,
-        None,
+        hold.key,
+        json.dumps(hold.tags, ensure_ascii=False) if hold.tags else None,
     )
 
 
@@ -81,6 +81,7 @@ def row_from(values: dict[str, Any], parts: Sequence[Part[Counter]], takes: Sequ
     values = {name: value for name, value in values.items() if name in ROW_FIELDS}
     ending = ending_from(values["state"], values["cost_nusd"], values["usage"], values["how"])
     values["usage"] = usage_from(values["usage"])
+    values["tags"] = tuple(json.loads(values.get("tags") or "[]"))
     state = values["state"]
     return Row(
         **values,

@@ -33,6 +33,8 @@ class Record:
     user: str | None
     policy: str
     target: str
+    key: str | None
+    tags: str  # JSON, a list
     kind: str | None
     how: str | None
     cost_nusd: int
@@ -48,7 +50,7 @@ class Record:
 
 FIELDS = tuple(each.name for each in fields(Record))
 _OF_USAGE = frozenset(each.name for each in fields(Usage)) & frozenset(FIELDS)
-_OF_ROW = frozenset(FIELDS) - _OF_USAGE - {"reserved_at", "ended_at"}
+_OF_ROW = frozenset(FIELDS) - _OF_USAGE - {"reserved_at", "ended_at", "tags"}
 
 
 async def exported(
@@ -71,6 +73,7 @@ def _record(row: Row) -> Record:
     return Record(
         reserved_at=_time(row.reserved_at_s),
         ended_at=None if row.ended_at_s is None else _time(row.ended_at_s),
+        tags=json.dumps(row.tags, ensure_ascii=False),
         **values,
     )
 

@@ -1,6 +1,6 @@
 """What was spent, from the ledger's rows alone, and what is left of budgets and limits."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from router.books.balance import BudgetNow, LimitNow, budgets_now, limits_now
 from router.books.renamed import bucket_named, named_today
 from router.books.since import Since, since_of
+from router.books.spends import Spend, Table, spend_of, steps_of, table_of, words_of
 from router.decide.scopes import Value, bucket_of, child_value, did_you_mean
 from router.decide.windows import window_start
 from router.engine import Ports
@@ -24,52 +25,17 @@ LONGEST_S: Mapping[str, float] = {
 }
 """No calendar window began longer ago than this; `total` began with the ledger."""
 
-NOBODY = "-"
-"""Stands for a tenant or user that a call did not name."""
-
-WINDOWS: tuple[Window, ...] = ("hour", "day", "week", "month")
-
-OVERVIEW = (("tenant",), ("policy",), ("model",))
-"""The tables where none is asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spend:
-    """What some attempts came to. `held_nusd` is reserved for attempts under way; `assumed_nusd` is the part of
-    `spent_nusd` that was charged at worst case because nobody knows better (a timeout, a process that died)."""
-
-    requests: int
-    attempts: int
-    failed: int
-    input_tokens: int
-    output_tokens: int
-    spent_nusd: int
-    assumed_nusd: int
-    held_nusd: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """The attempts that share these values, one for each word of `Table.by`."""
-
-    values: tuple[str, ...]
-    spend: Spend
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    by: tuple[str, ...]
-    groups: tuple[Group, ...]  # dearest first; by rising window where that is the first word
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Times are Unix seconds."""
+    """Times are Unix seconds. `steps` are the keys of the windows, each a `step`, of what groups spent over time."""
 
     since_s: float
     now_s: float
     time_zone: str
     total: Spend
+    step: Window
+    steps: tuple[str, ...]
     tables: tuple[Table, ...]
     budgets: tuple[BudgetNow, ...]
     limits: tuple[LimitNow, ...]
@@ -88,7 +54,7 @@ async def usage(
     not at or below it, and budgets and limits that do not hold for it. Raises StoreError, RequestError for a word that
     is none, and for a tenant that neither files nor rows know."""
     now_s, zone = ports.clock.now_s(), ZoneInfo(plan.settings.time_zone)
-    since_s, tables = since_of(since, now_s=now_s, time_zone=plan.settings.time_zone), _tables(by, window)
+    since_s, tables = since_of(since, now_s=now_s, time_zone=plan.settings.time_zone), words_of(by, window)
     kept = await ports.ledger.rows(since_s=min(since_s, _buckets_since_s(plan, now_s)))
     named = map(named_today(plan), kept)
     rows = [row for row in named if tenant is None or _at_or_below(row.tenant, tenant)]
@@ -100,70 +66,23 @@ async def usage(
     counted = [row for row in rows if row.reserved_at_s >= since_s]
     budgets = [*_budgets(plan, tenant), *_bucket_budgets(plan, rows, now_s, zone, tenant)]
     limits = [*_limits(plan, tenant), *_bucket_limits(plan, rows, now_s, tenant)]
+    step, steps = steps_of(since_s, now_s, zone)
     return Report(
         since_s=since_s,
         now_s=now_s,
         time_zone=plan.settings.time_zone,
-        total=_spend(counted),
-        tables=tuple(_table(counted, words, window, zone) for words in tables),
+        total=spend_of(counted),
+        step=step,
+        steps=steps,
+        tables=tuple(table_of(counted, words, window, zone, step=step, steps=steps) for words in tables),
         budgets=tuple((await budgets_now(ports.ledger, budgets, now_s=now_s, zone=zone)).values()),
         limits=tuple((await limits_now(ports.limiter, limits, now_s=now_s)).values()),
     )
 
 
-def _tables(by: Sequence[str], window: str) -> Sequence[Sequence[str]]:
-    """Raises RequestError."""
-    words = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
-    for word in words:
-        if word not in KEYS:
-            raise RequestError(
-                f"`by` knows no `{word}`{did_you_mean(word, KEYS)}", help=f"words: {', '.join(KEYS)}"
-            )
-    if window not in WINDOWS:
-        raise RequestError(f"`window` is one of {', '.join(WINDOWS)}, not `{window}`")
-    return (words,) if words else OVERVIEW
-
-
 def known_budgets(plan: Plan, rows: Sequence[Row], *, now_s: float, zone: tzinfo) -> tuple[Budget, ...]:
     """Every budget that the files name, and those of users, sessions and children that rows of today's windows name."""
     return tuple(dict.fromkeys((*_budgets(plan, None), *_bucket_budgets(plan, rows, now_s, zone, None))))
-
-
-# --- Rows -------------------------------------------------------------------------------------------------------------
-
-KEYS: Mapping[str, Callable[[Row, Window, tzinfo], str]] = {
-    "tenant": lambda row, _, __: row.tenant or NOBODY,
-    "user": lambda row, _, __: row.user or NOBODY,
-    "policy": lambda row, _, __: row.policy,
-    "model": lambda row, _, __: row.target,
-    "provider": lambda row, _, __: row.target.partition("/")[0],
-    "window": lambda row, window, zone: window_start(window, row.reserved_at_s, zone)[0],
-}
-
-
-def _table(rows: Iterable[Row], by: Sequence[str], window: Window, zone: tzinfo) -> Table:
-    found: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        found.setdefault(tuple(KEYS[word](row, window, zone) for word in by), []).append(row)
-    groups = [Group(values=values, spend=_spend(each)) for values, each in found.items()]
-    in_time = bool(by) and by[0] == "window"
-    groups.sort(key=lambda each: each.values if in_time else (-each.spend.spent_nusd, *each.values))
-    return Table(by=tuple(by), groups=tuple(groups))
-
-
-def _spend(rows: Sequence[Row]) -> Spend:
-    ended = [row for row in rows if row.state not in ("reserved", "sent")]
-    known = [row.usage for row in rows if row.usage is not None]
-    return Spend(
-        requests=len({row.request_id for row in rows}),
-        attempts=sum(row.state != "released" for row in rows),
-        failed=sum(row.kind is not None or row.state == "expired" for row in rows),
-        input_tokens=sum(each.input_tokens for each in known),
-        output_tokens=sum(each.output_tokens for each in known),
-        spent_nusd=sum(row.cost_nusd for row in ended),
-        assumed_nusd=sum(row.cost_nusd for row in ended if row.state == "expired" or row.how == "worst_case"),
-        held_nusd=sum(row.cost_nusd for row in rows if row.state in ("reserved", "sent")),
-    )
 
 
 # --- Budgets and limits -----------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """`router usage`: what was spent, and what is left."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from router.cli.usage_acts import acts, archive, grant, settle
 from router.cli.usage_more import advise, export, forecast
 from router.tools.figures import about, count, left, marked, money, percent, spent, tokens, tokens_left
 from router.tools.plain import plain
+from router.tools.sparks import spark, sparks_for
+from router.tools.usage_csv import table_csv
 
-BY = ("tenant", "user", "policy", "model", "provider", "window")
+BY = ("tenant", "user", "policy", "model", "provider", "key", "tag", "day", "window")
 
 
 @click.group("usage", invoke_without_command=True)
@@ -31,6 +34,8 @@ BY = ("tenant", "user", "policy", "model", "provider", "window")
     help="The window of --by window.",
 )
 @click.option("--tenant", "--team", "tenant", metavar="PATH", help="Only this tenant and those below it.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the table of --by as CSV, in nano-dollars.")
+@click.option("--ascii", "plain_marks", is_flag=True, help="Draw spend over time with ASCII alone.")
 @policies_option
 @json_option
 @click.pass_context
@@ -40,6 +45,8 @@ def command(
     by: Sequence[str],
     window: Any,
     tenant: str | None,
+    as_csv: bool,
+    plain_marks: bool,
     policies: Path | None,
 ) -> None:
     """Spend, tokens and requests from the ledger, and what is left of budgets and limits.
@@ -49,6 +56,10 @@ def command(
     if context.invoked_subcommand is not None:
         return
     out: Out = context.obj
+    if as_csv and out.json:
+        raise click.UsageError("--csv and --json are two answers to one question: choose one")
+    if as_csv and not by:
+        raise click.UsageError("--csv prints the one table of --by: say at least one word")
     from router.client.assembly import public, state_place
     from router.tools.reading import loaded_policies, reading_router
 
@@ -58,11 +69,14 @@ def command(
     if out.json:
         out.document(plain(report))
         return
-    _show(out, report)
+    if as_csv:
+        out.line(table_csv(report.tables[0]).removesuffix("\n"))
+        return
+    _show(out, report, sparks_for(sys.stdout, plain=plain_marks))
     out.remark(f"ledger: {place} (ROUTER_STATE or `settings.state` name another)", dim=True)
 
 
-def _show(out: Out, report: Any) -> None:
+def _show(out: Out, report: Any, marks: str) -> None:
     total = report.total
     since = f"in the last {about(int(report.now_s - report.since_s))}"
     if not total.attempts:
@@ -75,7 +89,7 @@ def _show(out: Out, report: Any) -> None:
     for table in report.tables:
         if table.groups:
             out.heading(f"by {' and '.join(table.by)}")
-            _spends(out, table)
+            _spends(out, table, report.step, marks)
     if report.budgets:
         out.heading("budgets")
         budgets(out, report.budgets, report.now_s)
@@ -89,14 +103,30 @@ def _remarks(total: Any) -> Iterator[str]:
         yield f"{money(total.assumed_nusd)} of it at worst case, where no usage was ever reported"
     if total.held_nusd:
         yield f"{money(total.held_nusd)} more is reserved for calls under way"
+    if total.overruns:
+        over = count(total.overruns, "attempt")
+        yield f"{over} billed {money(total.overrun_nusd)} above what was reserved: see `router audit`"
 
 
-def _spends(out: Out, table: Any) -> None:
+def _spends(out: Out, table: Any, step: str, marks: str) -> None:
+    titles = ("requests", "failed", "tokens in", "out", "spent", "at worst case", "held", "over bound")
     columns = [Column(title=word, style="bold") for word in table.by]
-    columns += [
-        Column(title=title, right=True) for title in ("requests", "failed", "tokens in", "out", "spent")
-    ]
-    out.table(columns, [(*group.values, *_figures(group.spend)) for group in table.groups])
+    columns += [Column(title=title, right=True) for title in titles]
+    columns += [Column(title=f"by {step}", style="dim")]
+    over_time = not set(table.by) & {"day", "window"}  # those have their place in time
+    out.table(
+        columns,
+        [
+            (
+                *group.values,
+                *_figures(group.spend),
+                spark(group.over_time, marks) if over_time else "",
+            )
+            for group in table.groups
+        ],
+    )
+    if table.overlaps:
+        out.line("  an attempt with several tags counts under each of them", dim=True)
 
 
 def _figures(spend: Any) -> Sequence[str]:
@@ -106,6 +136,9 @@ def _figures(spend: Any) -> Sequence[str]:
         tokens(spend.input_tokens),
         tokens(spend.output_tokens),
         spent(spend.spent_nusd),
+        spent(spend.assumed_nusd) if spend.assumed_nusd else "",
+        spent(spend.held_nusd) if spend.held_nusd else "",
+        str(spend.overruns or ""),
     )
 
 

@@ -80,6 +80,8 @@ def hold_of(run: Run, route: Route, step: Try) -> Hold:
         takes=tuple(Take(limit=limit, amount=amount) for limit, amount in takes),
         now_s=now_s,
         lease_s=LEASE_S,
+        key=step.key,
+        tags=run.request.tags,
     )
 
 

@@ -47,6 +47,8 @@ class Hold:
     takes: tuple[Take, ...]  # rolling budgets and token limits
     now_s: float
     lease_s: float
+    key: str | None = None  # the name of the provider's key it is sent with
+    tags: tuple[str, ...] = ()  # the caller's own words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,8 @@ class Row:
     lease_until_s: float
     seq: int
     rolling: tuple[tuple[Counter, int], ...] = ()  # the same of rolling budgets; they have no `start`
+    key: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Ledger(Protocol):

@@ -1,6 +1,7 @@
 """The contract of Ledger, for every implementation."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -432,6 +433,16 @@ def test_a_row_keeps_everything_of_an_attempt(state: State) -> None:
         77,
     )
     assert (ended.plan_digest, ended.prices_digest) == ("d" * 64, "p" * 64)
+
+
+def test_a_row_keeps_the_key_and_the_tags_of_its_call(state: State) -> None:
+    tags = ("batch", 'quo"te, [x]', "töst")
+    assert granted(state, replace(hold("a", charge(DAY, 1)), key="OPENAI_API_KEY_2", tags=tags))
+    assert granted(state, hold("b", charge(DAY, 1)))
+    assert (row(state, "a").key, row(state, "a").tags) == ("OPENAI_API_KEY_2", tags)
+    assert (row(state, "b").key, row(state, "b").tags) == (None, ())
+    do(state.ledger.settle("a", settlement(1)))
+    assert (row(state, "a").key, row(state, "a").tags) == ("OPENAI_API_KEY_2", tags)
 
 
 def test_rows_come_oldest_first_from_a_time_on_and_up_to_a_number(state: State) -> None:

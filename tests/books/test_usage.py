@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from router.adapters.clocks import ManualClock
 from router.adapters.scripted_transport import Fails, Says, ScriptedTransport
 from router.books.since import start_of_day_s
-from router.books.usage import KEYS, Report, usage
+from router.books.spends import KEYS, MOST_STEPS, spend_of, steps_of, table_of
+from router.books.usage import Report, usage
 from router.client import Router
 from router.client.inline import run_inline
+from router.decide.windows import window_start
 from router.errors import RouterError
 from router.values import Kind, Usage
+from tests.tools.rows import row
 
 DAY_S = 86_400.0
 
@@ -329,3 +333,71 @@ def test_budgets_in_shadow_and_rolling_ones_are_told_as_such(clock):
         clock.advance(86_400 * 61 / 60)
         assert ("session:acme:s1", "hour") not in now()
         assert now()["tenant:acme", "day"].settled == 0
+
+
+# --- Keys, tags and days ----------------------------------------------------------------------------------------------
+
+
+def test_by_key_day_and_tag(router, clock) -> None:
+    ask(router, tags=["batch", "vip"])
+    clock.advance(DAY_S)
+    ask(router, policy="side", tags=["vip", "vip"])
+    ask(router, policy="side")
+    by_tag, by_key, by_day = (
+        told(router, ago_s=3 * DAY_S, by=[word]).tables[0] for word in ("tag", "key", "day")
+    )
+    spends = {group.values: (group.spend.requests, group.spend.spent_nusd) for group in by_tag.groups}
+    assert spends == {
+        ("batch",): (1, NANO_NUSD),
+        ("vip",): (2, NANO_NUSD + HAIKU_NUSD),
+        ("-",): (1, HAIKU_NUSD),
+    }
+    assert (by_tag.overlaps, by_key.overlaps, by_day.overlaps) == (True, False, False)
+    assert {group.values for group in by_key.groups} == {("OPENAI_API_KEY",), ("ANTHROPIC_API_KEY",)}
+    assert [group.values for group in by_day.groups] == [("2026-11-18",), ("2026-11-19",)]
+
+
+def test_spend_over_time_is_that_of_each_window_and_comes_to_the_whole(router, clock) -> None:
+    ask(router)
+    clock.advance(2 * DAY_S)
+    ask(router, policy="side")
+    report = told(router, ago_s=3 * DAY_S, by=["tenant"])
+    (group,) = report.tables[0].groups
+    assert report.step == "day"
+    assert report.steps == ("2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20")
+    assert group.over_time == (0, NANO_NUSD, 0, HAIKU_NUSD)
+    assert sum(group.over_time) == group.spend.spent_nusd
+
+
+PERIODS = [(0.5, "hour"), (2, "hour"), (7, "day"), (60, "day"), (90, "week"), (700, "month")]
+
+
+@pytest.mark.parametrize(("days", "step"), PERIODS)
+def test_the_steps_of_a_period_are_few_enough_and_reach_to_now(days: float, step: str) -> None:
+    now_s, zone = 1_795_000_000.0, ZoneInfo("Europe/Berlin")
+    found, keys = steps_of(now_s - days * DAY_S, now_s, zone)
+    assert found == step
+    assert len(keys) == len(set(keys)) <= MOST_STEPS + 1
+    assert keys[0] == window_start(step, now_s - days * DAY_S, zone)[0]
+    assert keys[-1] == window_start(step, now_s, zone)[0]
+
+
+def test_a_period_of_many_years_shows_the_last_months() -> None:
+    step, keys = steps_of(0.0, 1_795_000_000.0, ZoneInfo("UTC"))
+    assert (step, keys[-1]) == ("month", "2026-11")
+    assert len(keys) <= MOST_STEPS + 2
+
+
+def test_what_was_assumed_held_or_above_its_bound_is_told_apart() -> None:
+    rows = [
+        row(1.0, 100),
+        row(1.0, 100, worst_nusd=60),
+        row(1.0, 40, state="expired", usage=None, how=None),
+        row(1.0, 30, how="worst_case", usage=None, kind="timeout"),
+        row(1.0, 7, state="sent", usage=None, how=None),
+    ]
+    spend = spend_of(rows)
+    assert (spend.spent_nusd, spend.assumed_nusd, spend.held_nusd) == (270, 70, 7)
+    assert (spend.overruns, spend.overrun_nusd) == (1, 40)
+    table = table_of(rows, ("tenant",), "day", ZoneInfo("UTC"), step="day", steps=("1970-01-01",))
+    assert table.groups[0].over_time == (270,)

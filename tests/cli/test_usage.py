@@ -54,7 +54,8 @@ def test_since_a_day_or_a_duration(run, used):
 
 def test_the_document(document, used):
     told = document("usage", "--by", "model")
-    assert list(told) == ["since_s", "now_s", "time_zone", "total", "tables", "budgets", "limits"]
+    head = ["since_s", "now_s", "time_zone", "total", "step", "steps"]
+    assert list(told) == [*head, "tables", "budgets", "limits"]
     (table,) = told["tables"]
     assert table["by"] == ["model"]
     assert sum(group["spend"]["spent_nusd"] for group in table["groups"]) == told["total"]["spent_nusd"] > 0
@@ -101,3 +102,48 @@ def test_advice_is_given_where_it_saves_something(run, monkeypatch):
     monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
     run("complete", "fast", "Hello", "--tenant", "acme")
     assert run("usage", "advise").stdout == "nothing that would have saved money\n"
+
+
+def test_spend_over_time_is_drawn_and_in_ascii_where_that_is_asked_for(run, used):
+    lines = run("usage").stdout.splitlines()
+    assert any(line.endswith("·······█") for line in lines)
+    plain = run("usage", "--ascii").stdout
+    assert "█" not in plain
+    assert any(line.endswith(".......@") for line in plain.splitlines())
+    assert "█" not in run("usage", "--by", "day").stdout  # each row is one day
+
+
+def test_by_tag_says_that_an_attempt_counts_under_each(run, monkeypatch):
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+    run("complete", "fast", "Hello", "--tenant", "acme", "--tag", "a", "--tag", "b")
+    told = run("usage", "--by", "tag", "--by", "key").stdout
+    assert "\nby tag and key\n" in told
+    assert "an attempt with several tags counts under each of them" in told
+    assert "several tags" not in run("usage", "--by", "key").stdout
+
+
+def test_one_table_as_csv(run, used):
+    lines = run("usage", "--by", "model", "--csv").stdout.splitlines()
+    figures = "requests,attempts,failed,input_tokens,output_tokens,spent_nusd,assumed_nusd,held_nusd"
+    assert lines[0] == f"model,{figures},overruns,overrun_nusd"
+    assert {line.split(",")[0] for line in lines[1:]} == {"openai/gpt-5-nano", "anthropic/claude-haiku-4-5"}
+    assert "say at least one word" in run("usage", "--csv", code=2).stderr
+    assert "choose one" in run("usage", "--csv", "--json", "--by", "model", code=2).stdout
+
+
+def test_what_nobody_knows_and_what_is_held_has_a_column(run, folder):
+    from router import Router
+    from router.adapters.clocks import SystemClock
+    from router.adapters.scripted_transport import Fails, ScriptedTransport
+    from router.errors import RouterError
+    from router.values import Kind
+
+    transport = ScriptedTransport(lambda _: Fails(Kind.TIMEOUT), clock=SystemClock())
+    state = "sqlite:///policies/../.router/state.db"
+    opened = Router.open("policies", state=state, cache="memory", transport=transport)
+    with opened as router, pytest.raises(RouterError):
+        router.complete("Hello", policy="fast", tenant="acme")
+    told = run("usage", "--by", "model").stdout
+    heading = next(line for line in told.splitlines() if "requests" in line)
+    assert "at worst case" in heading
+    assert "over bound" not in heading
