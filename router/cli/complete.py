@@ -138,6 +138,9 @@ def story(reply: "Reply") -> Iterator[str]:
                 yield f"{event.target} was left out: {event.detail or event.reason}"
             case ev.ReserveRefused():
                 yield from (f"{event.target} was not sent: {shortfall}" for shortfall in event.shortfalls)
+            case ev.Jumped():
+                why = f"`{event.budget}` has no room in `{event.rule}`"
+                yield f"policy {event.to_policy} takes over from {event.from_policy}: {why}"
             case ev.AttemptFailed():
                 yield _failed(event, costs.get(event.attempt))
             case ev.RetryScheduled():

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router import events as ev
 from router.adapters.scripted_transport import Fails, Says, ScriptedTransport
 from router.errors import NoRoute, RequestError, RouterError
-from router.plan import CacheRule, Ceiling, Demand, Each, MaxPrice, Plan
+from router.plan import CacheRule, Ceiling, Demand, Each, MaxPrice, Plan, PolicyEntry
 from router.values import Kind
 from tests.build import PLACE, budget, lexical, plan, policy, price, target, tenant
 from tests.world import World
@@ -203,3 +204,56 @@ def test_content_that_may_not_be_kept_is_not_served_to_anybody() -> None:
     world.call("same", tenant="acme")
     assert world.call("same", tenant="beta").text == "other"
     assert world.call("same", tenant="acme").text != "secret" or not world.call("same", tenant="acme").cached
+
+
+@given(
+    owner=st.sampled_from(["policy:main", "policy:inner", "tenant:acme"]),
+    allowed=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True),
+    theirs=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
+    ceilings=st.lists(st.integers(1, 300), min_size=4, max_size=4),
+    room=st.integers(0, 10**7),
+)
+def test_who_takes_over_from_a_spent_budget_has_all_that_held_before(
+    owner: str, allowed: list[str], theirs: list[str], ceilings: list[int], room: int
+) -> None:
+    """Whatever budget hands over: the caller's demand and every ceiling on the way hold on, and so do all other
+    budgets. The caller is not granted the policy, and need not be."""
+    spent = replace(budget(owner, 1), when_spent=PolicyEntry(policy="after", place=PLACE))
+    acme = tenant(
+        "acme",
+        "main",
+        budgets=(budget("tenant:acme", room, "month"), *((spent,) if owner == "tenant:acme" else ())),
+        ceiling=Ceiling(output_tokens=ceilings[0]),
+        demand=demanding("tenant:acme", allowed, [], None),
+    )
+    main, inner, after = (
+        policy(
+            name,
+            *entries,
+            ceiling=Ceiling(output_tokens=most),
+            budgets=(spent,) if owner == f"policy:{name}" else (budget(f"policy:{name}", 10**12, "week"),),
+        )
+        for name, entries, most in (
+            ("main", ["inner"], ceilings[1]),
+            ("inner", allowed, ceilings[2]),
+            ("after", theirs, ceilings[3]),
+        )
+    )
+    free = target("xai/c", prices=price(0, 0))
+    world = World(plan(main, inner, after, tenants=(acme,), targets=(free,)), Says("x"))
+    with suppress(RouterError):
+        world.call(tenant="acme")
+    assert set(world.targets()) <= set(allowed) & {*allowed, *theirs}
+    jumped = bool(world.facts(ev.Jumped))
+    for call in world.transport.calls:
+        on_the_way = [*ceilings[:2], *([] if owner != "policy:inner" and jumped else [ceilings[2]])]
+        assert call.params["max_tokens"] <= min(on_the_way)
+        assert call.target in theirs or not jumped
+    held = {"tenant:acme", "policy:main", "policy:inner", "policy:after"} if jumped else set()
+    for reserved in world.facts(ev.Reserved):
+        assert reserved.worst_nusd <= room
+        assert "tenant:acme" in reserved.budgets
+        if jumped:
+            kept = held - {owner if owner != "tenant:acme" else ""}
+            kept -= set() if owner == "policy:inner" else {"policy:inner"}
+            assert set(reserved.budgets) == kept

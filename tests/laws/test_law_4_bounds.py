@@ -14,9 +14,9 @@ from router.adapters.scripted_transport import Fails, NeverAnswers, Says, Step
 from router.decide.bounds import GRACE_S, policy_bounds
 from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
 from router.errors import DeadlineExceeded, RouterError
-from router.plan import Ceiling, Plan, RetryRule
+from router.plan import Ceiling, Plan, PolicyEntry, RetryRule
 from router.values import Kind, Usage
-from tests.build import budget, lexical, plan, policy, price, target
+from tests.build import PLACE, budget, lexical, plan, policy, price, target
 from tests.world import World
 
 DEAR = target("groq/b", prices=price(10**12, 4 * 10**12), context_tokens=5_000)
@@ -161,3 +161,33 @@ class SlowLedger:
             return result
 
         return slowly
+
+
+@given(
+    steps=st.lists(STEPS, min_size=12, max_size=12),
+    attempts=st.integers(1, 3),
+    total_s=st.floats(0.5, 40),
+    ceiling=st.builds(Ceiling, output_tokens=st.integers(1, 400), attempts=st.none() | st.integers(1, 4)),
+    caps=st.lists(st.none() | st.integers(0, 40_000_000), min_size=2, max_size=2),
+)
+def test_no_run_after_a_jump_passes_the_branch_that_is_printed_for_it(
+    steps: Sequence[Step], attempts: int, total_s: float, ceiling: Ceiling, caps: list[int | None]
+) -> None:
+    whole = two(attempts, total_s, ceiling, caps[0])
+    main = whole.policies["main"]
+    spent = replace(budget("policy:main", 1), when_spent=PolicyEntry(policy="after", place=PLACE))
+    cap = () if caps[1] is None else (budget("policy:after", caps[1], "request"),)
+    after = replace(main, name="after", entries=tuple(reversed(main.entries)), budgets=cap)
+    main = replace(main, budgets=(*main.budgets, spent))
+    whole = replace(whole, policies={"main": main, "after": after})
+    printed = {each.branch: each for each in policy_bounds(whole, main)}
+    bound = printed["policy:main per_day spent: policy after"]
+    world = World(whole, steps)
+    with suppress(RouterError):
+        world.call()
+    reserved = sum(event.worst_nusd for event in world.facts(ev.Reserved))
+    assert bound.cost_nusd is not None
+    assert reserved <= bound.cost_nusd
+    assert bool(reserved) <= bool(world.facts(ev.Jumped))
+    assert world.clock.mono_s() <= min(bound.seconds, total_s + GRACE_S)
+    assert len(world.facts(ev.AttemptSent)) <= bound.sends

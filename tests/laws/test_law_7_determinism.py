@@ -13,7 +13,7 @@ from router.adapters.scripted_transport import Fails, NeverAnswers, Says, Script
 from router.engine import execute
 from router.errors import RouterError
 from router.events import Event
-from router.plan import CacheRule, Limit
+from router.plan import CacheRule, Limit, PolicyEntry
 from router.values import Kind
 from tests.build import PLACE, budget, plan, policy, tenant
 from tests.world import World
@@ -22,9 +22,18 @@ PER_MINUTE = Limit(
     owner="tenant:acme", unit="requests", window_s=60, at_most=3, place=PLACE, text="requests: 3"
 )
 ACME = tenant("acme", budgets=(budget("tenant:acme", 6_000_000),), limits=(PER_MINUTE,))
+HANDED_OVER = replace(budget("policy:main", 4_000_000), when_spent=PolicyEntry(policy="late", place=PLACE))
 PLAN = plan(
-    policy("main", "openai/a", "groq/b", "spare", cache=CacheRule(ttl_s=5, sampled=True)),
+    policy(
+        "main",
+        "openai/a",
+        "groq/b",
+        "spare",
+        cache=CacheRule(ttl_s=5, sampled=True),
+        budgets=(HANDED_OVER,),
+    ),
     policy("spare", "xai/c"),
+    policy("late", "mistral/d"),
     tenants=(ACME,),
 )
 
