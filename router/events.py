@@ -217,6 +217,23 @@ class SettleFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetWarning(Event):
+    """What is settled of a budget has reached a share that its `warn_at` names: told once for each share and window,
+    whichever process comes to it. Amounts are in `unit`; `granted` is beside `amount`, and the share is of both. Of a
+    rolling budget `settled` is what its window holds."""
+
+    owner: str
+    rule: str  # as its author wrote it
+    place: Place
+    unit: str  # "nusd" | "tokens" | "requests"
+    percent: float
+    settled: int
+    amount: int
+    granted: int
+    resets_at_s: float | None  # None: it never refills, or is rolling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseFailed(Event):
     """The limiter could not take back concurrency; its lease will end it."""
 

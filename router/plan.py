@@ -108,6 +108,7 @@ class Budget:
     place: Place
     text: str  # the rule as its author wrote it, e.g. "per_day: $25"
     when_spent: "PolicyEntry | None" = None
+    warn_at: tuple[int, ...] = ()  # shares of the amount, rising, in thousandths of a percent (80% is 80_000)
     present: str = ""  # the owner by its present name, where `was` has it counted under an old one
 
     @property

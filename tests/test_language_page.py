@@ -51,8 +51,6 @@ LATER: Mapping[str, Sequence[str]] = {
     "model": ["model"],
     "key": ["apiKey"],
     "tenant": ["tenant"],
-    "budget, pool": ["budget", "pool"],
-    "`limits`, windows": ["limits", "moneyWindow", "countWindow", "rateWindow"],
     "settings": ["settings"],
 }
 

@@ -20,6 +20,7 @@ from router.ports import (
     Settlement,
     Shortfall,
     Take,
+    Watch,
 )
 
 State = Literal["reserved", "sent", "settled", "released", "expired"]
@@ -85,6 +86,11 @@ def limit_key(limit: Sliding) -> str:
 def in_steps(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Runs of at most `size`, so that no atomic step keeps others waiting for long."""
     return (things[at : at + size] for at in range(0, len(things), size))
+
+
+def watch_key(watch: Watch) -> str:
+    """The text of the counter or of the sliding window."""
+    return limit_key(watch.of) if isinstance(watch.of, Budget) else counter_key(watch.of)
 
 
 def parts_of(keys: Iterable[K], charges: Iterable[Charge]) -> list[Part[K]]:

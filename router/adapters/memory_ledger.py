@@ -19,6 +19,7 @@ from router.adapters.accounts import (
     counter_key,
     limit_key,
 )
+from router.adapters.memory_marks import MemoryMarks
 from router.adapters.memory_store import MemoryStore
 from router.decide.sliding import Room, room
 from router.plan import Budget
@@ -28,6 +29,7 @@ from router.ports import (
     Balance,
     Charge,
     Counter,
+    Crossed,
     Granted,
     Hold,
     Note,
@@ -35,6 +37,7 @@ from router.ports import (
     Row,
     Settlement,
     Take,
+    Watch,
 )
 
 MAX_ROWS = 100_000
@@ -83,6 +86,7 @@ class MemoryLedger:
         self._counts: dict[str, Count] = {}
         self._sweep_at = MAX_ENDED_COUNTERS
         self._acts: list[Act] = []
+        self._marks = MemoryMarks()
 
     async def reserve(self, hold: Hold) -> Granted | Refused:
         with self._store.step():
@@ -109,11 +113,15 @@ class MemoryLedger:
                 self._open[id] = replace(entry, lease_until_s=until_s)
                 heappush(self._leases, (until_s, id))
 
-    async def settle(self, id: str, settlement: Settlement) -> None:
+    async def settle(
+        self, id: str, settlement: Settlement, watches: Sequence[Watch] = ()
+    ) -> Sequence[Crossed]:
         with self._store.step():
             entry = self._entry(id)
             if accounts.may_settle(entry.state, _how(entry), settlement):
                 self._end(entry, "settled", settlement.now_s, settlement)
+            now_s = settlement.now_s
+            return self._marks.crossed(watches, lambda watch: self._level(watch, now_s), now_s=now_s)
 
     async def correct(self, id: str, settlement: Settlement, note: Note) -> bool:
         with self._store.step():
@@ -224,6 +232,11 @@ class MemoryLedger:
             granted=count.granted,
             moved=count.moved,
         )
+
+    def _level(self, watch: Watch, now_s: float) -> Balance:
+        if isinstance(watch.of, Budget):
+            return Balance(settled=self._room(Take(limit=watch.of, amount=0), now_s).held)
+        return self._balance(watch.of)
 
     def _act(self, kind: ActKind, note: Note, **fields: Any) -> None:
         self._seq += 1

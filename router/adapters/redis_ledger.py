@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from router.adapters import accounts
@@ -11,12 +12,27 @@ from router.adapters.redis_store import RedisStore
 from router.adapters.sqlite_rows import row_from, usage_text
 from router.decide.sliding import Room, bucket_of, moved, room, slide_of
 from router.plan import Budget, Sliding
-from router.ports import Act, Balance, Counter, Granted, Hold, Note, Refused, Row, Settlement, Take
+from router.ports import (
+    Act,
+    Balance,
+    Counter,
+    Crossed,
+    Granted,
+    Hold,
+    Note,
+    Refused,
+    Row,
+    Settlement,
+    Take,
+    Watch,
+)
 
 ROWS_A_STEP = 500
 RECONCILED_A_STEP = 64
 MOVED_A_STEP = 100
 FORGOTTEN_A_STEP = 500
+MARKS_MS = 3_600_000
+"""For how long a server keeps a mark that no longer holds: clocks need not agree."""
 _FIXED = (
     "request_id",
     "attempt",
@@ -86,8 +102,27 @@ class RedisLedger:
     async def renew(self, id: str, *, lease_until_s: float) -> None:
         await self._store.run("ledger", "renew", lambda again: [id, self._stamp(lease_until_s)])
 
-    async def settle(self, id: str, settlement: Settlement) -> None:
-        await self._settle(id, settlement, lambda again: [])
+    async def settle(
+        self, id: str, settlement: Settlement, watches: Sequence[Watch] = ()
+    ) -> Sequence[Crossed]:
+        def rest(again: bool) -> list[str]:
+            watched = (each for watch in watches for each in self._watched(watch, settlement.now_s))
+            return ["", "", str(int(again)), *watched]
+
+        _, found = await self._settle(id, settlement, rest)
+        return [_crossed(watches[int(at)], *map(int, values)) for at, *values in found]
+
+    def _watched(self, watch: Watch, now_s: float) -> list[str]:
+        """A watch as the script reads it."""
+        until = ["", ""]
+        if watch.until_s is not None:
+            until = [self._stamp(watch.until_s), str(ceil(max(watch.until_s - now_s, 0.0) * 1000 + MARKS_MS))]
+        window = ["", ""]
+        if isinstance(watch.of, Budget):
+            length_s = watch.of.window_s
+            window = [str(bucket_of(self._store.server_s(now_s), length_s)), repr(length_s)]
+        shares = ",".join(map(str, watch.warn_at))
+        return [accounts.watch_key(watch), str(watch.amount), *until, shares, *window]
 
     async def correct(self, id: str, settlement: Settlement, note: Note) -> bool:
         row = await self.row(id)
@@ -95,23 +130,27 @@ class RedisLedger:
             raise accounts.unknown_row(id)
         what = what_text(amount=settlement.cost_nusd, row=id, before=row.cost_nusd)
         act = _act_text("settle", note, what)
-        return await self._settle(id, settlement, lambda again: [act, note.id, str(int(again))])
+        changed, _ = await self._settle(id, settlement, lambda again: [act, note.id, str(int(again))])
+        return changed
 
-    async def _settle(self, id: str, settlement: Settlement, act: Callable[[bool], list[str]]) -> bool:
+    async def _settle(
+        self, id: str, settlement: Settlement, rest: Callable[[bool], list[str]]
+    ) -> tuple[bool, Sequence[Sequence[str]]]:
+        """Whether it changed the row, and what was crossed."""
         usage = settlement.usage
         tokens = ["", "", ""]
         if usage is not None:
             tokens = [str(usage.total_tokens), str(usage.input_tokens), str(usage.output_tokens)]
         ending = [str(settlement.cost_nusd), *tokens]
         ending += [usage_text(usage) or "", settlement.how, str(settlement.kind or "")]
-        _, state, changed = await self._store.run(
-            "ledger", "settle", lambda again: [id, self._stamp(settlement.now_s), *ending, *act(again)]
+        _, state, changed, crossed = await self._store.run(
+            "ledger", "settle", lambda again: [id, self._stamp(settlement.now_s), *ending, *rest(again)]
         )
         if not state:
             raise accounts.unknown_row(id)
         if state == "too much":
             raise accounts.too_costly(id, settlement)
-        return bool(changed == "1")
+        return changed == "1", crossed
 
     async def release(self, id: str, *, now_s: float) -> None:
         await self._store.run("ledger", "release", lambda again: [id, self._stamp(now_s)])
@@ -222,6 +261,10 @@ class RedisLedger:
             "lease_until_s": self._store.own_s(float(line["lease_until_s"])),
         }
         return row_from(values, _parts(line["parts"]), _takes(line["takes"]))
+
+
+def _crossed(watch: Watch, share: int, net: int, granted: int) -> Crossed:
+    return Crossed(watch=watch, share=share, settled=net + granted, granted=granted)
 
 
 def take_values(take: Take, now_s: float) -> list[str]:

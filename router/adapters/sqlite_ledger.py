@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
-from router.adapters import accounts, sqlite_acts, sqlite_moving, sqlite_windows
+from router.adapters import accounts, sqlite_acts, sqlite_marks, sqlite_moving, sqlite_windows
 from router.adapters.accounts import (
     LAPSED,
     LAPSES_A_STEP,
@@ -32,7 +32,7 @@ from router.adapters.sqlite_rows import (
 )
 from router.decide.sliding import Room
 from router.plan import Budget
-from router.ports import Act, Balance, Counter, Granted, Hold, Note, Refused, Row, Settlement
+from router.ports import Act, Balance, Counter, Crossed, Granted, Hold, Note, Refused, Row, Settlement, Watch
 
 ROWS_A_STEP = 1000
 RECONCILED_A_STEP = 64
@@ -92,13 +92,16 @@ class SqliteLedger:
         )
         await self._file.step("ledger", lambda cursor: cursor.execute(change, (lease_until_s, id)), begin="")
 
-    async def settle(self, id: str, settlement: Settlement) -> None:
-        def work(cursor: sqlite3.Cursor) -> None:
+    async def settle(
+        self, id: str, settlement: Settlement, watches: Sequence[Watch] = ()
+    ) -> Sequence[Crossed]:
+        def work(cursor: sqlite3.Cursor) -> Sequence[Crossed]:
             attempt = _attempt(cursor, id)
             if accounts.may_settle(attempt.state, attempt.how, settlement):
                 _end(cursor, attempt, "settled", settlement.now_s, settlement)
+            return sqlite_marks.crossed(cursor, watches, now_s=settlement.now_s)
 
-        await self._file.step("ledger", work, ending=True)
+        return await self._file.step("ledger", work, ending=True)
 
     async def correct(self, id: str, settlement: Settlement, note: Note) -> bool:
         def work(cursor: sqlite3.Cursor) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from router.decide.warn import percent, reached
 from router.decide.windows import window_start
 from router.plan import Budget, Limit
 from router.ports import Balance, Counter, Ledger, Limiter
@@ -29,6 +30,8 @@ class BudgetNow:
     granted: int  # by people in this window, on top of the amount; below 0: taken from it
     shadow: bool
     rolling: bool
+    warn_at: tuple[float, ...]  # percent of the amount and what was granted, rising
+    reached: tuple[float, ...]  # those of them that what is settled has come to
     settled: int
     reserved: int
     left: int
@@ -99,11 +102,17 @@ def _budget_now(budget: Budget, balance: Balance, resets_at_s: float | None) -> 
         granted=balance.granted,
         shadow=budget.shadow,
         rolling=budget.rolling,
+        warn_at=tuple(map(percent, budget.warn_at)),
+        reached=_reached(budget, balance),
         settled=balance.settled,
         reserved=balance.reserved,
         left=budget.amount + balance.granted - balance.settled - balance.reserved,
         resets_at_s=resets_at_s,
     )
+
+
+def _reached(budget: Budget, balance: Balance) -> tuple[float, ...]:
+    return tuple(map(percent, reached(budget.warn_at, balance.settled, budget.amount + balance.granted)))
 
 
 def _limit_now(limit: Limit, used: int) -> LimitNow:

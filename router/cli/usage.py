@@ -12,7 +12,18 @@ from router.cli.out import Column, Out
 from router.cli.since import Since
 from router.cli.usage_acts import acts, archive, grant, settle
 from router.cli.usage_more import advise, export, forecast
-from router.tools.figures import about, count, left, marked, money, percent, spent, tokens, tokens_left
+from router.tools.figures import (
+    about,
+    count,
+    left,
+    marked,
+    money,
+    percent,
+    spent,
+    tokens,
+    tokens_left,
+    with_warnings,
+)
 from router.tools.plain import plain
 from router.tools.sparks import spark, sparks_for
 from router.tools.usage_csv import table_csv
@@ -162,6 +173,7 @@ def _budget(each: Any, now_s: float) -> Sequence[str]:
         return each.owner, text, "", "", "", "each call"
     shown_as = money if each.unit == "nusd" else str
     text = f"{text} ({shown_as(each.granted)} granted)" if each.granted else text
+    text = with_warnings(text, each.warn_at, each.reached)
     if each.rolling:
         return each.owner, text, shown[0], percent(used, each.amount), shown[1], "step by step"
     refills = "never" if each.resets_at_s is None else about(each.resets_at_s - now_s)

@@ -1,5 +1,6 @@
 """One attempt: reserve its worst case, mark sent, send, settle. One durable row each, which ends however this ends."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -13,9 +14,11 @@ from router.engine import permits, reservation
 from router.engine.reservation import Unfit
 from router.engine.run import LEASE_S, RENEW_EVERY_S, Run
 from router.engine.stores import bypass, free
+from router.engine.warnings import warn, watches_of
 from router.errors import Attempt, ProviderError, StoreError
 from router.plan import Candidate, Route
 from router.ports import (
+    Crossed,
     Hold,
     Outcome,
     Pending,
@@ -271,9 +274,12 @@ async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.End
         kind=ending.kind,
         now_s=run.ports.clock.now_s(),
     )
+    crossed: Sequence[Crossed] = ()
     try:
         if hold.id not in run.rowless:
-            await run.ports.ledger.settle(hold.id, settlement)
+            crossed = await run.ports.ledger.settle(
+                hold.id, settlement, watches_of(hold, now_s=settlement.now_s)
+            )
     except StoreError as error:
         run.emit(ev.SettleFailed, attempt=hold.id, why=error.message)
         return
@@ -286,6 +292,7 @@ async def _settle(run: Run, candidate: Candidate, hold: Hold, ending: settle.End
         bound_exceeded=ending.cost_nusd > hold.worst_nusd,
         on_record=hold.id not in run.rowless,
     )
+    warn(run, hold, crossed)
 
 
 async def _note(run: Run, candidate: Candidate, step: Try, error: ProviderError | None) -> None:

@@ -337,6 +337,10 @@ MEANING: Mapping[str, Code] = {
         "a rolling budget that can't be kept so",
         "Hours, days and weeks slide; a request, a month and a total do not. Amounts have an end that stores share.",
     ),
+    "warning-never-given": Code(
+        "`warn_at` on a budget of one request",
+        "It begins anew with each request: a warning is of a budget that fills up.",
+    ),
     "not-enforced": Code(
         "a budget or limit in shadow",
         "It is counted and told, and refuses nothing: what it is meant to keep can be exceeded.",

@@ -7,7 +7,16 @@ from functools import reduce
 
 from router.errors import PolicyError, Problem
 from router.plan import Plan
-from router.policy import checks, demands, names, price_checks, rename_checks, rolling_checks, spent_checks
+from router.policy import (
+    checks,
+    demands,
+    names,
+    price_checks,
+    rename_checks,
+    rolling_checks,
+    spent_checks,
+    warn_checks,
+)
 from router.policy.catalog import Catalog
 from router.policy.digest import seal
 from router.policy.document import Document
@@ -65,6 +74,7 @@ NAME_CHECKS = (
     price_checks.empty_validity,
     price_checks.pointless_discounts,
     price_checks.repeated_tiers,
+    warn_checks.warnings,
     demands.unmatched_patterns,
     demands.unknown_labels,
     names.time_zone,

@@ -11,7 +11,7 @@ from router.policy.extends import woven_policies
 from router.policy.load import Loaded
 from router.policy.merge import written_in
 from router.policy.phrases import suggestion
-from router.policy.scalars import count_text, duration_text, money_text
+from router.policy.scalars import count_text, duration_text, money_text, share_text
 from router.policy.tenants import chain
 from router.policy.traps import written
 from router.policy.walk import rules_of
@@ -81,10 +81,16 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
         window, _, amount = budget.text.partition(": ")
         pool = budget.whose.removeprefix("pool:") if budget.whose.startswith("pool:") else ""
         name = f"budget.pool {pool}.{window}" if pool else f"budget.{window}"
-        yield Effective(name=name, text=f"{amount}{_marks(budget)}", place=budget.place)
+        yield Effective(name=name, text=f"{amount}{_marks(budget)}{_warns(budget)}", place=budget.place)
     yield from _lines("budget.when_spent", spot.at("budget", "when_spent"))
     for name, value in policy.lexical.params.items():
         yield _row(f"params.{name}", written(value), spot)
+
+
+def _warns(budget: Budget) -> str:
+    """` (warns at 50%, 80%)`."""
+    shares = ", ".join(map(share_text, budget.warn_at))
+    return f" (warns at {shares})" if shares else ""
 
 
 def _written(name: str, items: Spot | None) -> Iterator[Effective]:

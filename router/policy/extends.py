@@ -108,8 +108,10 @@ def _spread_amounts(block: Spot) -> Spot:
 
 
 def _beside(window: str, beside: Mapping[str, Spot]) -> Mapping[str, Spot]:
-    """What of that can be said of a window: a month does not roll, whatever those beside it do."""
-    return {key: spot for key, spot in beside.items() if key != "rolling" or window in ROLLING}
+    """What of that can be said of a window: a month does not roll, and one request never fills up, so that nothing
+    warns of it, whatever those beside it do."""
+    never = {*([] if window in ROLLING else ["rolling"]), *(["warn_at"] if "per_request" in window else [])}
+    return {key: spot for key, spot in beside.items() if key not in never}
 
 
 def _long_parts(window: Spot) -> Mapping[str, Spot]:

@@ -91,6 +91,7 @@ def _budget(block: Spot, key: str, owner: str) -> Budget | None:
         place=window.key_place,
         text=_text(key, window),
         when_spent=_taking_over(block, window),
+        warn_at=_warn_at(block, window, span),
     )
 
 
@@ -101,6 +102,13 @@ def _taking_over(block: Spot, window: Spot) -> PolicyEntry | None:
         said = block.get("when_spent")
     name = said.get("policy") if said else None
     return PolicyEntry(policy=name.text, place=name.place) if name and name.text is not None else None
+
+
+def _warn_at(block: Spot, window: Spot, span: Window) -> tuple[int, ...]:
+    """What stands beside the windows is not of `per_request`, which never fills up."""
+    spot = window.get("warn_at") or (None if span == "request" else block.get("warn_at"))
+    shares = (scalars.share(item.value) for item in spot.items()) if spot else ()
+    return tuple(share for share in shares if share)
 
 
 def _limit(block: Spot, key: str, owner: str) -> Limit | None:

@@ -52,6 +52,13 @@ SHARE = Scalar(
     examples=("80%", "0.5%"),
     help="a percentage from 0% to 100%: `80%`, `0.5%`",
 )
+THRESHOLD = replace(
+    SHARE,
+    name="a share above 0%",
+    pattern=rf"^(?!0{{1,2}}(\.0{{1,3}})?%$){scalars.SHARE.removeprefix('^')}",
+    examples=("50%", "80%"),
+    help="a percentage above 0%, up to 100%: `80%`",
+)
 CLOCK = Scalar(
     name="a time of day", pattern=scalars.CLOCK, examples=("22:00", "06:30"), help='quoted, 24 hours: "22:00"'
 )

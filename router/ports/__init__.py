@@ -9,6 +9,7 @@ from router.ports.acts import Act, ActKind, Note
 from router.ports.counters import Balance, Counter
 from router.ports.ledger import (
     Charge,
+    Crossed,
     Granted,
     Hold,
     Ledger,
@@ -18,6 +19,7 @@ from router.ports.ledger import (
     Settlement,
     Shortfall,
     Take,
+    Watch,
 )
 from router.ports.limiter import (
     Admission,
@@ -59,6 +61,7 @@ __all__ = [
     "Charge",
     "Clock",
     "Counter",
+    "Crossed",
     "Draw",
     "Granted",
     "Health",
@@ -82,6 +85,7 @@ __all__ = [
     "Take",
     "Tokens",
     "Transport",
+    "Watch",
     "WireCall",
     "WireChunk",
     "WireReply",

@@ -96,6 +96,28 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Told of it is that it has come to one of the shares of `warn_at` (thousandths of a percent, rising): of a counter
+    what is settled, against `amount` and what was granted; of a rolling budget what its window holds. `until_s`: when
+    it is forgotten what was told; None: never."""
+
+    of: Counter | Budget
+    amount: int
+    warn_at: tuple[int, ...]
+    until_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossed:
+    """A share that was reached, and that nobody was told of before. `settled` is without grants taken off."""
+
+    watch: Watch
+    share: int
+    settled: int
+    granted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One attempt as the ledger keeps it, for ever; balances are derivable from the rows alone."""
 
@@ -154,10 +176,15 @@ class Ledger(Protocol):
         """Extend the lease of a row that is reserved or sent; no effect on one that has ended."""
         ...
 
-    async def settle(self, id: str, settlement: Settlement) -> None:
+    async def settle(
+        self, id: str, settlement: Settlement, watches: Sequence[Watch] = ()
+    ) -> Sequence[Crossed]:
         """End a row in the windows of its reservation. A second call has no effect, except that the truth (`reported`,
         `counted`) corrects a row that was charged at its worst case: one that `reconcile` had expired, or that was
-        settled as `worst_case`."""
+        settled as `worst_case`.
+
+        In the same step: of each watch the shares that it has come to by now, by whichever rows, and that no
+        step of any process has returned before. What is returned is marked as told, until the watch says."""
         ...
 
     async def release(self, id: str, *, now_s: float) -> None:

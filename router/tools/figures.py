@@ -1,5 +1,6 @@
 """Numbers as people read them: `8s`, `250ms`, `12.3k`, `$0.0042`. Exact figures are in the JSON documents."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from router.decide.outcome import dollars
@@ -86,3 +87,15 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 def _short(number: float, digits: int) -> str:
     return f"{number:.{digits}f}".rstrip("0").rstrip(".")
+
+
+def with_warnings(text: str, warn_at: Sequence[float], reached: Sequence[float]) -> str:
+    """`per_day: $25 (past 50%, warns at 80%)`."""
+    to_come = [share for share in warn_at if share not in reached]
+    parts = [f"past {_shares(reached)}"] if reached else []
+    parts += [f"warns at {_shares(to_come)}"] if to_come else []
+    return f"{text} ({', '.join(parts)})" if parts else text
+
+
+def _shares(percents: Sequence[float]) -> str:
+    return ", ".join(f"{each:g}%" for each in percents)

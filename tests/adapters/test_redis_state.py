@@ -24,7 +24,7 @@ from router.adapters.redis_store import RedisStore
 from router.client import AsyncRouter, Router
 from router.client.assembly import public
 from router.errors import BudgetExceeded, StoreError
-from router.ports import Balance, CacheEntry, Granted, Take
+from router.ports import Balance, CacheEntry, Granted, Take, Watch
 from router.testing import Says, ScriptedTransport
 from router.values import Usage
 from tests.adapters.states import (
@@ -34,6 +34,7 @@ from tests.adapters.states import (
     budget,
     charge,
     concurrency,
+    counter,
     do,
     granted,
     hold,
@@ -357,6 +358,22 @@ def test_an_answer_that_is_lost_is_asked_for_again_and_nothing_is_done_twice(ser
         assert balance(state, TEAM) == (40 * 7, NEEDED)
         rows = do(state.ledger.rows())
         assert [each.state for each in rows] == ["reserved", *["settled"] * 40]
+
+
+def test_a_warning_whose_answer_was_lost_is_told_all_the_same_and_to_nobody_else(
+    server: ValkeyServer,
+) -> None:
+    total = budget(amount=40, window="total")
+    watch = Watch(of=counter(total), amount=40, warn_at=(50_000, 100_000), until_s=None)
+    proxy = Proxy(server)
+    with closing(proxy), state_at(f"redis://127.0.0.1:{proxy.port}") as state:
+        told = []
+        for number in range(4):
+            name = f"a{number}"
+            assert granted(state, hold(name, charge(total, 0)))
+            proxy.cut_at = proxy.scripts + 1
+            told.append([each.share for each in do(state.ledger.settle(name, settlement(10), [watch]))])
+        assert told == [[], [50_000], [], [100_000]]
 
 
 def test_a_lost_answer_is_told_again_with_what_was_in_shadow(server: ValkeyServer) -> None:

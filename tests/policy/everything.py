@@ -29,8 +29,8 @@ def everything() -> dict[str, Any]:
     budget |= {f"requests_{window}": f"{number}k" for number, window in enumerate(windows[1:], start=50)}
     longer = {
         **budget,
-        "per_hour": {"at_most": "$51", "enforce": "shadow", "rolling": True},
-        "tokens_per_hour": {"at_most": "51M", "enforce": "shadow", "rolling": True},
+        "per_hour": {"at_most": "$51", "enforce": "shadow", "rolling": True, "warn_at": ["50%", "80%"]},
+        "tokens_per_hour": {"at_most": "51M", "enforce": "shadow", "rolling": True, "warn_at": ["70%"]},
     }
     jumping = {
         **budget,
@@ -102,7 +102,9 @@ def everything() -> dict[str, Any]:
             "vertex_ai": {"project": "p", "region": "r", "models": {"m": {"price": "free"}}},
             "openai": {"labels": ["eu"], "base_url": {"file": "/run/url"}},
         },
-        "budgets": {"invoice": {**budget, "was": "bill", "enforce": "shadow", "rolling": True}},
+        "budgets": {
+            "invoice": {**budget, "was": "bill", "enforce": "shadow", "rolling": True, "warn_at": ["60%"]}
+        },
         "policies": {
             "base": {"abstract": True, "needs": ["tools"], "cache": {"ttl": "9m"}},
             "fast": {
@@ -122,7 +124,7 @@ def everything() -> dict[str, Any]:
                 "timeout": {"total": "20s", "attempt": "4s"},
                 **demands,
                 "cache": {"ttl": "5m", "scope": "user", "sampled": True},
-                "budget": {**budget, "enforce": "shadow", "rolling": True},
+                "budget": {**budget, "enforce": "shadow", "rolling": True, "warn_at": ["60%", "90%"]},
                 "limits": limits,
                 "was": "quick",
                 "params": {"temperature": 0.5},

@@ -78,13 +78,6 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "in_target": (in_target, {"of": ["openai/small"]}),
     "in_timeout": (in_timeout, {"first_content": "3s", "idle": "10s", "stream": "3m"}),
     "in_when": (in_when, {"share": "5%"}),
-    "in_budget": (
-        in_budget,
-        {
-            "warn_at": ["80%"],
-        },
-    ),
-    "in_window": (in_window, {"warn_at": ["80%"]}),
     "in_provider": (
         in_provider,
         {
@@ -95,7 +88,6 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "in_key": (in_key, {"allow": ["openai/small"]}),
     "in_model": (in_model, {"breaker": "off"}),
     "in_tenant": (in_tenant, {"access": ["x"]}),
-    "in_limits": (in_limits, {"warn_at": ["80%"]}),
 }
 CASES = [(where, word) for where, (_, words) in WORDS.items() for word in words]
 

@@ -136,10 +136,11 @@ class Maker:
         rolls = any(key.endswith(ROLLING_KEYS) for key in found)
         found |= self.maybe(0.1 * rolls, lambda: {"rolling": True}, {})
         if any("when_spent" in window for window in found.values() if isinstance(window, dict)):
-            return found  # nobody takes over from what is in shadow
+            return self.warned(found)  # nobody takes over from what is in shadow
         enforced = self.enforce(0.1)
         shadow = enforced or any(isinstance(window, dict) for window in found.values())
-        return {**found, **enforced, **({} if shadow or of_tenant else self.when_spent(0.15))}
+        jumps = {} if shadow or of_tenant else self.when_spent(0.15)
+        return {**self.warned(found), **enforced, **jumps}
 
     def rolled(self, key: str, amount: Any, *, jumps: bool) -> Any:
         """Some of what may be rolling is."""
@@ -148,6 +149,18 @@ class Maker:
             return window
         long = window if isinstance(window, dict) else {"at_most": window}
         return {**long, "rolling": self.random.random() < 0.8}
+
+    def warned(self, windows: dict[str, Any]) -> dict[str, Any]:
+        """With shares to warn at, of some windows or beside them."""
+        lasting = [key for key in windows if key != "rolling" and "per_request" not in key]
+        for key in lasting:
+            if self.aside.random() < 0.35:
+                long = windows[key] if isinstance(windows[key], dict) else {"at_most": windows[key]}
+                windows[key] = {**long, "warn_at": self.shares()}
+        return {**windows, "warn_at": self.shares()} if lasting and self.aside.random() < 0.25 else windows
+
+    def shares(self) -> list[str]:
+        return [f"{each:g}%" for each in sorted(self.aside.sample((0.5, 10, 33.333, 50, 80, 100), 2))]
 
     def limits(self) -> dict[str, Any]:
         rates: dict[str, Any] = {}

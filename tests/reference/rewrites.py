@@ -84,10 +84,13 @@ def _rewrite(document: Any, path: Path) -> None:
         len(path) == 3 and path[0] == "budgets"
     )
     if windows and key not in (*BESIDE, "pool", "was"):
+        beside = above.get("enforce", "hard")
         if not isinstance(value, dict):
             above[key] = {"at_most": value}
         elif (
-            "rolling" not in value and value.get("enforce", beside := above.get("enforce", "hard")) == beside
+            not {"rolling", "when_spent"} & value.keys()
+            and value.get("enforce", beside) == beside
+            and value.get("warn_at") in (None, above.get("warn_at"))
         ):
             above[key] = value["at_most"]
     elif isinstance(key, int) and path[-2] == "targets":

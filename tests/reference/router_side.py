@@ -316,6 +316,8 @@ def result_of(
     result = Result(served=served, error=error, seconds=seconds)
     result.jumped = next((each.to_policy for each in seen if isinstance(each, ev.Jumped)), None)
     result.shadowed = [(each.owner, each.needed) for each in seen if isinstance(each, ev.ShadowExceeded)]
+    warnings = [each for each in seen if isinstance(each, ev.BudgetWarning)]
+    result.warned = [(each.owner, each.unit, each.percent, each.amount) for each in warnings]
     for event in seen:
         match event:
             case ev.RuleMatched() if event.policy == call.policy and result.rule is None:
@@ -348,6 +350,8 @@ def disagreements(mine: Result, its: Result) -> Iterator[str]:
             yield f"{name}: the interpreter has {getattr(mine, name)}, the router {getattr(its, name)}"
     if _kinds(mine) != _kinds(its):
         yield f"shadowed: the interpreter has {mine.shadowed}, the router {its.shadowed}"
+    if sorted(mine.warned) != sorted(its.warned):
+        yield f"warned: the interpreter has {mine.warned}, the router {its.warned}"
     if abs(mine.seconds - its.seconds) > 1e-6 or _differ(mine.waits, its.waits):
         yield f"time: {mine.waits} in {mine.seconds} s, the router {its.waits} in {its.seconds} s"
     if not its.cached and its.error != "StoreError":  # else the input was perhaps not even counted

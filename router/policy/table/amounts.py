@@ -1,13 +1,13 @@
 """The keys of budgets and limits."""
 
 from router.policy import words
-from router.policy.forms import Block, Key, Scalar
+from router.policy.forms import Block, Key, ListOf, Scalar
 
 LIMIT_UNITS = ("requests", "tokens", "input_tokens", "output_tokens")
 LIMIT_WINDOWS = ("per_second", "per_minute", "per_hour")
 
 WAS = "the name that what it spent is counted under, its first one."
-DEFAULTS = ("enforce", "rolling", "when_spent")
+DEFAULTS = ("enforce", "rolling", "warn_at", "when_spent")
 """What may stand beside windows: it holds for each of them that does not say it itself."""
 
 ROLLING = frozenset(
@@ -17,8 +17,8 @@ ROLLING = frozenset(
 )
 """The windows of a budget that may be rolling."""
 
-_BUDGET_LATER = ("warn_at",)
 
+WARN_AT = ListOf(name="a list of shares", item=words.THRESHOLD, at_least=1, unique=True)
 WHEN_SPENT = Block(
     ref="whenSpent",
     name="what happens when a budget is spent",
@@ -36,10 +36,22 @@ _ENFORCE = (
 )
 
 
-_ROLLING = "Of an hour, a day or a week: it slides in steps of a sixtieth, and is no calendar window."
+_OF_BUDGETS = {
+    "rolling": Key(
+        form=words.FLAG,
+        description="Of an hour, a day or a week: it slides in steps of a sixtieth, and is no calendar window.",
+    ),
+    "warn_at": Key(
+        form=WARN_AT, description="Shares of it that an event tells of, once each, but of per_request."
+    ),
+}
+_OF_BUDGETS_ALONE = {
+    "rolling": "a limit always slides: take it out",
+    "warn_at": "a word of budgets: a limit fills and empties all the time",
+}
 
 
-def _amount(ref: str, name: str, amount: Scalar, description: str, *, rolls: bool = True) -> Block:
+def _amount(ref: str, name: str, amount: Scalar, description: str, *, of_budget: bool = True) -> Block:
     return Block(
         ref=ref,
         name=name,
@@ -48,15 +60,14 @@ def _amount(ref: str, name: str, amount: Scalar, description: str, *, rolls: boo
         keys={
             "at_most": Key(form=amount, description="The amount of the window."),
             "enforce": Key(form=words.ENFORCE, description=_ENFORCE),
-            **({"rolling": Key(form=words.FLAG, description=_ROLLING)} if rolls else {}),
+            **(_OF_BUDGETS if of_budget else {}),
             "when_spent": Key(
                 form=WHEN_SPENT,
                 description="Of a budget: who takes over where nothing fits (default reject).",
             ),
         },
         required=("at_most",),
-        later=_BUDGET_LATER,
-        habits={} if rolls else {"rolling": "a limit always slides: take it out"},
+        habits={} if of_budget else _OF_BUDGETS_ALONE,
         help=amount.help,
         examples=amount.examples,
     )
@@ -64,7 +75,7 @@ def _amount(ref: str, name: str, amount: Scalar, description: str, *, rolls: boo
 
 MONEY_WINDOW = _amount("moneyWindow", "an amount of money", words.MONEY, "An amount, or `{at_most: $25}`.")
 COUNT_WINDOW = _amount("countWindow", "a count", words.COUNT, "A count, or `{at_most: 2M}`.")
-RATE_WINDOW = _amount("rateWindow", "a count", words.COUNT, "A count, or `{at_most: 600}`.", rolls=False)
+RATE_WINDOW = _amount("rateWindow", "a count", words.COUNT, "A count, or `{at_most: 600}`.", of_budget=False)
 
 _SPANS = {
     "per_request": "All attempts of one request together.",
@@ -90,6 +101,7 @@ _WINDOWS = {
         form=words.FLAG,
         description="The default of the hours, days and weeks beside it; other windows keep calendar.",
     ),
+    "warn_at": Key(form=WARN_AT, description="The default of the windows beside it, but per_request."),
     "when_spent": Key(form=WHEN_SPENT, description="The default of the windows beside it."),
 }
 _HELP = "windows with amounts: `{per_request: $0.30, per_day: $25}`"
@@ -107,7 +119,6 @@ BUDGET = Block(
         ),
     },
     at_least=1,
-    later=_BUDGET_LATER,
     help=_HELP,
     examples=_EXAMPLES,
 )
@@ -121,7 +132,6 @@ POOL = Block(
         "was": Key(form=words.OLD_NAME, description=f"A pool that was renamed: {WAS}"),
     },
     at_least=1,
-    later=_BUDGET_LATER,
     help=_HELP,
     examples=_EXAMPLES,
 )
@@ -143,8 +153,7 @@ LIMITS = Block(
         "enforce": Key(form=words.ENFORCE, description="The default of the rates beside it."),
     },
     at_least=1,
-    later=_BUDGET_LATER,
-    habits={"rolling": "a limit always slides: take it out"},
+    habits=_OF_BUDGETS_ALONE,
     help="rates like `{requests_per_minute: 600, concurrent_requests: 20}`",
     examples=({"requests_per_minute": 600, "tokens_per_minute": "200k", "concurrent_requests": 20},),
 )
@@ -153,6 +162,6 @@ AMOUNTS = frozenset(
     name
     for block in (BUDGET, LIMITS)
     for name, key in block.keys.items()
-    if key.form in (MONEY_WINDOW, COUNT_WINDOW)
+    if key.form in (MONEY_WINDOW, COUNT_WINDOW, RATE_WINDOW)
 )
 """The keys whose value is an amount, short or long."""

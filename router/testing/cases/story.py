@@ -57,6 +57,10 @@ def _length(seconds: float) -> str:
     return length(milliseconds(seconds))
 
 
+def _warned(event: ev.BudgetWarning) -> str:
+    return f"  {event.owner} has come to {event.percent:g}% of `{event.rule}`"
+
+
 TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.RuleMatched: lambda event: f"rule {event.rule} of {event.policy} holds",
     ev.RuleUnknown: _unknown,
@@ -75,6 +79,7 @@ TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.AttemptAnswered: _answered,
     ev.AttemptFailed: _failed,
     ev.Settled: _settled,
+    ev.BudgetWarning: _warned,
     ev.RetryScheduled: _waited,
     ev.FellBack: lambda event: f"{event.to_target} is next",
     ev.RequestAnswered: _ended,

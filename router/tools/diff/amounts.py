@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from router.plan import Budget, Limit, Provider
-from router.policy.scalars import count_text, money_text
+from router.policy.scalars import count_text, money_text, share_text
 from router.tools.diff.change import Area, Change, Effect, combined
 from router.tools.diff.renames import KEPT, kept
 from router.tools.diff.side import Moved, Side, eaches
@@ -47,12 +47,14 @@ def budget_changes(old: Side, new: Side, among: Moved) -> Iterator[Change]:
     owners = list(pairs(old, new, among))
     for subject, before, after in owners:
         yield from bounds_changed("budgets", subject, figures(before.own), figures(after.own))
+        yield from _warnings_changed(subject, before.own, after.own)
         yield from _pool_changes(subject, before, after)
     old_pools, new_pools = pooled(each for _, each, _ in owners), pooled(each for _, _, each in owners)
     for pool, budgets in old_pools.items():
         name = pool if pool in new_pools else next(_same_pool(budgets[0], new_pools), "")
         if name:
             yield from bounds_changed("budgets", f"pool {name}", figures(budgets), figures(new_pools[name]))
+            yield from _warnings_changed(f"pool {name}", budgets, new_pools[name])
 
 
 def pairs(old: Side, new: Side, among: Moved) -> Iterator[tuple[str, Held, Held]]:
@@ -100,6 +102,31 @@ def bounds_changed(
                 old_place=old.place if old else None,
                 new_place=new.place if new else None,
             )
+
+
+def _warnings_changed(
+    subject: str, before: Iterable[Budget | Limit], after: Iterable[Budget | Limit]
+) -> Iterator[Change]:
+    """Of budgets on both sides: those that come and go take their warnings with them."""
+    was, now = (
+        {name_of(each): each for each in side if isinstance(each, Budget)} for side in (before, after)
+    )
+    for name in (each for each in was if each in now and was[each].warn_at != now[each].warn_at):
+        what, old, new = f"{name}.warn_at", _shares(was[name]), _shares(now[name])
+        yield Change(
+            area="budgets",
+            subjects=(subject,),
+            what=what,
+            before=old,
+            after=new,
+            text=related(what, old, new),
+            old_place=was[name].place,
+            new_place=now[name].place,
+        )
+
+
+def _shares(budget: Budget) -> str | None:
+    return f"[{', '.join(map(share_text, budget.warn_at))}]" if budget.warn_at else None
 
 
 def related(name: str, before: str | None, after: str | None) -> str:

@@ -82,6 +82,7 @@ class Run:
     key: str | None = None  # the one in use
     bad_keys: set[tuple[str, str]] = field(default_factory=set)
     whole: bool = False  # the answer is neither cut nor filtered
+    reserved_s: float = 0.0  # when the attempt under way was
     cut: Place | None = None  # a cut answer, kept for when no other target answers
     counted: set[str] = field(default_factory=set)  # owners of budgets in which this request is one already
     price: Price | None = None  # of the moment of the last reservation
@@ -153,7 +154,11 @@ class Run:
                         return budget.when_spent, [*above, policies[0]]
                     at = policies.index(scope)
                     rest = {key: value for key, value in scope.block.items() if key != "budget"}
-                    return budget.when_spent, [*above, *policies[:at], Scope(scope.owner, rest)]
+                    return budget.when_spent, [
+                        *above,
+                        *policies[:at],
+                        Scope(scope.owner, rest, scope.present),
+                    ]
         return None
 
     @staticmethod
@@ -264,7 +269,7 @@ class Run:
         full = [limit for limit in limits if not self.state.has_room(limit, 1, self.now_s)]
         if not all(limit.shadow for limit in full):
             raise Refused("LimitExceeded")
-        self.result.shadowed += [(limit.owner, 1) for limit in full]
+        self.result.shadowed += [(limit.present, 1) for limit in full]
         for limit in limits:
             self.state.take(limit, 1, self.now_s)
 
@@ -402,9 +407,10 @@ class Run:
             return "limit"
         if not all(limit.shadow for limit in full):
             return "key"
-        self.result.shadowed += [(each.owner, of_budget[each]) for each in budgets]
-        self.result.shadowed += [(each.owner, wanted[each]) for each in full]
+        self.result.shadowed += [(each.present, of_budget[each]) for each in budgets]
+        self.result.shadowed += [(each.present, wanted[each]) for each in full]
         self.result.reserved.append(worst)
+        self.reserved_s = self.now_s
         self.held = {
             counter: self.one_more(counter[0]) if counter[1] == "requests" else needs[counter[1]]
             for counter in self.counters(place)
@@ -468,6 +474,15 @@ class Run:
                 key = f"{owner} {unit}"
                 self.spent_here[key] = self.spent_here.get(key, 0) + really[unit]
         self.result.costs.append(cost)
+        self.warn(place)
+
+    def warn(self, place: Place) -> None:
+        """Of the windows that this attempt was reserved in."""
+        for budget in self.budgets(place):
+            if budget.window != "request":
+                for share in self.state.warnings(budget, self.reserved_s, self.now_s):
+                    told = budget.present, budget.unit, float(100 * share), budget.amount
+                    self.result.warned.append(told)
 
     # -- the wire
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
-from tests.reference.interpreter.units import count, nusd, seconds
+from tests.reference.interpreter.units import count, nusd, seconds, share
 
 TRANSIENT = frozenset({"rate_limited", "overloaded", "server_error", "timeout", "connection"})
 FALL_BACK = TRANSIENT | {
@@ -27,9 +28,8 @@ WINDOWS = {
     "per_month": "month",
     "in_total": "total",
 }
-BESIDE = ("enforce", "rolling", "when_spent")
+BESIDE = ("enforce", "rolling", "warn_at", "when_spent")
 ROLLING_S = {"hour": 3_600.0, "day": 86_400.0, "week": 604_800.0}
-UNITS = ("tokens", "requests", "nusd")
 RATES = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 
@@ -61,10 +61,17 @@ def long_windows(block: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         if key == "pool"
-        else {**beside, **(value if isinstance(value, dict) else {"at_most": value})}
+        else {**_of_window(key, beside), **(value if isinstance(value, dict) else {"at_most": value})}
         for key, value in block.items()
         if key not in BESIDE
     }
+
+
+def _of_window(key: str, beside: Mapping[str, Any]) -> dict[str, Any]:
+    """One request is over before anything could be warned of, and a month does not roll."""
+    never = {"warn_at"} if key.endswith("per_request") else set()
+    never |= {"rolling"} if WINDOWS.get(key[key.find("per_") :]) not in ROLLING_S else set()
+    return {name: value for name, value in beside.items() if name not in never}
 
 
 def merged(parent: Any, child: Any) -> Any:
@@ -114,11 +121,14 @@ class Budget:
     shadow: bool = False
     rolling: bool = False
     when_spent: str | None = None  # the policy that takes over
+    warn_at: tuple[Decimal, ...] = ()  # shares of the amount, rising
+    present: str = field(default="", compare=False)  # the owner as it is called today
 
     @property
     def sliding(self) -> "Limit":
         """The same as a limit, where it is rolling."""
-        return Limit(self.owner, f"{self.unit} rolling", ROLLING_S[self.window], self.amount, self.shadow)
+        unit = f"{self.unit} rolling"
+        return Limit(self.owner, unit, ROLLING_S[self.window], self.amount, self.shadow, self.present)
 
 
 @dataclass(frozen=True)
@@ -128,14 +138,16 @@ class Limit:
     window_s: float
     at_most: int
     shadow: bool = False
+    present: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class Scope:
     """One that a request passes through on its way, with what it holds the request to."""
 
-    owner: str
+    owner: str  # as what it spends is counted
     block: Mapping[str, Any]
+    present: str = ""  # as it is called today, where that differs
 
     @property
     def ceiling(self) -> Mapping[str, Any]:
@@ -145,42 +157,45 @@ class Scope:
         for key, written in long_windows(self.block.get("limits", {})).items():
             at_most, shadow = count(written["at_most"]), written.get("enforce") == "shadow"
             unit, _, window = key.partition("_per_")
-            yield Limit(self.owner, unit, RATES.get(window, 0.0), at_most, shadow)
+            yield Limit(self.owner, unit, RATES.get(window, 0.0), at_most, shadow, self.present or self.owner)
 
 
 def policy_scope(name: str, policy: Mapping[str, Any]) -> Scope:
-    return Scope(f"policy:{policy.get('was', name)}", policy)
+    return Scope(f"policy:{policy.get('was', name)}", policy, f"policy:{name}")
 
 
 def provider_scope(name: str, document: Mapping[str, Any]) -> Scope:
     block = document["providers"][name] or {}
-    return Scope(f"provider:{block.get('was', name)}", block)
+    return Scope(f"provider:{block.get('was', name)}", block, f"provider:{name}")
 
 
 def budgets_of(scope: Scope, document: Mapping[str, Any]) -> Iterator[Budget]:
     block = scope.block.get("budget", {})
-    yield from _windows(scope.owner, block)
+    yield from _windows(scope.owner, scope.present or scope.owner, block)
     if "pool" in block:
         pool = document["budgets"][block["pool"]]
-        yield from _windows(f"pool:{pool.get('was', block['pool'])}", pool)
+        yield from _windows(f"pool:{pool.get('was', block['pool'])}", f"pool:{block['pool']}", pool)
 
 
-def _windows(owner: str, block: Mapping[str, Any]) -> Iterator[Budget]:
+def _windows(owner: str, present: str, block: Mapping[str, Any]) -> Iterator[Budget]:
     for key, written in long_windows(block).items():
-        if key in ("pool", "was"):
-            continue
-        unit, name = next(
-            (unit, key.removeprefix(f"{unit}_"))
-            for unit in UNITS
-            if key.startswith(f"{unit}_") or unit == "nusd"
-        )
-        read = nusd if unit == "nusd" else count
-        shadow, rolling = written.get("enforce") == "shadow", bool(written.get("rolling"))
-        window = WINDOWS[name]
-        spent = written.get("when_spent", "reject")
-        over = None if spent == "reject" else spent["policy"]
-        slides = rolling and window in ROLLING_S
-        yield Budget(owner, unit, window, read(written["at_most"]), shadow, slides, over)
+        prefix = next((unit for unit in ("tokens", "requests") if key.startswith(f"{unit}_")), "")
+        window = WINDOWS.get(key.removeprefix(f"{prefix}_"))
+        if window is not None:
+            amount = count(written["at_most"]) if prefix else nusd(written["at_most"])
+            shadow, rolling = written.get("enforce") == "shadow", bool(written.get("rolling"))
+            spent = written.get("when_spent", "reject")
+            yield Budget(
+                owner,
+                prefix or "nusd",
+                window,
+                amount,
+                shadow=shadow,
+                rolling=rolling and window in ROLLING_S,
+                when_spent=None if spent == "reject" else spent["policy"],
+                warn_at=tuple(share(each) for each in written.get("warn_at", ())),
+                present=present,
+            )
 
 
 def first_path(path: str, tenants: Mapping[str, Any]) -> str:
@@ -233,19 +248,24 @@ def caller_of(document: Mapping[str, Any], call: Any) -> Caller:
                 raise Refused("NoRoute")
             continue
         child = first_child(path, below, tenants) if below else None
-        values = {"user": call.user, "session": call.session, "child": child}
-        _enter(caller, first_path(path, tenants), tenants[path] or {}, values)
+        values = {"user": (call.user,) * 2, "session": (call.session,) * 2, "child": (child, below)}
+        _enter(caller, (first_path(path, tenants), path), tenants[path] or {}, values)
     return caller
 
 
-def _enter(caller: Caller, path: str, block: Mapping[str, Any], values: Mapping[str, str | None]) -> None:
-    caller.scopes.append(Scope(f"tenant:{path}", block))
+Named = tuple[Any, Any]
+"""As it is counted, and as it is called today."""
+
+
+def _enter(caller: Caller, path: Named, block: Mapping[str, Any], values: Mapping[str, Named]) -> None:
+    caller.scopes.append(Scope(f"tenant:{path[0]}", block, f"tenant:{path[1]}"))
     own = block.get("policies", "all")
     if own != "all":
         caller.policies = frozenset(own) if caller.policies is None else caller.policies & frozenset(own)
     for of, each in block.get("each", {}).items():
-        value = values[of]
+        value, present = values[of]
         if value is not None:
-            caller.scopes.append(Scope(f"{of}:{path}:{value}", each or {}))
+            scope = Scope(f"{of}:{path[0]}:{value}", each or {}, f"{of}:{path[1]}:{present}")
+            caller.scopes.append(scope)
         elif of != "child":  # a tenant that calls for itself is nobody's child
             raise Refused("NoRoute")

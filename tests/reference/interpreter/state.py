@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
+from math import floor, inf
 from zoneinfo import ZoneInfo
 
 from tests.reference.interpreter.policies import Budget, Limit
@@ -44,6 +44,9 @@ class State:
         default_factory=dict
     )  # target and moment, by key of the cache
     asked: dict[str, int] = field(default_factory=dict)  # sends so far by target
+    told: dict[tuple[Counter, Decimal], float] = field(
+        default_factory=dict
+    )  # warnings, and how long they hold
 
     def counter(self, budget: Budget, now_s: float) -> Counter:
         return budget.owner, budget.unit, budget.window, starts(budget.window, now_s, self.zone)
@@ -61,6 +64,20 @@ class State:
 
     def charge(self, counter: Counter, amount: int) -> None:
         self.spent[counter] = self.spent.get(counter, 0) + amount
+
+    def warnings(self, budget: Budget, reserved_s: float, now_s: float) -> list[Decimal]:
+        """The shares that a budget, in the window of a reservation or in the one that slides, has come to, and that
+        nobody was told of. Nothing is reserved when this is asked."""
+        if budget.rolling:
+            counter = budget.owner, budget.unit, f"rolling {budget.window}", ""
+            spent, until_s = self.in_window(budget.sliding, now_s), now_s + budget.sliding.window_s
+        else:
+            counter = self.counter(budget, reserved_s)
+            spent, until_s = self.spent.get(counter, 0), inf
+        found = [each for each in budget.warn_at if spent >= each * budget.amount]
+        found = [each for each in found if self.told.get((counter, each), -inf) <= now_s]
+        self.told |= {(counter, each): until_s for each in found}
+        return found
 
     def has_room(self, limit: Limit, amount: int, now_s: float) -> bool:
         """One call at a time: of concurrent requests there is only the one that asks."""

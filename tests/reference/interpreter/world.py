@@ -98,4 +98,7 @@ class Result:
     )  # owner and need of what had no room, and was in shadow
     reserved: list[int] = field(default_factory=list)
     costs: list[int] = field(default_factory=list)  # of each attempt
+    warned: list[tuple[str, str, float, int]] = field(
+        default_factory=list
+    )  # owner, unit, percent and amount of each budget
     seconds: float = 0.0

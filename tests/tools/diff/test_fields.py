@@ -21,7 +21,7 @@ TOLD: dict[type, str] = {
     plan.Rule: "name when entries reject place",
     plan.TargetEntry: "target params attempt_s place",
     plan.PolicyEntry: "policy place",
-    plan.Budget: "owner unit window amount shadow rolling place text present when_spent",
+    plan.Budget: "owner unit window amount shadow rolling place text present when_spent warn_at",
     plan.Limit: "owner unit window_s at_most shadow place text present",
     plan.Plan: "digest prices_digest providers targets policies tenants settings abstract folder",
     OwnFacts: "alias deployment price discount context max_output supports tokens labels enabled",
