@@ -6,7 +6,8 @@ Names are loaded when they are first used: `import router` alone costs next to n
 TYPE_CHECKING = False  # typing's own would be the most expensive import here
 if TYPE_CHECKING:
     from router.client import AsyncRouter, Router
-    from router.client.default import acomplete, complete
+    from router.client.default import acomplete, astream, complete, stream
+    from router.client.streams import AsyncStream, Stream
     from router.errors import (
         BudgetExceeded,
         DeadlineExceeded,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         StreamBroken,
         TargetsExhausted,
     )
-    from router.values import Kind, Reply, Usage
+    from router.values import Chunk, Kind, Reply, Usage
 else:
 
     def __getattr__(name: str) -> object:
@@ -33,8 +34,13 @@ else:
         homes = {
             "AsyncRouter": "router.client",
             "Router": "router.client",
+            "AsyncStream": "router.client.streams",
+            "Stream": "router.client.streams",
             "acomplete": "router.client.default",
+            "astream": "router.client.default",
             "complete": "router.client.default",
+            "stream": "router.client.default",
+            "Chunk": "router.values",
             "Kind": "router.values",
             "Reply": "router.values",
             "Usage": "router.values",
@@ -49,7 +55,9 @@ else:
 
 __all__ = [
     "AsyncRouter",
+    "AsyncStream",
     "BudgetExceeded",
+    "Chunk",
     "DeadlineExceeded",
     "Kind",
     "LimitExceeded",
@@ -62,9 +70,12 @@ __all__ = [
     "Router",
     "RouterError",
     "StoreError",
+    "Stream",
     "StreamBroken",
     "TargetsExhausted",
     "Usage",
     "acomplete",
+    "astream",
     "complete",
+    "stream",
 ]

@@ -236,8 +236,8 @@ class DeadlineExceeded(TargetsExhausted):
 class StreamBroken(RouterError):
     """A stream ended without its end mark. `received` is kept out of str, repr and pickle."""
 
-    def __init__(self, message: str, *, received: object = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, received: object = None, help: str = "") -> None:
+        super().__init__(message, help=help)
         self.received = received
 
     def _portable_state(self) -> dict[str, object]:

@@ -82,6 +82,14 @@ class CacheSkipped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerShared(Event):
+    """An identical call was under way, and has been answered: its answer is this one's too, and was paid for there."""
+
+    target: str
+    of_request: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted(Event):
     limits: tuple[str, ...]
 
@@ -157,6 +165,23 @@ class AttemptSent(Event):
     target: str
     key: str | None
     timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstContent(Event):
+    """A stream has committed to its target: from here on it is passed on, and nothing follows it."""
+
+    attempt: str
+    target: str
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamClosed(Event):
+    """Its reader has closed a stream before its end, or has let go of it."""
+
+    attempt: str
+    target: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,9 @@ from router.values import Kind, Place, SecretRef
 
 AUSD_PER_NUSD = 1_000_000_000
 
+STREAM_S = 600.0
+"""How long a stream may take after its first content, where no policy says less."""
+
 Window = Literal["request", "hour", "day", "week", "month", "total"]
 Unit = Literal["nusd", "tokens", "requests"]
 
@@ -276,6 +279,8 @@ class Lexical:
 
     retry: RetryRule
     attempt_s: float | None
+    first_content_s: float | None = None  # of a stream: until the first text, tool call, audio or refusal
+    idle_s: float | None = None  # of a stream: the longest gap between two pieces
     fall_back_on: frozenset[Kind]
     params: Mapping[str, Any]
 
@@ -287,6 +292,8 @@ class TargetEntry:
     target: str  # key into Plan.targets
     params: Mapping[str, Any] = field(default_factory=dict)
     attempt_s: float | None = None
+    first_content_s: float | None = None
+    idle_s: float | None = None
     place: Place
 
 
@@ -353,6 +360,7 @@ class Policy:
     rules: tuple[Rule, ...]
     lexical: Lexical
     total_s: float
+    stream_s: float = STREAM_S  # from first content to the end of a stream
     ceiling: Ceiling
     demand: Demand | None = None
     budgets: tuple[Budget, ...]
@@ -463,6 +471,7 @@ class Candidate:
     policy: str
     lexical: Lexical
     total_s: float
+    stream_s: float = STREAM_S
     input_ceiling: int | None
     output_tokens: int | None
     attempts_ceiling: int | None
@@ -489,5 +498,7 @@ class Route:
     limits: tuple[Limit, ...]
     cache: CacheRule | None
     total_s: float
+    stream_s: float = STREAM_S
+    streams: bool = False  # whether the caller reads the answer as it comes
     reject: str | None = None
     jumped: str | None = None

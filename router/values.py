@@ -117,6 +117,32 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One piece of a streamed answer. `raw` is the delta of choice `index` in OpenAI's shape, as plain JSON values."""
+
+    raw: Mapping[str, Any]
+    index: int = 0
+    finish_reason: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of this piece; empty when it holds none."""
+        content = self.raw.get("content")
+        return content if isinstance(content, str) else ""
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thinks aloud, where the provider shows it."""
+        reasoning = self.raw.get("reasoning_content")
+        return reasoning if isinstance(reasoning, str) else ""
+
+    @property
+    def tool_calls(self) -> tuple[Mapping[str, Any], ...]:
+        """Pieces of tool calls: those with the same `index` belong together."""
+        return tuple(self.raw.get("tool_calls") or ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """One answer. `message` is OpenAI's assistant message; `choices` holds all of them when `n` > 1.
 

@@ -45,7 +45,6 @@ INSIDES: Mapping[str, Sequence[str]] = {
 LATER: Mapping[str, Sequence[str]] = {
     "policy": ["policy"],
     "target": ["target"],
-    "`timeout`": ["timeout", "targetTimeout"],
     "`when`": ["when", "not"],
     "provider": ["provider"],
     "model": ["model"],

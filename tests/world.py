@@ -5,12 +5,15 @@ from typing import Any
 
 from router.adapters.clocks import ManualClock
 from router.adapters.draws import SeededDraw
+from router.adapters.flights import ThreadFlight
 from router.adapters.memory_cache import MemoryCache
 from router.adapters.memory_state import MemoryState
 from router.adapters.scripted_transport import Script, ScriptedTransport
 from router.adapters.secrets import EnvSecrets
+from router.client.gate import Gate
 from router.client.inline import run_inline
-from router.engine import Ports, execute
+from router.client.streams import OpenStreams, Stream
+from router.engine import Ports, execute, open_stream
 from router.events import Event
 from router.plan import Plan, TokenClass
 from router.ports import Row
@@ -59,6 +62,7 @@ class World:
             ledger=self.state.ledger,
             limiter=self.state.limiter,
             health=self.state.health,
+            flight=ThreadFlight(),
             cache=self.cache,
             clock=self.clock,
             draw=SeededDraw(seed),
@@ -75,6 +79,11 @@ class World:
 
     def call(self, text: str = "hello", **fields: Any) -> Reply:
         return run_inline(execute(self.plan, self.ports, self.request(text, **fields)))
+
+    def stream(self, text: str = "hello", **fields: Any) -> Stream:
+        request = self.request(text, stream=True, **fields)
+        live = run_inline(open_stream(self.plan, self.ports, request))
+        return Stream(live, Gate(), OpenStreams(), run_inline)
 
     def rows(self) -> Sequence[Row]:
         return run_inline(self.ports.ledger.rows())

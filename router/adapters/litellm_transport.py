@@ -64,7 +64,7 @@ class AsyncLitellm:
         self._wires = Wires()
         self._met: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
         self._flights: WeakSet[Flight] = WeakSet()
-        self._orphans: set[asyncio.Task[Brought]] = set()
+        self._orphans: set[asyncio.Task[Any]] = set()
         self._streams: WeakSet[Exchange] = WeakSet()
         self._loading: Loading | None = None
 
@@ -132,7 +132,10 @@ class AsyncLitellm:
         return self._fly(self._advance(opened), opened.exchange, opened.context.copy())
 
     async def close(self, stream: WireStream) -> None:
-        await cast(LitellmStream, stream).close()
+        """The socket is closed also where whoever asked is cancelled meanwhile, however often."""
+        closing = asyncio.ensure_future(cast(LitellmStream, stream).close())
+        self._orphan(closing)
+        await asyncio.shield(closing)
 
     async def aclose(self) -> None:
         """Cancel what is under way and close every connection of this loop."""
@@ -152,7 +155,7 @@ class AsyncLitellm:
         self._flights.add(flight)
         return flight
 
-    def _orphan(self, task: "asyncio.Task[Brought]") -> None:
+    def _orphan(self, task: "asyncio.Task[Any]") -> None:
         if not task.done():
             self._orphans.add(task)
             task.add_done_callback(self._orphans.discard)

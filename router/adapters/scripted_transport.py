@@ -240,16 +240,14 @@ def _pieces(call: WireCall, step: Step) -> list[tuple[WireChunk | ProviderError,
     chunks = [WireChunk(delta={"content": text}) for text in texts if text]
     calls = [{"index": n, **one} for n, one in enumerate(says.tool_calls)]
     chunks += [WireChunk(delta={"tool_calls": [one]}) for one in calls]
+    chunks.append(WireChunk(delta={}, finish_reason=_reason(says)))
     if isinstance(step, Fails):
         broken: list[tuple[WireChunk | ProviderError, float]] = [
             (c, says.chunk_s) for c in chunks[: step.chunks]
         ]
         return [*broken, (_failure(call, step), says.chunk_s)]
-    ends = [
-        WireChunk(delta={}, finish_reason=_reason(says)),
-        WireChunk(delta={}, usage=_usage(call, says), done=True),
-    ]
-    return [(chunk, says.chunk_s) for chunk in (*chunks, *ends)]
+    end = WireChunk(delta={}, usage=_usage(call, says), done=True)
+    return [(chunk, says.chunk_s) for chunk in (*chunks, end)]
 
 
 def _failure(call: WireCall, step: Step) -> ProviderError:

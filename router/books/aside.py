@@ -1,6 +1,5 @@
 """What waits for a disk."""
 
-from asyncio import to_thread
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -12,4 +11,8 @@ T = TypeVar("T")
 
 async def aside(ports: Ports, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do it in a thread of its own where an event loop would stand still meanwhile."""
-    return await to_thread(work, *args, **kwargs) if ports.clock.suspends else work(*args, **kwargs)
+    if not ports.clock.suspends:
+        return work(*args, **kwargs)
+    from asyncio import to_thread
+
+    return await to_thread(work, *args, **kwargs)

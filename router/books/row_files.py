@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import re
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -117,6 +116,8 @@ def alone_in(folder: Path) -> Iterator[None]:
 
     The lock is an open transaction of SQLite's: it works on every system, and ends with the process that holds it.
     """
+    import sqlite3
+
     try:
         make_private(folder)
         lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False)

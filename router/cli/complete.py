@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from router.tools.figures import about, count, money, seconds, tokens
 from router.tools.plain import plain
 
 if TYPE_CHECKING:
+    from router.client import Router
     from router.values import Reply
 
 EXPECTED = ("duplicate", "not_in_only")
@@ -42,6 +44,7 @@ EXPECTED = ("duplicate", "not_in_only")
 @click.option(
     "--replay", type=click.Path(path_type=Path), metavar="CASSETTE", help="Answer from a recording."
 )
+@click.option("--stream", is_flag=True, help="Print the answer as it comes.")
 @click.option("--fake", is_flag=True, help="Make an answer up: no key, no network.")
 @frozen_option
 @policies_option
@@ -56,6 +59,7 @@ def command(
     params: Sequence[str],
     timeout: float | None,
     replay: Path | None,
+    stream: bool,
     fake: bool,
     frozen: bool,
     policies: Path | None,
@@ -77,15 +81,32 @@ def command(
     folder = policies_at(policies)
     with quiet_log(), Router.open(folder, transport=made_up, state=kept, cache=kept, frozen=frozen) as router:
         tell_warnings(out, len(router.warnings))
-        reply = router.complete(
-            messages(prompt, system), policy=policy, timeout=timeout, **who, **parameters(params)
-        )
+        asked = messages(prompt, system)
+        arguments = {"policy": policy, "timeout": timeout, **who, **parameters(params)}
+        printed = stream and not out.json
+        answered = partial(_streamed, out) if printed else Router.complete
+        reply = answered(router, asked, **arguments)
     if out.json:
         out.document(_document(reply))
         return
     for line in story(reply):
         out.remark(line, dim=True)
-    out.line(reply.text or _tool_calls(reply))
+    if not printed:
+        out.line(reply.text or _tool_calls(reply))
+
+
+def _streamed(out: Out, router: "Router", asked: Sequence[Mapping[str, Any]], **arguments: Any) -> "Reply":
+    """The answer, printed piece by piece, and the end of its line whatever happens."""
+    with router.stream(asked, **arguments) as stream:
+        try:
+            for chunk in stream:
+                out.piece(chunk.text)
+        finally:
+            out.line()
+        reply = stream.reply()
+    if reply.tool_calls:
+        out.line(_tool_calls(reply))
+    return reply
 
 
 def messages(prompt: str, system: str | None = None) -> Sequence[Mapping[str, Any]]:

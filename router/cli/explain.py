@@ -227,8 +227,9 @@ def _left_out(out: Out, dropped: "Sequence[Dropped]") -> None:
 
 
 def _bounds(out: Out, told: "Explanation") -> None:
-    """Answers come whole in this version, so one figure bounds the time to first content and to the end."""
+    """A whole answer and the first content of a stream share one bound; a stream has one for what comes after."""
     from router.decide.bounds import GRACE_S
+    from router.policy.scalars import duration_text
 
     rows = list(_bound_rows(told))
     if rows:
@@ -239,7 +240,11 @@ def _bounds(out: Out, told: "Explanation") -> None:
             Column(title="answered or failed within", right=True),
         ]
         out.table([*columns, Column(title="", style="dim", fixed=False)], rows)
+        rest = duration_text(round(max(each.stream_s for each in told.branches) * 1000))
         out.line(f"  the time holds {seconds(GRACE_S)} of grace, to notice a deadline and close up", dim=True)
+        out.line(
+            f"  a stream has come to its first content by then, and ends within {rest} after that", dim=True
+        )
         out.line(f"  {failures_cost()}", dim=True)
 
 

@@ -58,6 +58,11 @@ class Out:
         """One line of the answer. `style` as in `click.style`."""
         _write(text, sys.stdout, style)
 
+    def piece(self, text: str) -> None:
+        """A part of a line of the answer, shown at once."""
+        if text:
+            _write(text, sys.stdout, {}, nl=False)
+
     def remark(self, text: str = "", **style: Any) -> None:
         """One line beside the answer."""
         _write(text, sys.stderr, style)
@@ -116,11 +121,11 @@ def width_of(stream: IO[str]) -> int:
         return 80
 
 
-def _write(text: str, stream: IO[str], style: dict[str, Any]) -> None:
+def _write(text: str, stream: IO[str], style: dict[str, Any], *, nl: bool = True) -> None:
     color = colored(stream)
     text = legible(text, getattr(stream, "encoding", None) or "utf-8")
     text = harmless(text) if stream.isatty() else text  # what a file or a pipe gets is data
-    click.echo(click.style(text, **style) if color and style else text, file=stream, color=color)
+    click.echo(click.style(text, **style) if color and style else text, file=stream, color=color, nl=nl)
 
 
 def legible(text: str, encoding: str = "utf-8") -> str:

@@ -60,6 +60,7 @@ def build_ports(
     """The ports of one router; `suspends` says whether it runs on an event loop. Nothing is opened or imported yet
     that a first call would not need. Raises TypeError for a port that does not fit the mode."""
     from router.adapters.draws import SystemDraw
+    from router.adapters.flights import LoopFlight, ThreadFlight
     from router.adapters.secrets import EnvSecrets
     from router.adapters.tiktoken_tokens import TiktokenTokens
 
@@ -72,6 +73,7 @@ def build_ports(
         limiter=store.limiter,
         health=store.health,
         cache=_cache(cache_place(plan, cache, realm=wire.realm), clock),
+        flight=LoopFlight() if suspends else ThreadFlight(),
         clock=clock,
         draw=SystemDraw(),
         tokens=TiktokenTokens(),
@@ -223,7 +225,7 @@ def _transport(chosen: Transport | str | None, *, suspends: bool, clock: Clock) 
 
 def _refuse_unfit(ports: Ports, *, suspends: bool) -> None:
     """A suspending port would hang the sync engine; a blocking transport or clock would freeze a whole event loop."""
-    names = ("transport", "ledger", "limiter", "health", "cache", "clock")
+    names = ("transport", "ledger", "limiter", "health", "cache", "flight", "clock")
     states = {name: getattr(ports, name).suspends for name in names}
     if suspends:
         unfit = [name for name in ("transport", "clock") if not states[name]]

@@ -17,7 +17,19 @@ from router.values import Message, Request
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 LONGEST_S = 1e9
 DEEPEST = 100
-ARGUMENTS = ("policy", "messages", "tenant", "team", "user", "session", "tags", "prefer", "only", "timeout")
+ARGUMENTS = (
+    "policy",
+    "messages",
+    "tenant",
+    "team",
+    "user",
+    "session",
+    "tags",
+    "prefer",
+    "only",
+    "timeout",
+    "stream",
+)
 
 
 def build_request(
@@ -34,6 +46,7 @@ def build_request(
     prefer: Sequence[str] = (),
     only: Sequence[str] = (),
     timeout: float | None = None,
+    stream: bool = False,
     params: Mapping[str, Any],
 ) -> Request:
     """Raises RequestError, naming the argument, for whatever is not of the form of a call."""
@@ -49,7 +62,14 @@ def build_request(
         only=_names("only", only),
         timeout_s=_seconds(timeout),
         params=_params(params),
+        stream=_flag("stream", stream),
     )
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise RequestError(f"`{name}` must be true or false, not `{_short(value)}`")
+    return value
 
 
 def _policy(plan: Plan, policy: Any) -> str:
@@ -142,11 +162,7 @@ def _seconds(timeout: Any) -> float | None:
 
 
 def _params(params: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {
-        name: value
-        for name, value in params.items()
-        if value is not None and (name, value) != ("stream", False)
-    }
+    kept = {name: value for name, value in params.items() if value is not None}
     for name, value in kept.items():
         fault = param_fault(name, value)
         if fault is not None:

@@ -9,16 +9,12 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from inspect import signature
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from router.client.inline import run_inline
 from router.client.routers import AsyncRouter, Router
 from router.errors import RequestError
-from router.values import Reply
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class _Defaults:
@@ -83,25 +79,39 @@ async def _until_loop_ends(loop: Any, defaults: _Defaults) -> AsyncGenerator[Non
         await router.close()
 
 
-def _called_as(method: Callable[Concatenate[Any, P], R]) -> Callable[[Callable[..., R]], Callable[P, R]]:
-    """Gives a function the arguments of a method without its `self`: for type checkers, editors and `help`."""
+def _called_as(method: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a function the arguments of a method without its `self`, for editors and `help`."""
 
-    def named(function: Callable[..., R]) -> Callable[P, R]:
+    def named(function: Callable[..., Any]) -> Callable[..., Any]:
         whole = signature(method)
         arguments = [each for name, each in whole.parameters.items() if name != "self"]
         function.__signature__ = whole.replace(parameters=arguments)  # type: ignore[attr-defined]
-        return cast(Callable[P, R], function)
+        return function
 
     return named
 
 
-@_called_as(Router.complete)
-def complete(*messages: Any, **arguments: Any) -> Reply:
-    """`Router.complete` on the default router: policies from ROUTER_POLICIES or `./policies`."""
-    return default_router().complete(*messages, **arguments)
+if TYPE_CHECKING:  # what type checkers see: the methods themselves, with all their overloads
+    complete, stream = cast(Router, None).complete, cast(Router, None).stream
+    acomplete, astream = cast(AsyncRouter, None).complete, cast(AsyncRouter, None).stream
+else:
 
+    @_called_as(Router.complete)
+    def complete(*messages: Any, **arguments: Any) -> Any:
+        """`Router.complete` on the default router: policies from ROUTER_POLICIES or `./policies`."""
+        return default_router().complete(*messages, **arguments)
 
-@_called_as(AsyncRouter.complete)
-async def acomplete(*messages: Any, **arguments: Any) -> Reply:
-    """`AsyncRouter.complete` on the default router of the running event loop."""
-    return await default_async_router().complete(*messages, **arguments)
+    @_called_as(Router.stream)
+    def stream(*messages: Any, **arguments: Any) -> Any:
+        """`Router.stream` on the default router."""
+        return default_router().stream(*messages, **arguments)
+
+    @_called_as(AsyncRouter.complete)
+    async def acomplete(*messages: Any, **arguments: Any) -> Any:
+        """`AsyncRouter.complete` on the default router of the running event loop."""
+        return await default_async_router().complete(*messages, **arguments)
+
+    @_called_as(AsyncRouter.stream)
+    def astream(*messages: Any, **arguments: Any) -> Any:
+        """`AsyncRouter.stream` on the default router of the running event loop."""
+        return default_async_router().stream(*messages, **arguments)

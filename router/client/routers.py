@@ -4,10 +4,10 @@ Both run the same engine. `Router` drives it inline over ports that never suspen
 and works inside a running one (a notebook); `AsyncRouter` awaits it. Either may be shared: by threads, by tasks.
 """
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 from router.client.assembly import build_ports, load_plan
 from router.client.bookkeeping import AsyncBookkeeping, Bookkeeping, Books
@@ -15,12 +15,13 @@ from router.client.calls import build_request
 from router.client.gate import Gate
 from router.client.inline import run_inline
 from router.client.keeping import AsyncKeeping, Keeping
-from router.engine import Ports, execute
+from router.client.streams import AsyncStream, Opening, OpenStreams, Stream
+from router.engine import Ports, execute, open_stream
 from router.errors import Problem
 from router.events import Sink
 from router.plan import Plan
 from router.ports import Clock, Transport
-from router.values import Message, Reply
+from router.values import Message, Reply, Request
 
 Policies = str | PathLike[str] | Mapping[str, Any] | Plan
 """A folder of YAML files, one file, the same content as a mapping, or a plan that was made before."""
@@ -37,6 +38,7 @@ class _Opened(Books):
         self.warnings = warnings
         self.ports = ports
         self._gate = Gate()
+        self._streams = OpenStreams()
 
     @classmethod
     def _open(
@@ -45,14 +47,14 @@ class _Opened(Books):
         plan, warnings = load_plan(policies, frozen=frozen)
         return cls(plan, warnings, build_ports(plan, suspends=suspends, sinks=tuple(sinks), **choices))
 
-    def _execute(
-        self, messages: str | Sequence[Message], arguments: Mapping[str, Any]
-    ) -> Coroutine[Any, Any, Reply]:
-        request = build_request(self.plan, self.ports.draw.id(), messages, **arguments)
-        return execute(self.plan, self.ports, request)
+    def _request(
+        self, messages: str | Sequence[Message], arguments: Mapping[str, Any], *, stream: bool
+    ) -> Request:
+        return build_request(self.plan, self.ports.draw.id(), messages, stream=stream, **arguments)
 
     async def _free(self) -> None:
         self._gate.closed = True
+        await self._streams.aclose()
         await self._end_calls()
         await self.ports.ledger.aclose()
         await self.ports.limiter.aclose()
@@ -108,6 +110,12 @@ class Router(_Opened, Bookkeeping, Keeping):
             frozen=frozen,
         )
 
+    @overload
+    def complete(
+        self, /, messages: str | Sequence[Message], *, stream: Literal[True], **arguments: Any
+    ) -> Stream: ...
+
+    @overload
     def complete(
         self,
         /,
@@ -122,16 +130,48 @@ class Router(_Opened, Bookkeeping, Keeping):
         prefer: Sequence[str] = (),
         only: Sequence[str] = (),
         timeout: float | None = None,
+        stream: Literal[False] = False,
         **params: Any,
-    ) -> Reply:
+    ) -> Reply: ...
+
+    def complete(
+        self,
+        /,
+        messages: str | Sequence[Message],
+        *,
+        policy: str | None = None,
+        tenant: str | None = None,
+        team: str | None = None,
+        user: str | None = None,
+        session: str | None = None,
+        tags: Sequence[str] = (),
+        prefer: Sequence[str] = (),
+        only: Sequence[str] = (),
+        timeout: float | None = None,
+        stream: bool = False,
+        **params: Any,
+    ) -> Reply | Stream:
         """Answer `messages` by `policy`.
 
         `team` is another name of `tenant`; `timeout` is in seconds over everything and can only shorten the policy's;
-        `params` have OpenAI's names. Raises a RouterError (see `router.errors`).
+        `params` have OpenAI's names. With `stream=True` as `stream`. Raises a RouterError (see `router.errors`).
         """
         arguments = _arguments(locals())
         with self._gate:
-            return run_inline(self._execute(messages, arguments))
+            request = self._request(messages, arguments, stream=stream)
+            if not stream:
+                return run_inline(execute(self.plan, self.ports, request))
+            live = run_inline(open_stream(self.plan, self.ports, request))
+            return Stream(live, self._gate, self._streams, run_inline)
+
+    def stream(self, /, messages: str | Sequence[Message], **arguments: Any) -> Stream:
+        """Answer `messages` as the answer comes; the arguments are those of `complete`.
+
+        It returns at the first content (text, tool call, audio, refusal). Until then what fails is tried again or
+        elsewhere, as for a whole answer; after it a stream that breaks raises StreamBroken where it is read. Raises as
+        `complete`.
+        """
+        return self.complete(messages, stream=True, **arguments)
 
     def close(self) -> None:
         """Free connections, threads and files. Idempotent.
@@ -183,6 +223,12 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping):
             frozen=frozen,
         )
 
+    @overload
+    async def complete(
+        self, /, messages: str | Sequence[Message], *, stream: Literal[True], **arguments: Any
+    ) -> AsyncStream: ...
+
+    @overload
     async def complete(
         self,
         /,
@@ -197,12 +243,39 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping):
         prefer: Sequence[str] = (),
         only: Sequence[str] = (),
         timeout: float | None = None,
+        stream: Literal[False] = False,
         **params: Any,
-    ) -> Reply:
+    ) -> Reply: ...
+
+    async def complete(
+        self,
+        /,
+        messages: str | Sequence[Message],
+        *,
+        policy: str | None = None,
+        tenant: str | None = None,
+        team: str | None = None,
+        user: str | None = None,
+        session: str | None = None,
+        tags: Sequence[str] = (),
+        prefer: Sequence[str] = (),
+        only: Sequence[str] = (),
+        timeout: float | None = None,
+        stream: bool = False,
+        **params: Any,
+    ) -> Reply | AsyncStream:
         """As `Router.complete`."""
         arguments = _arguments(locals())
         with self._gate:
-            return await self._execute(messages, arguments)
+            request = self._request(messages, arguments, stream=stream)
+            if not stream:
+                return await execute(self.plan, self.ports, request)
+            live = await open_stream(self.plan, self.ports, request)
+            return AsyncStream(live, self._gate, self._streams)
+
+    def stream(self, /, messages: str | Sequence[Message], **arguments: Any) -> Opening:
+        """As `Router.stream`: `async with router.stream(...) as stream`, or `stream = await router.stream(...)`."""
+        return Opening(self.complete(messages, stream=True, **arguments))
 
     async def close(self) -> None:
         """As `Router.close`; the calls under way are those of other tasks."""
@@ -218,5 +291,5 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping):
 
 
 def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a `complete`, without the router and the messages."""
-    return {name: value for name, value in given.items() if name not in ("self", "messages")}
+    """The arguments of a `complete` that make its request, without the router and the messages."""
+    return {name: value for name, value in given.items() if name not in ("self", "messages", "stream")}

@@ -41,12 +41,13 @@ class WorstAttempt:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchBound:
     """`cost_nusd` None: unbounded or of unknown price. `attempts`, in the order of the list, attain it where no
-    `per_request` caps it, unless the branch makes more than MOST_LISTS lists. Answers are whole, so `seconds` bounds
-    first content and end alike."""
+    `per_request` caps it, unless the branch makes more than MOST_LISTS lists. `seconds` is the time to a whole answer
+    or to the first content of a stream, which ends at most `stream_s` later."""
 
     branch: str
     cost_nusd: int | None
     seconds: float
+    stream_s: float
     sends: int
     attempts: tuple[WorstAttempt, ...]
     capped_by: str | None
@@ -151,6 +152,7 @@ def _of_all(plan: Plan, policy: Policy, way: _Way) -> BranchBound:
         branch=way.branch,
         cost_nusd=cost,
         seconds=min(policy.total_s, most.longest_s, once_s) + GRACE_S,
+        stream_s=policy.stream_s,
         sends=min(most.sends, len(attempts)),
         attempts=attempts,
         capped_by=_capping(way.caps, cost, _sum([each.nusd for each in attempts])),
@@ -251,6 +253,7 @@ def bound_of(
         branch=name,
         cost_nusd=cost,
         seconds=worst_seconds(candidates, policy.total_s),
+        stream_s=policy.stream_s,
         sends=len(dearest),
         attempts=dearest,
         capped_by=_capping(caps, cost, total),

@@ -18,6 +18,7 @@ from router.plan import (
     Condition,
     Demand,
     Entry,
+    Lexical,
     Limit,
     Plan,
     Policy,
@@ -49,6 +50,7 @@ class PathTo:
 
     policies: tuple[str, ...] = ()
     total_s: float = float("inf")
+    stream_s: float = float("inf")
     ceiling: Ceiling = field(default_factory=Ceiling)
     demands: tuple[Demand, ...] = ()
     budgets: tuple[Budget, ...] = ()
@@ -58,7 +60,15 @@ class PathTo:
     @property
     def sums(self) -> Hashable:
         """What two ways to a policy may differ in, whichever policies they lead through."""
-        return (self.total_s, self.ceiling, self.demands, self.budgets, self.per_request, self.limits)
+        return (
+            self.total_s,
+            self.stream_s,
+            self.ceiling,
+            self.demands,
+            self.budgets,
+            self.per_request,
+            self.limits,
+        )
 
     def leaving(self, policy: Policy) -> "PathTo":
         """Into a policy whose budget is spent and left behind; all else that it says holds on."""
@@ -68,6 +78,7 @@ class PathTo:
         return PathTo(
             policies=(*self.policies, policy.name),
             total_s=min(self.total_s, policy.total_s),
+            stream_s=min(self.stream_s, policy.stream_s),
             ceiling=tighter(self.ceiling, policy.ceiling),
             demands=(*self.demands, policy.demand) if policy.demand else self.demands,
             budgets=(*self.budgets, *(each for each in policy.budgets if each.window != "request")),
@@ -125,6 +136,8 @@ def match(
         limits=(*caller.limits, *policy.limits),
         cache=policy.cache,
         total_s=total_s,
+        stream_s=policy.stream_s,
+        streams=snapshot.request.stream,
         reject=rejects.get(first.name),
         jumped=jump.entry.policy if jump else None,
     )
@@ -262,15 +275,14 @@ def candidate_of(
     entry: TargetEntry, policy: Policy, path: PathTo, target: Target, request: Request
 ) -> Candidate:
     params = _effective_params(policy.lexical.params, entry.params, request.params)
-    lexical = policy.lexical
-    if entry.attempt_s is not None:
-        lexical = replace(lexical, attempt_s=entry.attempt_s)
+    lexical = _times(policy.lexical, entry)
     allowance = least(path.ceiling.output_tokens, output_request(params))
     return Candidate(
         target=target,
         policy=policy.name,
         lexical=lexical,
         total_s=path.total_s,
+        stream_s=path.stream_s,
         input_ceiling=path.ceiling.input_tokens,
         output_tokens=least(allowance, target.max_output_tokens),
         attempts_ceiling=path.ceiling.attempts,
@@ -281,6 +293,16 @@ def candidate_of(
         params=_with_allowance(params, allowance),
         path=path.policies,
     )
+
+
+def _times(lexical: Lexical, entry: TargetEntry) -> Lexical:
+    """The settings of the policy, with the times that the target has of its own."""
+    own = {
+        name: value
+        for name in ("attempt_s", "first_content_s", "idle_s")
+        if (value := getattr(entry, name)) is not None
+    }
+    return replace(lexical, **own) if own else lexical
 
 
 def _effective_params(

@@ -154,6 +154,16 @@ def still_loading(route: Route) -> DeadlineExceeded:
     )
 
 
+def still_waiting(route: Route) -> DeadlineExceeded:
+    """The time of the request went into waiting for an identical one."""
+    return DeadlineExceeded(
+        f"policy `{route.policy}` ran out of its {route.total_s:g} s while an identical call was under way; nothing "
+        "was sent for this one",
+        attempts=(),
+        help="the call that leads has more time than this one; calls without a cache rule are not shared",
+    )
+
+
 def stopped(
     stop: Stop,
     route: Route,

@@ -36,14 +36,14 @@ ELSEWHERE: Mapping[str, str] = {
     "num_retries": "retries are the policy's: `retry: {attempts: 2}`",
     "max_retries": "retries are the policy's: `retry: {attempts: 2}`",
     "fallbacks": "the policy's targets are its fallbacks",
+    "stream": "the caller says whether the answer is read as it comes: `router.stream(...)`",
+    "stream_options": "a stream always asks for its usage",
 }
 """What callers of other libraries pass, and where it belongs here."""
 
 COUNTS = ("n", "max_tokens", "max_completion_tokens")
 
 NOT_YET: Mapping[str, str] = {
-    "stream": "streamed answers",
-    "stream_options": "streamed answers",
     "response_model": "typed answers",
     "raise_errors": "errors as replies",
     "modalities": "audio answers",
@@ -56,7 +56,7 @@ NOT_YET: Mapping[str, str] = {
 
 def param_fault(name: str, value: Any) -> str | None:
     """None where `name=value` may be sent, else one line of why not."""
-    if name in NOT_YET and not (name == "stream" and value is False):
+    if name in NOT_YET:
         return f"`{name}` is not supported by this version: {NOT_YET[name]} come later"
     accepted = CHAT_PARAMS.get(name)
     if accepted is None:

@@ -10,6 +10,8 @@ from router.errors import ProviderError
 from router.plan import PriceTable
 from router.values import Kind, Usage
 
+How = Literal["reported", "counted", "nothing", "worst_case", "unsent"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
@@ -17,7 +19,7 @@ class Ending:
 
     cost_nusd: int
     usage: Usage | None
-    how: Literal["reported", "counted", "nothing", "worst_case", "unsent"]
+    how: How
     kind: Kind | None
 
 
@@ -36,7 +38,8 @@ def failed(error: ProviderError, prices: PriceTable | None, worst_nusd: int) -> 
     )
     if error.usage is not None and charge is not Charge.NOTHING:
         cost = 0 if prices is None else cost_nusd(prices, error.usage)
-        return Ending(cost_nusd=cost, usage=error.usage, how="reported", kind=error.kind)
+        how: How = "reported" if error.usage.reported else "counted"
+        return Ending(cost_nusd=cost, usage=error.usage, how=how, kind=error.kind)
     if charge is Charge.WORST_CASE:
         return Ending(cost_nusd=worst_nusd, usage=None, how="worst_case", kind=error.kind)
     return Ending(cost_nusd=0, usage=None, how="nothing", kind=error.kind)

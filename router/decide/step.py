@@ -82,7 +82,7 @@ def _again(
     retry = candidate.lexical.retry
     if not last.sent or len(here) >= retry.attempts or left_s <= 0 or not _may_send(candidate, progress):
         return None
-    timeout_s = _timeout_s(candidate, left_s)
+    timeout_s = _timeout_s(route, candidate, left_s)
     fresh = _fresh_key(route, candidate, progress, keys)
     if FAILURES[last.kind].another_key and fresh is not None:
         return _try(route, last.index, fresh, timeout_s, progress, keys)
@@ -103,7 +103,7 @@ def _enter(route: Route, index: int, progress: Progress, keys: Keys, now_s: floa
         left_s = _left_s(route, candidate, progress, now_s)
         if left_s > 0 and _may_send(candidate, progress):
             key = _best_key(route, candidate, progress, keys)
-            return _try(route, position, key, _timeout_s(candidate, left_s), progress, keys)
+            return _try(route, position, key, _timeout_s(route, candidate, left_s), progress, keys)
     if now_s >= progress.started_s + route.total_s:
         return Stop(why="deadline")
     refused = any(not _may_send(candidate, progress) for candidate in route.candidates[max(index - 1, 0) :])
@@ -119,9 +119,11 @@ def _left_s(route: Route, candidate: Candidate, progress: Progress, now_s: float
     return progress.started_s + min(route.total_s, candidate.total_s) - now_s
 
 
-def _timeout_s(candidate: Candidate, left_s: float) -> float:
-    attempt_s = candidate.lexical.attempt_s
-    return left_s if attempt_s is None else min(attempt_s, left_s)
+def _timeout_s(route: Route, candidate: Candidate, left_s: float) -> float:
+    """Of a stream: the time until its first content."""
+    lexical = candidate.lexical
+    bounds = (lexical.attempt_s, lexical.first_content_s if route.streams else None)
+    return min([left_s, *(bound for bound in bounds if bound is not None)])
 
 
 def _may_send(candidate: Candidate, progress: Progress) -> bool:

@@ -3,109 +3,118 @@
 Nothing here knows asyncio or threads; waiting is the ports' business, so one body runs sync and async.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 from router import events as ev
 from router.decide import outcome
 from router.decide.judge import soft_kind
 from router.decide.reserve import admission_takes
-from router.decide.scopes import NOBODY, called_policy, caller
+from router.decide.scopes import called_policy, caller
 from router.decide.step import Failure, Progress, Stop, Try, Wait, next_step
-from router.engine import answers, permits, routing
+from router.engine import answers, permits, routing, sharing
 from router.engine.attempt import attempt
+from router.engine.live import Live, Replayed
+from router.engine.opening import Opened
 from router.engine.run import Ports, Run
+from router.engine.telling import begun, tell_answered, tell_failed, tell_fallback, tell_wait
 from router.errors import BudgetExceeded, NoRoute, Rejected, RouterError
 from router.plan import Plan, Route
+from router.ports import Seat
 from router.values import Reply, Request
+
+Tried = Callable[[Run, Route, str | None], Awaitable[Reply | Live]]
+"""Asks the targets of a route; the text is its key in the cache."""
 
 
 async def execute(plan: Plan, ports: Ports, request: Request) -> Reply:
     """Answer `request`. Raises a RouterError that says why not; every reservation made on the way has ended."""
-    run = _begin(plan, ports, request)
+    run = begun(plan, ports, request)
     try:
-        policy = called_policy(plan, request)
-        run.caller = caller(plan, request)
-        route = await routing.route(run, policy)
-        key = answers.key_of(run, route)
-        reply = await answers.stored_reply(run, route, key) or await _from_targets(run, route, key)
+        found = await _found(run)
     except RouterError as error:
-        _tell_failed(run, error)
+        tell_failed(run, error)
         raise
-    _tell_answered(run, reply)
+    if isinstance(found, Live):
+        await found.close()
+        raise RuntimeError("`execute` was asked for a stream; `open_stream` gives one")
+    return _whole(run, found)
+
+
+async def open_stream(plan: Plan, ports: Ports, request: Request) -> Live | Replayed:
+    """As `execute`, for a request that streams: the answer once its first content has come.
+
+    Whoever reads it must read it to its end or close it: until then its reservation and its permits are held.
+    """
+    run = begun(plan, ports, request)
+    try:
+        found = await _found(run)
+    except RouterError as error:
+        tell_failed(run, error)
+        raise
+    return found if isinstance(found, Live) else Replayed(_whole(run, found))
+
+
+def _whole(run: Run, reply: Reply) -> Reply:
+    tell_answered(run, reply)
     return replace(reply, trace=tuple(run.trace))
 
 
-def _begin(plan: Plan, ports: Ports, request: Request) -> Run:
-    zone = ZoneInfo(plan.settings.time_zone)
-    run = Run(
-        plan=plan,
-        ports=ports,
-        request=request,
-        caller=NOBODY,
-        zone=zone,
-        started_s=ports.clock.mono_s(),
-        input=ports.tokens.reader(request.messages),
-    )
-    run.emit(
-        ev.RequestStarted,
-        policy=request.policy,
-        tenant=request.tenant,
-        user=request.user,
-        plan_digest=plan.digest,
-        prices_digest=plan.prices_digest,
-    )
-    return run
+async def _found(run: Run) -> Reply | Live:
+    """Stage by stage: who calls, where to, from the cache, or from the targets."""
+    policy = called_policy(run.plan, run.request)
+    run.caller = caller(run.plan, run.request)
+    route = await routing.route(run, policy)
+    return await _stored_or_tried(run, route, _from_targets)
 
 
-def _tell_answered(run: Run, reply: Reply) -> None:
-    run.emit(
-        ev.RequestAnswered,
-        target=reply.target,
-        cached=reply.cached,
-        cost_nusd=reply.cost_nusd,
-        attempts=run.sends,
-        duration_s=run.elapsed_s(),
-    )
+async def _stored_or_tried(run: Run, route: Route, tried: Tried) -> Reply | Live:
+    key, run.landings = answers.key_of(run, route), run.ports.flight.landings
+    return await answers.stored_reply(run, route, key) or await tried(run, route, key)
 
 
-def _tell_failed(run: Run, error: RouterError) -> None:
-    run.emit(
-        ev.RequestFailed,
-        error=type(error).__name__,
-        message=error.message,
-        attempts=run.sends,
-        duration_s=run.elapsed_s(),
-    )
-    error.request_id, error.trace = run.request.id, tuple(run.trace)
-
-
-async def _from_targets(run: Run, route: Route, key: str | None) -> Reply:
+async def _from_targets(run: Run, route: Route, key: str | None) -> Reply | Live:
     """By the list; where nothing of it was sent for want of a budget that says who takes over, by that policy's."""
+    found = None
     try:
-        return await _tried(run, route, key)
+        found = await _tried(run, route, key)
     except (BudgetExceeded, NoRoute) as first:
-        return await _handed_over(run, route, first)
+        found = await _handed_over(run, route, first)
     finally:
-        await permits.give_back(run, run.request.id)
+        if not isinstance(found, Live):  # an open stream gives back when it ends
+            await permits.give_back(run, run.request.id)
+    return found
 
 
-async def _tried(run: Run, route: Route, key: str | None) -> Reply:
+async def _tried(run: Run, route: Route, key: str | None) -> Reply | Live:
     fitted = routing.fitted(run, route)
     await _admit(run, fitted)
-    reply = await _loop(run, fitted)
-    await answers.keep(run, fitted, key, reply)
-    return reply
+    seat = sharing.seat_of(run, fitted, key)
+    try:
+        shared = await sharing.answer_of_another(run, fitted, key, seat)
+        return shared or await _sent(run, fitted, key, seat)
+    finally:
+        if seat is not None:
+            seat.leave()
 
 
-async def _handed_over(run: Run, route: Route, first: Rejected) -> Reply:
+async def _sent(run: Run, route: Route, key: str | None, seat: Seat | None) -> Reply | Live:
+    found = await _loop(run, route)
+    if isinstance(found, Opened):
+        return Live(run, route, key, found)
+    await answers.keep(run, route, key, found)
+    if seat is not None:
+        seat.land(found)
+    return found
+
+
+async def _handed_over(run: Run, route: Route, first: Rejected) -> Reply | Live:
     """Raises `first` where no budget hands the request over; where the other list ends in an error, both are told."""
     try:
         jumped = routing.jumped(run, route)
         if jumped is None:
             raise first
-        key = answers.key_of(run, jumped)
-        return await answers.stored_reply(run, jumped, key) or await _tried(run, jumped, key)
+        return await _stored_or_tried(run, jumped, _tried)
     except RouterError as error:
         raise outcome.after(first, error) from None
 
@@ -122,7 +131,7 @@ async def _admit(run: Run, route: Route) -> None:
         raise outcome.limit_exceeded(full.limit, full.retry_after_s)
 
 
-async def _loop(run: Run, route: Route) -> Reply:
+async def _loop(run: Run, route: Route) -> Reply | Opened:
     """Ask what comes next until there is an answer, or nothing comes next."""
     await _ready(run, route)
     progress, spare = Progress(started_s=run.started_s), None
@@ -139,12 +148,14 @@ async def _loop(run: Run, route: Route) -> Reply:
                     return spare
                 raise outcome.stopped(step, route, run.attempts, run.refusals, run.dropped)
             case Wait():
-                _tell_wait(run, route, progress, step)
+                tell_wait(run, route, progress, step)
                 await clock.sleep(step.delay_s)
                 progress = replace(progress, waited_after=len(progress.failures))
             case Try():
-                _tell_fallback(run, route, progress, step)
+                tell_fallback(run, route, progress, step)
                 result = await attempt(run, route, step)
+                if isinstance(result, Opened):
+                    return result
                 if isinstance(result, Reply):
                     soft = _worth_another(route, step, result)
                     if soft is None:
@@ -166,21 +177,3 @@ def _worth_another(route: Route, step: Try, reply: Reply) -> Failure | None:
     if kind is None or kind not in route.candidates[step.index].lexical.fall_back_on:
         return None
     return Failure(index=step.index, key=step.key, kind=kind)
-
-
-def _tell_wait(run: Run, route: Route, progress: Progress, step: Wait) -> None:
-    last = progress.failures[-1]
-    target = route.candidates[last.index].target.name
-    run.emit(ev.RetryScheduled, target=target, delay_s=step.delay_s, kind=last.kind, why=step.why)
-
-
-def _tell_fallback(run: Run, route: Route, progress: Progress, step: Try) -> None:
-    if not progress.failures or progress.failures[-1].index == step.index:
-        return
-    last = progress.failures[-1]
-    run.emit(
-        ev.FellBack,
-        from_target=route.candidates[last.index].target.name,
-        to_target=route.candidates[step.index].target.name,
-        kind=last.kind,
-    )

@@ -47,3 +47,9 @@ async def give_back(run: Run, id: str) -> None:
         await run.ports.limiter.release(id)
     except StoreError as error:
         run.emit(ev.ReleaseFailed, why=error.message)
+
+
+async def give_all_back(run: Run) -> None:
+    """Of the request, and of the attempt that it ended with."""
+    for held in tuple(run.permits):
+        await give_back(run, held)

@@ -13,7 +13,19 @@ from router.decide.outcome import Refusal
 from router.decide.scopes import Caller
 from router.errors import Attempt, Dropped
 from router.plan import Budget, Candidate, Key, Limit, Plan, TokenClass
-from router.ports import Cache, Clock, Draw, Health, InputReader, Ledger, Limiter, Secrets, Tokens, Transport
+from router.ports import (
+    Cache,
+    Clock,
+    Draw,
+    Flight,
+    Health,
+    InputReader,
+    Ledger,
+    Limiter,
+    Secrets,
+    Tokens,
+    Transport,
+)
 from router.values import InputEstimate, Request
 
 LEASE_S = 30.0
@@ -29,6 +41,7 @@ class Ports:
     limiter: Limiter
     health: Health
     cache: Cache
+    flight: Flight
     clock: Clock
     draw: Draw
     tokens: Tokens
@@ -64,6 +77,7 @@ class Run:
         default_factory=dict
     )  # by owner and unit of a per_request budget
     counted: set[str] = field(default_factory=set)  # owners whose requests it is one of already
+    landings: int = 0  # answers that had landed when this request looked at the cache
     sends: int = 0
     rowless: set[str] = field(default_factory=set)  # attempts that an open ledger could not take
     admitted: bool = False  # whether the limiter was asked: once a request

@@ -119,7 +119,8 @@ def _rule(rule: Spot) -> Iterator[Effective]:
 
 
 def _timing(policy: Policy, spot: Spot) -> Iterator[Effective]:
-    retry, attempt_s = policy.lexical.retry, policy.lexical.attempt_s
+    lexical = policy.lexical
+    retry, attempt_s = lexical.retry, lexical.attempt_s
     yield _row("fall_back_on", kinds_text(policy.lexical.fall_back_on), spot)
     if retry.attempts == 1 and not retry.on:
         yield _row("retry", "off", spot)
@@ -133,6 +134,10 @@ def _timing(policy: Policy, spot: Spot) -> Iterator[Effective]:
     yield _row(
         "timeout.attempt", "what is left of total" if attempt_s is None else _duration(attempt_s), spot
     )
+    for name, time_s in (("first_content", lexical.first_content_s), ("idle", lexical.idle_s)):
+        if time_s is not None:
+            yield _row(f"timeout.{name}", _duration(time_s), spot)
+    yield _row("timeout.stream", _duration(policy.stream_s), spot)
 
 
 def _ceiling(policy: Policy, spot: Spot) -> Iterator[Effective]:

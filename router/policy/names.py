@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator, Mapping
 
 from router.decide.match import ROOT, leads_to, taking_over
-from router.decide.params import CHAT_PARAMS, NOT_YET, param_fault
+from router.decide.params import CHAT_PARAMS, ELSEWHERE, NOT_YET, param_fault
 from router.errors import Problem
 from router.plan import Budget, Entry, Policy, TargetEntry, Tenant
 from router.policy.document import Spot, text_of
@@ -314,7 +314,8 @@ def _parameter(name: str, spot: Spot) -> Iterator[Problem]:
         yield problem("wrong-form", fault, spot.place, help=_parameter_help(spot.value))
     else:
         message = f"unknown parameter {shown(name)}"
-        yield problem("unknown-parameter", message, spot.key_place, help=suggestion(name, CHAT_PARAMS))
+        advice = ELSEWHERE.get(name) or suggestion(name, CHAT_PARAMS)
+        yield problem("unknown-parameter", message, spot.key_place, help=advice)
 
 
 def _parameter_help(value: object) -> str:

@@ -110,14 +110,23 @@ def long_attempts(draft: Draft) -> Iterator[Problem]:
     for name, policy in draft.policies.items():
         spot = draft.written.policies[name]
         for scope in (spot, *target_items(spot)):
-            attempt = scope.at("timeout", "attempt")
-            longest = duration_ms(attempt.value) if attempt else None
-            if attempt is not None and longest is not None and longest > round(policy.total_s * 1000):
-                total = _duration(policy.total_s)
-                message = f"an attempt may take {attempt.value}, and the whole request {total}"
-                advice = "make `attempt` shorter, or `total` longer"
-                place, severity = attempt.key_place, "warning"
-                yield problem("attempt-beyond-total", message, place, help=advice, severity=severity)
+            yield from _beyond(scope.at("timeout", "attempt"), policy.total_s, "total")
+            yield from _beyond(scope.at("timeout", "first_content"), policy.total_s, "total")
+            yield from _beyond(scope.at("timeout", "idle"), policy.stream_s, "stream")
+
+
+def _beyond(part: Spot | None, whole_s: float, whole: str) -> Iterator[Problem]:
+    longest = duration_ms(part.value) if part else None
+    if part is not None and longest is not None and longest > round(whole_s * 1000):
+        subject = "an attempt" if part.key == "attempt" else f"`{part.key}`"
+        limit = (
+            f"the whole request {_duration(whole_s)}"
+            if whole == "total"
+            else f"the stream {_duration(whole_s)}"
+        )
+        message = f"{subject} may take {part.value}, and {limit}"
+        advice = f"make `{part.key}` shorter, or `{whole}` longer"
+        yield problem("attempt-beyond-total", message, part.key_place, help=advice, severity="warning")
 
 
 def long_backoffs(draft: Draft) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from typing import Any
 from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
 from router.errors import Problem
 from router.plan import (
+    STREAM_S,
     CacheRule,
     Entry,
     Lexical,
@@ -54,6 +55,7 @@ def _policy(name: str, spot: Spot, draft: Draft) -> Policy:
         rules=tuple(_rule(rule, name) for rule in rules_of(spot)),
         lexical=_lexical(spot),
         total_s=_seconds(spot.at("timeout", "total")) or DEFAULT_TOTAL_S,
+        stream_s=_seconds(spot.at("timeout", "stream")) or STREAM_S,
         ceiling=ceiling_of(spot),
         demand=demand_of(spot, owner, draft.targets),
         budgets=budgets(spot.get("budget"), owner, draft.written.budgets, counted=f"policy:{counted}"),
@@ -69,6 +71,8 @@ def _lexical(spot: Spot) -> Lexical:
     return Lexical(
         retry=_retry(spot.get("retry")),
         attempt_s=_seconds(spot.at("timeout", "attempt")),
+        first_content_s=_seconds(spot.at("timeout", "first_content")),
+        idle_s=_seconds(spot.at("timeout", "idle")),
         fall_back_on=DEFAULT_FALL_BACK_ON if fall_back_on is None else _kinds(fall_back_on),
         params=_params(spot),
     )
@@ -135,8 +139,16 @@ def _entry(item: Spot) -> tuple[Entry, ...]:
         return _nested(policy)
     if named.text is None:
         return ()
-    attempt_s = _seconds(item.at("timeout", "attempt"))
-    return (TargetEntry(target=named.text, params=_params(item), attempt_s=attempt_s, place=named.place),)
+    return (
+        TargetEntry(
+            target=named.text,
+            params=_params(item),
+            attempt_s=_seconds(item.at("timeout", "attempt")),
+            first_content_s=_seconds(item.at("timeout", "first_content")),
+            idle_s=_seconds(item.at("timeout", "idle")),
+            place=named.place,
+        ),
+    )
 
 
 def _nested(policy: Spot) -> tuple[PolicyEntry, ...]:

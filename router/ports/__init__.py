@@ -7,6 +7,7 @@ Only the types in `values`, `plan` and this package cross a port. Times called `
 
 from router.ports.acts import Act, ActKind, Note
 from router.ports.counters import Balance, Counter
+from router.ports.flight import Flight, Seat
 from router.ports.ledger import (
     Charge,
     Crossed,
@@ -63,6 +64,7 @@ __all__ = [
     "Counter",
     "Crossed",
     "Draw",
+    "Flight",
     "Granted",
     "Health",
     "Hold",
@@ -79,6 +81,7 @@ __all__ = [
     "Realm",
     "Refused",
     "Row",
+    "Seat",
     "Secrets",
     "Settlement",
     "Shortfall",

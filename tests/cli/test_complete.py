@@ -35,6 +35,23 @@ def test_the_answer_is_all_there_is_on_standard_output(run):
     assert "openai/gpt-5-nano answered in" in told.stderr
 
 
+def test_a_streamed_answer_is_printed_as_it_comes(run):
+    told = run("complete", "fast", "Hello", *SEARCH, "--fake", "--stream")
+    assert told.stdout == f"{MADE_UP}\n"
+    assert "openai/gpt-5-nano answered in" in told.stderr
+    assert (
+        json.loads(run("complete", "fast", "Hello", *SEARCH, "--fake", "--stream", "--json").stdout)["text"]
+        == MADE_UP
+    )
+
+
+def test_a_stream_that_breaks_keeps_what_was_printed(run, script):
+    script(Fails(Kind.CONNECTION, says=Says("one two three"), chunks=2, message="cut"))
+    told = run("complete", "fast", "Hello", *SEARCH, "--stream", code=1)
+    assert told.stdout == "one two \n"
+    assert "error: the stream of `openai/gpt-5-nano` broke after its first content: cut" in told.stderr
+
+
 def test_what_failed_before_and_what_it_cost_stand_beside_it(run, script):
     usage = Usage(input_tokens=10, output_tokens=100)
     script(

@@ -80,7 +80,11 @@ def test_the_default_policy_is_the_settings() -> None:
         ),
         ({"params": {"tools": [5]}}, "`tools` must be a list of mappings"),
         ({"params": {"temprature": 1}}, r"unknown parameter `temprature` \(did you mean `temperature`\?\)"),
-        ({"params": {"stream": True}}, "`stream` is not supported by this version"),
+        ({"stream": "yes"}, "`stream` must be true or false, not `yes`"),
+        (
+            {"params": {"stream_options": {}}},
+            "unknown parameter `stream_options`\nhelp: a stream always asks",
+        ),
         ({"params": {"service_tier": "flex"}}, "`service_tier` is not supported by this version"),
         ({"params": {"temperature": "hot"}}, "`temperature` must be a number, not text"),
         ({"params": {"temperature": True}}, "`temperature` must be a number, not true or false"),
@@ -103,4 +107,4 @@ def test_what_is_nested_without_end_is_refused() -> None:
 
 
 def test_none_is_as_good_as_not_given() -> None:
-    assert call(params={"temperature": None, "stream": False}).params == {}
+    assert call(params={"temperature": None}).params == {}

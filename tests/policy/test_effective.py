@@ -61,6 +61,7 @@ def test_every_value_and_its_place() -> None:
         ("retry.on", "[transient]", "built in"),
         ("timeout.total", "1m", "built in"),
         ("timeout.attempt", "8s", "a.yaml:17:15"),
+        ("timeout.stream", "10m", "built in"),
         ("ceiling.input_tokens", "none", "built in"),
         ("ceiling.output_tokens", "1k", "a.yaml:18:15"),
         ("ceiling.attempts", "none", "built in"),

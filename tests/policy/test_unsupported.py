@@ -35,10 +35,6 @@ def in_target(word: str, value: Any) -> dict[str, Any]:
     return document(policies={"fast": {"targets": [{"pick": "cheapest", word: value}]}})
 
 
-def in_timeout(word: str, value: Any) -> dict[str, Any]:
-    return in_policy("timeout", {word: value})
-
-
 def in_when(word: str, value: Any) -> dict[str, Any]:
     return in_policy("rules", [{"name": "a", "when": {word: value}, "reject": "no"}])
 
@@ -76,7 +72,6 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
         },
     ),
     "in_target": (in_target, {"of": ["openai/small"]}),
-    "in_timeout": (in_timeout, {"first_content": "3s", "idle": "10s", "stream": "3m"}),
     "in_when": (in_when, {"share": "5%"}),
     "in_provider": (
         in_provider,

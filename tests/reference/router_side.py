@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from router import events as ev
 from router.adapters.clocks import ManualClock
+from router.adapters.flights import ThreadFlight
 from router.adapters.memory_cache import MemoryCache
 from router.adapters.memory_state import MemoryState
 from router.adapters.scripted_transport import Fails, NeverAnswers, Says, ScriptedTransport
@@ -178,6 +179,7 @@ class Side:
             limiter=self.stores["limiter"],
             health=self.stores["health"],
             cache=self.stores["cache"],
+            flight=ThreadFlight(),
             clock=self.clock,
             draw=Drawn(world.draws, self.asked),
             tokens=Counted(),

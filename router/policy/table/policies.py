@@ -4,7 +4,7 @@ from router.policy import words
 from router.policy.forms import Block, Key, ListOf
 from router.policy.table.amounts import BUDGET, LIMITS, WAS
 from router.policy.table.ceilings import DEMANDS, NEEDS
-from router.policy.table.routes import PARAMS, RULE, TARGETS, TIMEOUT_LATER
+from router.policy.table.routes import ATTEMPT_TIMES, PARAMS, RULE, TARGETS
 
 RETRY = Block(
     ref="retry",
@@ -33,9 +33,12 @@ TIMEOUT = Block(
     keys={
         "total": Key(form=words.DURATION, description="The whole request, waits included (default 60s)."),
         "attempt": Key(form=words.DURATION, description="One attempt; what is left of total where absent."),
+        **ATTEMPT_TIMES,
+        "stream": Key(
+            form=words.DURATION, description="A stream, from its first content to its end (default 10m)."
+        ),
     },
     at_least=1,
-    later=TIMEOUT_LATER,
     help="write `{total: 45s, attempt: 8s}`",
     examples=({"total": "45s", "attempt": "8s"},),
 )

@@ -6,7 +6,13 @@ from router.policy.table.conditions import WHEN
 
 PARAMS = Open(name="a map of call parameters", examples=({"temperature": 0},))
 
-TIMEOUT_LATER = ("first_content", "idle", "stream")
+ATTEMPT_TIMES = {
+    "first_content": Key(
+        form=words.DURATION,
+        description="Of a stream: the longest wait for the first text, tool call, audio or refusal.",
+    ),
+    "idle": Key(form=words.DURATION, description="Of a stream: the longest gap between two pieces."),
+}
 
 TARGET = Block(
     ref="target",
@@ -21,9 +27,11 @@ TARGET = Block(
                 ref="targetTimeout",
                 name="a target's timeout",
                 description="The time of this target alone.",
-                keys={"attempt": Key(form=words.DURATION, description="The longest one attempt may take.")},
+                keys={
+                    "attempt": Key(form=words.DURATION, description="The longest one attempt may take."),
+                    **ATTEMPT_TIMES,
+                },
                 at_least=1,
-                later=TIMEOUT_LATER,
                 help="write `{attempt: 8s}`",
                 examples=({"attempt": "8s"},),
             ),

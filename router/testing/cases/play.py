@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from router.adapters.clocks import ManualClock
 from router.adapters.draws import SeededDraw
+from router.adapters.flights import ThreadFlight
 from router.adapters.memory_cache import MemoryCache
 from router.adapters.memory_state import MemoryState
 from router.adapters.scripted_transport import ScriptedTransport, made_up
@@ -67,6 +68,7 @@ class Desk:
             limiter=self._stores["limiter"],
             health=self._stores["health"],
             cache=self._stores["cache"],
+            flight=ThreadFlight(),
             clock=self.clock,
             draw=draw or SeededDraw(SEED),
             tokens=tokens,

@@ -47,8 +47,9 @@ def _of_price(scope: Scope) -> Iterator[tuple[str, int | None, str]]:
 
 
 def _of_time(scope: Scope) -> Iterator[tuple[str, float | None, str]]:
-    if scope.total_s is not None:
-        yield "timeout.total", scope.total_s, duration_text(round(scope.total_s * 1000))
+    for name, time_s in (("total", scope.total_s), ("stream", scope.stream_s)):
+        if time_s is not None:
+            yield f"timeout.{name}", time_s, duration_text(round(time_s * 1000))
 
 
 def _allowed(was: Scope, now: Scope, in_both: frozenset[str]) -> Iterator[Change]:

@@ -142,6 +142,7 @@ def _figures(candidate: Candidate, told: frozenset[str]) -> dict[str, Figure]:
     """What accumulates on the way to a target, but for what is told already."""
     known: dict[str, tuple[float | None, set[str]]] = {
         "timeout.total": (candidate.total_s, set()),
+        "timeout.stream": (candidate.stream_s, set()),
         "ceiling.input_tokens": (candidate.input_ceiling, set()),
         "ceiling.output_tokens": (candidate.output_tokens, {"params.max_tokens", "max_output"}),
         "ceiling.attempts": (candidate.attempts_ceiling, set()),
@@ -155,7 +156,7 @@ def _figures(candidate: Candidate, told: frozenset[str]) -> dict[str, Figure]:
 
 
 def _text(name: str, amount: float) -> str:
-    if name == "timeout.total":
+    if name.startswith("timeout."):
         return duration_text(round(amount * 1000))
     return money_text(int(amount)) if name == "ceiling.added_cost" else count_text(int(amount))
 

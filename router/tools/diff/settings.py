@@ -71,8 +71,12 @@ def lexical_texts(lexical: Lexical, params: Mapping[str, Any] | None = None) -> 
             "retry.max": _duration(retry.max_s),
             "retry.on": kinds_text(retry.on),
         }
-    if lexical.attempt_s is not None:
-        found["timeout.attempt"] = _duration(lexical.attempt_s)
+    times = {
+        "attempt": lexical.attempt_s,
+        "first_content": lexical.first_content_s,
+        "idle": lexical.idle_s,
+    }
+    found |= {f"timeout.{name}": _duration(time_s) for name, time_s in times.items() if time_s is not None}
     sent = {**lexical.params, **(params or {})}
     return {**found, **{f"params.{name}": written(value) for name, value in sorted(sent.items())}}
 

@@ -37,6 +37,7 @@ class Scope:
     ceiling: Ceiling
     demand: Demand | None
     total_s: float | None = None
+    stream_s: float | None = None
     never: frozenset[str] = frozenset()
 
 
@@ -102,6 +103,7 @@ def scopes(side: Side, policies: Iterable[str], tenants: Iterable[str]) -> Itera
             ceiling=policy.ceiling,
             demand=policy.demand,
             total_s=policy.total_s,
+            stream_s=policy.stream_s,
         )
     for path in tenants:
         tenant = side.plan.tenants[path]

@@ -8,8 +8,9 @@ from router import plan
 from router.policy.targets import OwnFacts
 
 TOLD: dict[type, str] = {
-    plan.Policy: "name description entries rules lexical total_s ceiling demand budgets limits cache was place",
-    plan.Lexical: "retry attempt_s fall_back_on params",
+    plan.Policy: "name description entries rules lexical total_s stream_s ceiling demand budgets limits cache was "
+    "place",
+    plan.Lexical: "retry attempt_s first_content_s idle_s fall_back_on params",
     plan.RetryRule: "attempts backoff base_s max_s on",
     plan.CacheRule: "ttl_s scope sampled",
     plan.Demand: "owner allow require needs max_price place",
@@ -19,7 +20,7 @@ TOLD: dict[type, str] = {
     plan.Provider: "name kind base_url keys budgets limits model_limits wire labels disabled_at was place",
     plan.Key: "name secret limits",
     plan.Rule: "name when entries reject place",
-    plan.TargetEntry: "target params attempt_s place",
+    plan.TargetEntry: "target params attempt_s first_content_s idle_s place",
     plan.PolicyEntry: "policy place",
     plan.Budget: "owner unit window amount shadow rolling place text present when_spent warn_at",
     plan.Limit: "owner unit window_s at_most shadow place text present",

@@ -1,0 +1,145 @@
+"""A stream that its caller reads: piece by piece, until its own end mark, and settled however it ends."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from router import events as ev
+from router.decide.streams import pieces_of
+from router.engine import answers, permits
+from router.engine.opening import Opened, next_chunk
+from router.engine.run import Run
+from router.engine.settling import answered, counted, failed, let_go
+from router.engine.telling import tell_answered, tell_failed
+from router.errors import ProviderError, StreamBroken
+from router.plan import Route
+from router.ports import WireChunk
+from router.values import Reply, Usage
+
+
+class Live:
+    """One open stream. Not shared by threads; `close` may be called at any time, and more than once."""
+
+    def __init__(self, run: Run, route: Route, key: str | None, opened: Opened) -> None:
+        self._run = run
+        self._route = route
+        self._key = key
+        self._opened = opened
+        self._held: deque[WireChunk] = deque(opened.held)
+        self._ended = False
+        self.target = opened.hold.target
+        self.reply: Reply | None = None
+        """The whole answer, once the stream has come to its end mark."""
+
+    async def advance(self) -> WireChunk | None:
+        """The next piece; None after the last. Raises StreamBroken where it ends without its end mark."""
+        if self._held:
+            return self._held.popleft()
+        if self._ended:
+            return None
+        try:
+            chunk = await self._next()
+            self._opened.assembly.add(chunk)
+            if not chunk.done:
+                return chunk
+            await self._complete()
+        except ProviderError as error:
+            raise await self._broken(error) from error
+        except BaseException:
+            await self.close()
+            raise
+        return None
+
+    async def close(self) -> None:
+        """Read no further: the socket is closed, and the row settled at what may have been billed by then."""
+        if self._ended:
+            return
+        self._ended = True
+        self._held.clear()
+        run, opened = self._run, self._opened
+        run.emit(ev.StreamClosed, attempt=opened.hold.id, target=self.target)
+        try:
+            await run.ports.transport.close(opened.wire)
+        finally:
+            try:
+                await let_go(run, opened.candidate, opened.hold, self._known())
+            finally:
+                await permits.give_all_back(run)
+
+    async def _next(self) -> WireChunk:
+        """Within the gap that the policy allows, and within the time of the whole stream."""
+        run, opened = self._run, self._opened
+        idle_s, now_s = opened.candidate.lexical.idle_s, run.ports.clock.mono_s()
+        stream_s = min(self._route.stream_s, opened.candidate.stream_s)
+        ends_s = opened.committed_s + stream_s
+        late = f"the stream took longer than its {stream_s:g} s"
+        if idle_s is not None and now_s + idle_s < ends_s:
+            ends_s, late = now_s + idle_s, f"nothing more came within {idle_s:g} s"
+        return await next_chunk(run, opened.hold, opened.wire, ends_s, late)
+
+    async def _complete(self) -> None:
+        run, opened = self._run, self._opened
+        await run.ports.transport.close(opened.wire)
+        self._ended = True
+        wire = opened.assembly.reply(opened.candidate.target.wire_model)
+        try:
+            reply = await answered(
+                run, self._route, opened.candidate, opened.step, opened.hold, wire, self._took_s()
+            )
+        finally:
+            await permits.give_all_back(run)
+        await answers.keep(run, self._route, self._key, reply)
+        tell_answered(run, reply)
+        self.reply = replace(reply, trace=tuple(run.trace))
+
+    async def _broken(self, error: ProviderError) -> StreamBroken:
+        """What is told to whoever reads: the failure, and what has been received."""
+        run, opened = self._run, self._opened
+        self._ended = True
+        error.usage = error.usage or self._known()
+        try:
+            await run.ports.transport.close(opened.wire)
+        finally:
+            try:
+                await failed(run, opened.candidate, opened.hold, opened.step, error, self._took_s())
+            finally:
+                await permits.give_all_back(run)
+        broken = StreamBroken(
+            f"the stream of `{self.target}` broke after its first content: {error.message}",
+            received=opened.assembly.choices(),
+            help="an answer that has begun is never continued by another target; call again, or read `received`",
+        )
+        tell_failed(run, broken)
+        return broken
+
+    def _known(self) -> Usage | None:
+        """What the provider has worked on, where that is known: once every choice has said why it ended."""
+        opened = self._opened
+        asked = int(opened.candidate.params.get("n", 1))
+        if not opened.assembly.has_finished(asked):
+            return None
+        return opened.assembly.usage or counted(self._run, opened.candidate, opened.assembly.choices())
+
+    def _took_s(self) -> float:
+        return self._run.ports.clock.mono_s() - self._opened.sent_s
+
+
+class Replayed:
+    """A whole answer, from the cache or from a stream that was read to its end, in the form of a stream."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply: Reply | None = reply
+        self.target = reply.target
+        self._held: deque[WireChunk] = deque(_chunks(reply))
+
+    async def advance(self) -> WireChunk | None:
+        return self._held.popleft() if self._held else None
+
+    async def close(self) -> None:
+        self._held.clear()
+
+
+def _chunks(reply: Reply) -> Sequence[WireChunk]:
+    return [
+        WireChunk(delta=delta, index=index, finish_reason=reason) for index, delta, reason in pieces_of(reply)
+    ]

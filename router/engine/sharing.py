@@ -1,0 +1,45 @@
+"""Identical calls that are under way at once: one is sent, and the others wait for its answer.
+
+Only what the cache may serve is shared, so what a caller may not be served from there is never shared with it either.
+A stream waits for who leads, and never leads: its answer would come as fast as its reader reads.
+"""
+
+from dataclasses import replace
+
+from router import events as ev
+from router.decide import outcome
+from router.engine import answers
+from router.engine.run import Run
+from router.plan import Route
+from router.ports import Seat
+from router.values import Reply
+
+
+def seat_of(run: Run, route: Route, key: str | None) -> Seat | None:
+    """None: this call goes alone."""
+    if key is None:
+        return None
+    flight = run.ports.flight
+    return flight.follow(key) if route.streams else flight.join(key, since=run.landings)
+
+
+async def answer_of_another(run: Run, route: Route, key: str | None, seat: Seat | None) -> Reply | None:
+    """The answer that another call was given meanwhile; None: this one is to be sent. Raises DeadlineExceeded."""
+    if seat is None:
+        return None
+    if seat.came_late and (stored := await answers.stored_reply(run, route, key)) is not None:
+        return stored
+    try:
+        reply = await seat.landed(route.total_s - run.elapsed_s())
+    except TimeoutError:
+        raise outcome.still_waiting(route) from None
+    if reply is None or reply.target not in {each.target.name for each in route.candidates}:
+        return None
+    run.emit(ev.AnswerShared, target=reply.target, of_request=reply.request_id)
+    return replace(
+        reply,
+        request_id=run.request.id,
+        cost_nusd=0 if reply.cost_nusd is not None else None,
+        cached=True,
+        trace=(),
+    )
