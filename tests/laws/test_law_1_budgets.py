@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from itertools import count, cycle
 from pathlib import Path
 from threading import Lock
@@ -27,13 +28,14 @@ from router.adapters.sqlite_state import SqliteState
 from router.client.inline import run_inline
 from router.engine import execute
 from router.errors import BudgetExceeded, RouterError, StoreError
-from router.plan import Key, OnStoreError, Plan, Settings
+from router.plan import Key, OnStoreError, Plan, PriceChange, Settings
 from router.ports import Granted, Refused, Take
 from router.testing.down import ALL, MayBeDown
 from router.values import Kind, Usage
 from tests.adapters.states import settlement, valkey
 from tests.build import budget, lexical, limit, plan, policy, price, provider, target
 from tests.laws.stores import SHARED, T0_S, asked, ended, in_child, needs_fork, opened, ports_of
+from tests.world import World
 
 TEXT = "x" * 99  # bounded at 100 tokens
 WORST = 100 * 1 + 400 * 2
@@ -380,3 +382,19 @@ def test_a_ledger_that_is_down_hands_out_nothing_unless_it_is_called_open(
     on_record = sum(isinstance(each, ev.Reserved) for each in seen)
     assert spent(store, tmp_path) == (on_record * WORST, 0)
     assert sum(isinstance(each, ev.StoreBypassed) for each in seen) == (down if said == "open" else 0)
+
+
+def test_a_price_that_rises_while_a_call_is_under_way_takes_it_past_no_budget() -> None:
+    """It is the price of the moment of its reservation that a call costs, however late it ends."""
+    begins_s = ManualClock().now_s()
+    rises = PriceChange(day=date(2026, 1, 2), at_s=begins_s + 5.0, prices=price(10**10, 10**11))
+    one = target("openai/a", prices=price(10**9, 2 * 10**9), price_changes=(rises,))
+    cap = budget("policy:main", 2 * WORST, "total")
+    lexicals = lexical(params={"max_tokens": 400})
+    whole = plan(policy("main", "openai/a", budgets=(cap,), lexical=lexicals), targets=(one,))
+    world = World(whole, [replace(FULL, after_s=4.0)])
+    assert [world.call(TEXT).cost_nusd for _ in range(2)] == [WORST, WORST]  # the second ends after the rise
+    assert world.clock.now_s() > rises.at_s
+    with pytest.raises(BudgetExceeded):
+        world.call(TEXT)
+    assert sum(row.cost_nusd for row in world.rows()) == cap.amount

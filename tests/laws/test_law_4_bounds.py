@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,16 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import events as ev
+from router.adapters.clocks import ManualClock
 from router.adapters.scripted_transport import Fails, NeverAnswers, Says, Step
 from router.decide.bounds import GRACE_S, policy_bounds
 from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
 from router.errors import DeadlineExceeded, RouterError
-from router.plan import Ceiling, Plan, PolicyEntry, RetryRule
+from router.plan import Ceiling, Plan, PolicyEntry, PriceChange, PriceTable, RetryRule
 from router.values import Kind, Usage
 from tests.build import PLACE, budget, lexical, plan, policy, price, target
 from tests.world import World
 
 DEAR = target("groq/b", prices=price(10**12, 4 * 10**12), context_tokens=5_000)
+
+NOW_S = ManualClock().now_s()
 
 USED = Usage(input_tokens=5, output_tokens=9)
 STEPS: st.SearchStrategy[Step] = st.one_of(
@@ -75,6 +79,36 @@ def test_no_run_lasts_longer_or_reserves_more_than_is_printed_beforehand(
     assert all(event.at_s - began_s < total_s for event in world.facts(ev.AttemptSent))
     sends = len(world.facts(ev.AttemptSent))
     assert sends <= min(2 * attempts, ceiling.attempts or 99)
+
+
+PRICES = st.builds(price, st.integers(0, 10**12), st.integers(0, 10**12))
+
+
+@given(
+    prices=st.lists(PRICES, min_size=2, max_size=4),
+    steps=st.lists(STEPS, min_size=6, max_size=6),
+    every_s=st.floats(0.1, 10.0),
+    begins_s=st.floats(-20.0, 20.0),
+)
+def test_whatever_day_it_is_no_run_reserves_more_than_is_printed_beforehand(
+    prices: Sequence[PriceTable], steps: Sequence[Step], every_s: float, begins_s: float
+) -> None:
+    """Prices that change while a call is sent again and again."""
+    first, *later = prices
+    changes = tuple(
+        PriceChange(day=date(2026, 1, 1 + number), at_s=NOW_S + number * every_s, prices=each)
+        for number, each in enumerate(later)
+    )
+    rule = RetryRule(attempts=3, base_s=0.5, max_s=3.0, on=TRANSIENT)
+    one = target("openai/a", prices=first, price_changes=changes)
+    main = policy("main", "openai/a", lexical=lexical(retry=rule), ceiling=Ceiling(output_tokens=100))
+    whole = plan(main, targets=(one,))
+    (printed,) = policy_bounds(whole, main)
+    world = World(whole, steps, clock=ManualClock(NOW_S + begins_s))
+    with suppress(RouterError):
+        world.call("x" * 127_999)  # all that the context takes
+    assert printed.cost_nusd is not None
+    assert sum(event.worst_nusd for event in world.facts(ev.Reserved)) <= printed.cost_nusd
 
 
 def test_the_ceiling_on_attempts_counts_every_send() -> None:

@@ -323,3 +323,20 @@ def _is_inside(found: Problem, file: Path, content: bytes) -> bool:
     return (
         found.place.file == str(file) and found.place.line <= content.count(b"\n") + content.count(b"\r") + 1
     )
+
+
+def test_a_cache_of_an_hour_is_a_fact_where_its_rate_is_stated() -> None:
+    whole = price_table(10**12, 2 * 10**12)
+    hour = replace(whole, tiers=(replace(whole.tiers[0], cache_write_1h_ausd=2 * 10**12),))
+    same = replace(whole, tiers=(replace(whole.tiers[0], cache_write_1h_ausd=10**12),))
+    assert lock(book=Changed(prices=hour)).targets["openai/small"]["cache_write_1h_per_million"] == "$2"
+    for book in (Changed(prices=same), Changed(prices=whole)):
+        assert "cache_write_1h_per_million" not in lock(book=book).targets["openai/small"]
+    assert "cache_write_1h_per_million: $2" in lock_text(lock(book=Changed(prices=hour)))
+
+
+def test_prices_that_policies_write_are_in_their_digest_and_not_in_the_facts() -> None:
+    dated = TEXT.replace("openai: {}", 'openai: {discount: {off: 20%, valid_from: "2026-12-01"}}')
+    assert lock(dated).targets == lock().targets
+    assert lock(dated).prices == lock().prices
+    assert lock(dated).policies != lock().policies
