@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.reference.interpreter.policies import first_child, first_path, written_out
+from tests.reference.interpreter.policies import first_child, first_path, long_windows, written_out
 
 WINDOWS = {
     "per_hour": "hour",
@@ -14,8 +14,9 @@ WINDOWS = {
 }
 
 
-def owners_of(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Owners, units and windows, as the ledger has them, that a document has budgets for."""
+def owners_of(document: Mapping[str, Any], *, handing_over: bool = False) -> list[tuple[str, str, str]]:
+    """Owners, units and windows, as the ledger has them, that a document has budgets for; or only those that name who
+    takes over when they are spent."""
     named = {f"policy:{block.get('was', name)}": block for name, block in written_out(document).items()}
     named |= {f"provider:{block.get('was', name)}": block for name, block in document["providers"].items()}
     named |= {
@@ -33,9 +34,9 @@ def owners_of(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (owner, unit, window)
         for owner, block in named.items()
-        for key in block.get("budget", ())
+        for key, written in long_windows(block.get("budget", {})).items()
         for unit, window in [unit_of(key)]
-        if window in WINDOWS
+        if window in WINDOWS and (not handing_over or written.get("when_spent", "reject") != "reject")
     ]
 
 

@@ -159,9 +159,13 @@ class WorldMaker(Maker):
         return frozenset(name for name in (*standard, *written) if self.random.random() < 0.85)
 
     def spent(self, document: Mapping[str, Any]) -> list[Spent]:
-        return [
+        past = [
             Spent(owner=owner, unit=unit, window=WINDOWS[key], amount=self.past(unit))
             for owner, unit, key in self.some(owners_of(document), 0, 2)
+        ]
+        handing = self.some(owners_of(document, handing_over=True), 0, 2)
+        return past + [
+            Spent(owner=owner, unit=unit, window=WINDOWS[key], amount=10**9) for owner, unit, key in handing
         ]
 
 

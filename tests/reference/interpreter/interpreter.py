@@ -380,7 +380,10 @@ class Run:
             for budget in self.budgets(place)
         }
         budgets = [each for each in self.budgets(place) if not self.fits(each, of_budget[each])]
-        if not all(each.shadow for each in budgets if each.window == "request"):  # kept by the call itself
+        refusing = [budget for budget in budgets if not budget.shadow]
+        of_request = [each for each in refusing if each.window == "request"]  # kept by the call itself
+        self.refusing = of_request or refusing
+        if of_request:
             return "budget"
         takes = {"tokens": needs["tokens"], "input_tokens": place.input_bound, "output_tokens": output}
         each_time = self.taken_each_time(place)
@@ -399,8 +402,6 @@ class Run:
             for limit in [*limits, *of_key]
         }
         full = [limit for limit in wanted if not self.state.has_room(limit, wanted[limit], self.now_s)]
-        refusing = [budget for budget in budgets if not budget.shadow]
-        self.refusing = [each for each in refusing if each.window == "request"] or refusing
         if refusing:
             return "budget"
         if not all(limit.shadow for limit in full if limit not in of_key):
