@@ -136,11 +136,7 @@ def _shortfalls(hold: Hold, used: Iterable[int], rooms: Iterable[Room]) -> tuple
     return tuple(short for short in (*money, *tokens) if short is not None)
 
 
-ADMITTED = Admission()
-"""Nothing was full."""
-
-
-def admission(waits: Iterable[tuple[Sliding, float | None]]) -> Admission:
+def admission(seq: int, waits: Iterable[tuple[Sliding, float | None]]) -> Admission:
     """From each limit with the time after which it would pass: 0, it does now; None, never."""
     full = [
         LimitFull(limit=limit, retry_after_s=inf if wait_s is None else wait_s)
@@ -149,8 +145,8 @@ def admission(waits: Iterable[tuple[Sliding, float | None]]) -> Admission:
     ]
     hard = [each for each in full if not each.limit.shadow]
     if hard:
-        return Admission(full=max(hard, key=lambda each: each.retry_after_s))
-    return Admission(shadow=tuple(full)) if full else ADMITTED
+        return Admission(seq=seq, full=max(hard, key=lambda each: each.retry_after_s))
+    return Admission(seq=seq, shadow=tuple(full))
 
 
 def _short_budget(charge: Charge, used: int) -> Shortfall | None:

@@ -20,12 +20,15 @@ class MemoryLimiter:
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
+        self._seq = 0
         self._permits: dict[str, Permits] = {}  # by limit key
         self._held: dict[str, set[str]] = {}  # limit keys by id
 
     async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> Admission:
         with self._store.step():
-            admission = accounts.admission((take.limit, self._wait_s(id, take, now_s)) for take in takes)
+            self._seq += 1
+            waits = [(take.limit, self._wait_s(id, take, now_s)) for take in takes]
+            admission = accounts.admission(self._seq, waits)
             if admission.full is None:
                 for take in {limit_key(take.limit): take for take in takes}.values():
                     self._take(id, take, now_s, lease_s)

@@ -30,12 +30,12 @@ class RedisLimiter:
             return [id, repr(at_s), repr(at_s + lease_s), ticket, str(int(again)), str(len(takes)), *wanted]
 
         answer = await self._store.run("limiter", "admit", values)
-        if answer == ["admitted"]:
-            return accounts.ADMITTED
+        _, seq, *told = answer
+        if not told:
+            return Admission(seq=int(seq))
         at_s = self._store.server_s(now_s)
-        return accounts.admission(
-            (take.limit, _wait_s(take, flat, at_s)) for take, flat in zip(takes, answer[1], strict=True)
-        )
+        waits = ((take.limit, _wait_s(take, flat, at_s)) for take, flat in zip(takes, told[0], strict=True))
+        return accounts.admission(int(seq), waits)
 
     async def renew(self, id: str, *, lease_until_s: float) -> None:
         await self._store.run(

@@ -12,6 +12,8 @@ from router.decide.sliding import permit_wait_s
 from router.plan import Limit
 from router.ports import Admission, Take
 
+COUNT = "INSERT INTO meta VALUES ('admission_seq', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+
 
 class SqliteLimiter:
     """A Limiter in a SqliteFile."""
@@ -67,9 +69,8 @@ def _admit(
     cursor: sqlite3.Cursor, id: str, takes: Sequence[tuple[int, Take]], now_s: float, until_s: float
 ) -> Admission:
     rooms = [_room(cursor, id, name, take, now_s) for name, take in takes]
-    admission = accounts.admission(
-        (take.limit, room.retry_after_s) for (_, take), room in zip(takes, rooms, strict=True)
-    )
+    waits = ((take.limit, room.retry_after_s) for (_, take), room in zip(takes, rooms, strict=True))
+    admission = accounts.admission(_number(cursor), waits)
     if admission.full is not None:
         return admission
     once = {name: (take, room) for (name, take), room in zip(takes, rooms, strict=True)}
@@ -81,6 +82,12 @@ def _admit(
             rates.append(Taken(name, take.limit.unit, room.at, take.amount))
     sqlite_windows.add(cursor, rates, {name: room.newest for name, (_, room) in once.items()})
     return admission
+
+
+def _number(cursor: sqlite3.Cursor) -> int:
+    """Of this admission or refusal: they only rise."""
+    cursor.execute(COUNT)
+    return int(cursor.execute("SELECT value FROM meta WHERE name = 'admission_seq'").fetchone()[0])
 
 
 def _permit(cursor: sqlite3.Cursor, id: str, name: int, amount: int, now_s: float, until_s: float) -> None:

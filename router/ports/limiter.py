@@ -1,7 +1,7 @@
 """Request rates and concurrency, once per request."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from router.plan import Limit, Sliding
@@ -19,8 +19,10 @@ class LimitFull:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
     """`full` None: admitted; else the limit that refused, of several the one that takes longest, and nothing was taken.
-    `shadow`: the limits in shadow that were full, and let it pass."""
+    `shadow`: the limits in shadow that were full, and let it pass. `seq` was taken inside the store's atomic step; two
+    that differ in nothing else are equal."""
 
+    seq: int = field(default=0, compare=False)
     full: LimitFull | None = None
     shadow: tuple[LimitFull, ...] = ()
 

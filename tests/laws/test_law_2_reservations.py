@@ -24,7 +24,7 @@ from router.client.inline import run_inline
 from router.engine import execute
 from router.errors import RouterError
 from router.plan import RetryRule
-from router.ports import Row
+from router.ports import Take
 from router.values import Kind, Usage
 from tests.adapters.states import valkey
 from tests.build import budget, lexical, limit, plan, policy, price, provider, target
@@ -35,8 +35,13 @@ TWICE = lexical(retry=RetryRule(attempts=2, base_s=0.0, max_s=0.0, on=frozenset(
 REQUESTS = replace(CAP, unit="requests", text="requests_per_day: 1G")
 HOUR = limit("provider:openai", 10**9)
 BUSY = limit("model:openai/a", 10**9, unit="concurrent_requests", window_s=0.0)
+CALLED, AT_ONCE = (
+    limit("policy:main", 10**9),
+    limit("policy:main", 1, unit="concurrent_requests", window_s=0.0),
+)
+NEXT = (Take(limit=AT_ONCE, amount=1),)
 PLAN = plan(
-    policy("main", "openai/a", "openai/b", budgets=(CAP, REQUESTS), lexical=TWICE),
+    policy("main", "openai/a", "openai/b", budgets=(CAP, REQUESTS), limits=(CALLED, AT_ONCE), lexical=TWICE),
     targets=tuple(target(f"openai/{name}", prices=price(10**9, 2 * 10**9)) for name in "ab"),
     providers={"openai": replace(provider("openai"), limits=(HOUR,), model_limits={"a": (BUSY,)})},
 )
@@ -69,18 +74,28 @@ def dying_at(step: int) -> Callable[[ev.Event], None]:
     return sink
 
 
-def left_behind(store: str, place: Path) -> tuple[list[Row], list[Row]]:
-    """The rows as the dead left them, and after their leases; everything that must hold of both is asserted."""
+def left_behind(store: str, place: Path) -> str:
+    """What the dead one had come to. Everything that must hold of what it left, and after its leases, is asserted."""
     with opened(store, place, ManualClock(T0_S)) as state:
         before = list(run_inline(state.ledger.rows()))
+        left = run_inline(state.limiter.used((CALLED, AT_ONCE), now_s=T0_S))
+    assert left[CALLED] >= max(left[AT_ONCE], bool(before)), (
+        "who is let in is counted before anything is reserved"
+    )
     clock = ManualClock(T0_S + AFTER_S)
     with opened(store, place, clock) as state:
         found = run_inline(audit(ports_of(PLAN, state, clock, ANSWER)))
         after = list(run_inline(state.ledger.rows()))
         balances = run_inline(state.ledger.all_balances())
-        used = run_inline(state.limiter.used((HOUR, BUSY), now_s=clock.now_s()))
+        used = run_inline(state.limiter.used((HOUR, BUSY, CALLED, AT_ONCE), now_s=clock.now_s()))
+        if left[AT_ONCE]:
+            assert (
+                run_inline(state.limiter.admit("next", NEXT, now_s=clock.now_s(), lease_s=1.0)).full is None
+            )
     sent = [row for row in after if row.state != "released"]
-    assert used == {HOUR: len(sent), BUSY: 0}, "every send is one of the provider's, and nobody is busy"
+    assert used == {HOUR: len(sent), BUSY: 0, CALLED: left[CALLED], AT_ONCE: 0}, (
+        "every send is one of the provider's, whoever was let in stays counted, and nobody is busy"
+    )
     settled = {unit: sum(b.settled for c, b in balances.items() if c.unit == unit) for unit in UNITS}
     assert settled["requests"] == len({row.request_id for row in sent})
     assert found.findings == ()
@@ -91,7 +106,9 @@ def left_behind(store: str, place: Path) -> tuple[list[Row], list[Row]]:
             assert new.cost_nusd == new.worst_nusd > 0
     assert sum(each.reserved for each in balances.values()) == 0
     assert settled["nusd"] == sum(row.cost_nusd for row in after) <= CAP.amount
-    return before, after
+    if before:
+        return before[-1].state
+    return "admitted" if left[AT_ONCE] else "nothing"
 
 
 @needs_fork
@@ -109,27 +126,22 @@ def test_killed_at_every_step_of_a_call_a_fallback_and_a_retry(store: str, tmp_p
                 here.mkdir(parents=True)
                 doomed = dying_at(step)
                 codes.add(ended(in_child(lambda: call(store, here, script, doomed))))  # noqa: B023
-                before, _ = left_behind(store, here)
-                died[state_of(before) if code == -9 else "ended"] += 1
+                left = left_behind(store, here)
+                died[left if code == -9 else "ended"] += 1
             assert len(codes) == 1, f"{name} dies at step {step} now and then"
             code = codes.pop()
         assert (step, code) == (EVENTS[name] + 1, 0)
     print(f"{store}: killed while {dict(died)}")  # noqa: T201 - told by `pytest -s`, as a failure would
-    assert {"nothing", "reserved", "sent", "settled"} <= died.keys()
+    assert {"nothing", "admitted", "reserved", "sent", "settled"} <= died.keys()
 
 
-EVENTS = {"a call": 8, "a fallback": 13, "a retry": 14}
+EVENTS = {"a call": 9, "a fallback": 14, "a retry": 15}
 """How many events each tells: the steps there are to die at."""
 
 
 def places(folder: Path) -> Iterator[tuple[Path, str, Script]]:
     for number, (name, script) in enumerate(SCRIPTS.items()):
         yield folder / str(number), name, script
-
-
-def state_of(rows: list[Row]) -> str:
-    """What the last attempt had come to."""
-    return rows[-1].state if rows else "nothing"
 
 
 def live(store: str, place: Path, process: int) -> None:

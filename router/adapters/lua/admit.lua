@@ -5,8 +5,8 @@ if lost() then return {"lost"} end
 local id, now_s, until_s = ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local ticket = NAME .. ":ticket:" .. ARGV[6]
 local known = ARGV[7] == "1" and redis.call("GET", ticket)
-if known == "1" then return {"admitted"} end
-if known then return {"admitted", cjson.decode(known)} end
+if known then return cjson.decode(known) end
+local seq = whole(redis.call("HINCRBY", META, "admissions", 1))
 local next = 9
 local function pop() next = next + 1; return ARGV[next - 1] end
 local takes, states, full, shadow = {}, {}, false, false
@@ -42,7 +42,7 @@ if full or shadow then
     told[number] = wanted[6] == 0 and states[number] or flat_of(states[number][1])
   end
 end
-if full then return {"full", told} end
+if full then return {"full", seq, told} end
 local last = {}
 for number, wanted in ipairs(takes) do last[wanted[1]] = number end
 for number, wanted in ipairs(takes) do
@@ -59,6 +59,6 @@ for number, wanted in ipairs(takes) do
     end
   end
 end
-redis.call("SET", ticket, shadow and cjson.encode(told) or "1", "EX", 60)
-if shadow then return {"admitted", told} end
-return {"admitted"}
+local answer = shadow and {"admitted", seq, told} or {"admitted", seq}
+redis.call("SET", ticket, cjson.encode(answer), "EX", 60)
+return answer
