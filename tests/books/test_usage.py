@@ -207,6 +207,34 @@ def test_limits_are_what_their_windows_hold(router, clock):
     assert {each.owner: each.used for each in told(router).limits} == {"tenant:acme/deep": 0}
 
 
+def test_limits_of_policies_providers_models_and_keys_are_shown_to_those_who_ask_for_all(clock):
+    nano = {"gpt-5-nano": {"limits": {"tokens_per_hour": "9k"}}}
+    keys = [
+        {"env": "A", "limits": {"requests_per_hour": 1}},
+        {"env": "B", "limits": {"requests_per_hour": 5}},
+    ]
+    openai = {"models": nano, "keys": keys, "limits": {"requests_per_hour": 8, "concurrent_requests": 2}}
+    main = {**POLICIES["policies"]["main"], "limits": {"requests_per_minute": 7}}
+    text = {
+        **POLICIES,
+        "providers": {**POLICIES["providers"], "openai": openai},
+        "policies": {**POLICIES["policies"], "main": main},
+    }
+    transport = ScriptedTransport(NANO, clock=clock)
+    with Router.open(text, state="memory", cache="memory", clock=clock, transport=transport) as router:
+        ask(router)
+        ask(router)
+        shown = {(each.owner, each.unit): (each.used, each.left) for each in told(router).limits}
+        assert shown["policy:main", "requests"] == (2, 5)
+        assert shown["provider:openai", "requests"] == (2, 6)
+        assert shown["provider:openai", "concurrent_requests"] == (0, 2)
+        assert shown["model:openai/gpt-5-nano", "tokens"] == (2_200, 6_800)
+        assert shown["key:openai/A", "requests"] == (1, 0)
+        assert shown["key:openai/B", "requests"] == (1, 4)
+        of_one = {each.owner for each in told(router, tenant="acme/deep").limits}
+        assert of_one == {"tenant:acme/deep", "user:acme/deep:ann"}
+
+
 def test_a_call_under_way_is_held_and_not_spent(clock):
     held: list[Report] = []
 

@@ -378,3 +378,66 @@ def test_where_nothing_takes_over_there_is_no_landing_and_the_bound_is_of_both_l
     assert told.passes
     assert told.this_call is not None
     assert told.this_call.sends == 2  # those of `spare`, which has two targets
+
+
+ON_THE_WAY: dict[str, Any] = {
+    "version": 1,
+    "providers": {
+        "openai": {
+            "limits": {"requests_per_hour": 2},
+            "keys": [{"env": "A", "limits": {"requests_per_hour": 1}}, {"env": "B"}],
+        },
+        "anthropic": {"models": {"claude-haiku-4-5": {"limits": {"concurrent_requests": 1}}}},
+    },
+    "policies": {
+        "main": {
+            "targets": ["openai/gpt-5-nano", {"policy": "spare"}],
+            "ceiling": {"input_tokens": "3k", "output_tokens": 300},
+            "limits": {"requests_per_hour": 4},
+        },
+        "spare": {
+            "targets": ["anthropic/claude-haiku-4-5"],
+            "ceiling": {"output_tokens": 100},
+            "limits": {"tokens_per_hour": "200"},
+        },
+    },
+}
+
+
+def test_limits_of_whatever_is_on_the_way_are_shown_and_refuse_here_as_they_do_there():
+    clock = ManualClock()
+    usage = Usage(input_tokens=100, output_tokens=90)
+    transport = ScriptedTransport(Says("ok", usage=usage), clock=clock)
+    with Router.open(ON_THE_WAY, state="memory", cache="memory", clock=clock, transport=transport) as router:
+        for number in range(6):
+            told = explained(router, "Hello")
+            events, error = ran(router, "Hello")
+            assert told.passes is (error is None), number
+            refused = {each.target for each in of(ev.ReserveRefused, events)}
+            assert refused <= {offer.target for offer in told.offers if offer.refused}
+        told = explained(router, "Hello")
+        used = {(each.owner, each.unit): (each.used, each.left) for each in told.limits}
+        assert used == {
+            ("policy:main", "requests"): (4, 0),
+            ("provider:openai", "requests"): (2, 0),
+            ("key:openai/A", "requests"): (1, 0),
+            ("policy:spare", "tokens"): (190, 10),
+            ("model:anthropic/claude-haiku-4-5", "concurrent_requests"): (0, 1),
+        }
+        assert any(line.startswith("`policy:main` is at its `requests_per_hour: 4`") for line in told.advice)
+        assert any(
+            line.startswith("`provider:openai` `requests_per_hour: 2`: raise it to 3") for line in told.advice
+        )
+
+
+def test_a_key_with_room_is_room_enough():
+    clock = ManualClock()
+    with Router.open(ON_THE_WAY, state="memory", cache="memory", clock=clock) as router:
+        ran(router, "Hello")
+        told = explained(router, "Hello")
+        assert told.offers[0].refused == ()
+        events, error = ran(router, "Hello")
+        assert [each.key for each in of(ev.KeyPassedOver, events)] == ["A"]
+        assert error is None
+        (refused, *_) = explained(router, "Hello").offers[0].refused
+        assert "`provider:openai` has 0 left of `requests_per_hour: 2`" in refused
