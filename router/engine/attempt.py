@@ -28,7 +28,8 @@ async def attempt(run: Run, route: Route, step: Try) -> Reply | Opened | Failure
     for key in (step.key, *step.others):
         if unfit and not reservation.goes_to_another_key(run, unfit[-1]):
             break
-        found = await _with_key(run, route, replace(step, key=key), ends_s)
+        with_key = step if key == step.key else replace(step, key=key)
+        found = await _with_key(run, route, with_key, ends_s)
         if not isinstance(found, Unfit):
             return found
         unfit.append(found)
@@ -37,10 +38,12 @@ async def attempt(run: Run, route: Route, step: Try) -> Reply | Opened | Failure
 
 
 async def _with_key(run: Run, route: Route, step: Try, ends_s: float) -> Reply | Opened | Failure | Unfit:
-    hold, found = reservation.hold_of(run, route, step), None
+    candidate, now_s = route.candidates[step.index], run.ports.clock.now_s()
+    worst, found = run.worst(candidate, at_s=now_s), None
+    hold = reservation.hold_of(run, route, step, worst, now_s=now_s)
     call = wire_call(run, route, hold, step)
     try:
-        found = await reservation.take(run, route, step, hold) or await _send(
+        found = await reservation.take(run, candidate, hold, worst) or await _send(
             run, route, step, hold, call, ends_s
         )
         return found

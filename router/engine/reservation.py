@@ -6,7 +6,7 @@ from math import inf
 
 from router import events as ev
 from router.decide import outcome
-from router.decide.fit import Short
+from router.decide.fit import Short, Worst
 from router.decide.reserve import (
     attempt_permits,
     attempt_takes,
@@ -31,7 +31,6 @@ class Unfit:
     was not asked."""
 
     hold: Hold
-    key: str | None
     refusals: tuple[outcome.Refusal, ...]
     budgets: tuple[Budget, ...] = ()
     seq: int = 0
@@ -44,9 +43,8 @@ class Unfit:
         )
 
 
-def hold_of(run: Run, route: Route, step: Try) -> Hold:
-    candidate, now_s = route.candidates[step.index], run.ports.clock.now_s()
-    worst = run.worst(candidate, at_s=now_s)
+def hold_of(run: Run, route: Route, step: Try, worst: Worst, *, now_s: float) -> Hold:
+    candidate = route.candidates[step.index]
     limits = (*candidate.limits, *run.key_limits(candidate.target.provider, step.key))
     budgets = (*run.budgets(candidate.target.provider), *candidate.budgets)
     takes: tuple[tuple[Sliding, int], ...] = (
@@ -85,27 +83,24 @@ def hold_of(run: Run, route: Route, step: Try) -> Hold:
     )
 
 
-async def take(run: Run, route: Route, step: Try, hold: Hold) -> Unfit | None:
+async def take(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> Unfit | None:
     """Concurrency, then money, tokens and requests. None: all of it is held; else nothing of the last three."""
-    candidate = route.candidates[step.index]
-    worst = run.worst(candidate, at_s=hold.now_s)
     over = request_shortfalls(candidate, worst, run.spent)
     if over:
         return Unfit(
             hold=hold,
-            key=step.key,
             refusals=tuple(outcome.budget_exceeded(hold.target, *each, None) for each in over),
             budgets=tuple(budget for budget, _, _ in over),
         )
-    wanted = attempt_permits((*candidate.limits, *run.key_limits(candidate.target.provider, step.key)))
+    wanted = attempt_permits((*candidate.limits, *run.key_limits(candidate.target.provider, hold.key)))
     full = await permits.take(run, hold.id, wanted, target=hold.target) if wanted else None
     if full is not None:
         full_now = outcome.limit_exceeded(full.limit, full.retry_after_s)
-        return Unfit(hold=hold, key=step.key, refusals=(full_now,))
-    return await _reserve(run, candidate, step.key, hold)
+        return Unfit(hold=hold, refusals=(full_now,))
+    return await _reserve(run, candidate, hold, worst)
 
 
-async def _reserve(run: Run, candidate: Candidate, key: str | None, hold: Hold) -> Unfit | None:
+async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> Unfit | None:
     """None: reserved. Else why not; nothing is held then."""
     try:
         granted = await run.ports.ledger.reserve(hold)
@@ -119,8 +114,7 @@ async def _reserve(run: Run, candidate: Candidate, key: str | None, hold: Hold) 
     if isinstance(granted, Refused):
         refusals = tuple(_refusal(hold, each) for each in granted.shortfalls)
         full = tuple(each.budget for each in granted.shortfalls if each.budget is not None)
-        return Unfit(hold=hold, key=key, refusals=refusals, budgets=full, seq=granted.seq)
-    worst = run.worst(candidate, at_s=hold.now_s)
+        return Unfit(hold=hold, refusals=refusals, budgets=full, seq=granted.seq)
     shadows.tell_attempt(run, hold, granted, request_shadows(candidate, worst, run.spent))
     run.emit(
         ev.Reserved,
@@ -147,7 +141,7 @@ def goes_to_another_key(run: Run, unfit: Unfit) -> bool:
         run.emit(
             ev.KeyPassedOver,
             target=unfit.hold.target,
-            key=unfit.key,
+            key=unfit.hold.key,
             shortfalls=tuple(refusal.message for refusal in unfit.refusals),
             seq=unfit.seq,
         )
