@@ -90,7 +90,7 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
 def _warns(budget: Budget) -> str:
     """` (warns at 50%, 80%)`."""
     shares = ", ".join(map(share_text, budget.warn_at))
-    return f" (warns at {shares})" if shares else ""
+    return f" (warns at {shares})" if shares and "warn_at" not in budget.text else ""
 
 
 def _written(name: str, items: Spot | None) -> Iterator[Effective]:

@@ -90,8 +90,8 @@ def _short(number: float, digits: int) -> str:
 
 
 def with_warnings(text: str, warn_at: Sequence[float], reached: Sequence[float]) -> str:
-    """`per_day: $25 (past 50%, warns at 80%)`."""
-    to_come = [share for share in warn_at if share not in reached]
+    """`per_day: $25 (past 50%, warns at 80%)`; what is to come where the text does not say it."""
+    to_come = [share for share in warn_at if share not in reached and "warn_at" not in text]
     parts = [f"past {_shares(reached)}"] if reached else []
     parts += [f"warns at {_shares(to_come)}"] if to_come else []
     return f"{text} ({', '.join(parts)})" if parts else text

@@ -429,3 +429,17 @@ def test_what_was_assumed_held_or_above_its_bound_is_told_apart() -> None:
     assert (spend.overruns, spend.overrun_nusd) == (1, 40)
     table = table_of(rows, ("tenant",), "day", ZoneInfo("UTC"), step="day", steps=("1970-01-01",))
     assert table.groups[0].over_time == (270,)
+
+
+def test_budgets_say_which_shares_are_past(clock):
+    """Of what is settled; what is reserved reaches nothing."""
+    amount = f"${2 * NANO_NUSD / 1e9:.9f}"
+    source = {
+        **POLICIES,
+        "tenants": {"acme": {"policies": "all", "budget": {"per_month": amount, "warn_at": ["50%", "80%"]}}},
+    }
+    transport = ScriptedTransport({"openai/gpt-5-nano": NANO}, clock=clock)
+    with Router.open(source, state="memory", cache="memory", clock=clock, transport=transport) as opened:
+        opened.complete("Hello", policy="main", tenant="acme")
+        (found,) = [each for each in told(opened, tenant="acme").budgets if each.owner == "tenant:acme"]
+    assert (found.warn_at, found.reached, found.settled) == ((50.0, 80.0), (50.0,), NANO_NUSD)

@@ -102,3 +102,17 @@ def test_what_a_store_that_fails_does_is_told_where_the_files_speak_of_it() -> N
         ("settings.on_store_error.cache", "open", "built in"),
     ]
     assert not any(each.name.startswith("settings") for each in effective(loaded(), "fast"))
+
+
+def test_warnings_are_told_where_the_text_of_the_window_does_not() -> None:
+    text = TEXT.split("policies:", maxsplit=1)[0] + (
+        "policies:\n"
+        "  fast:\n"
+        "    targets: [openai/small]\n"
+        "    ceiling: {output_tokens: 400}\n"
+        "    budget: {per_request: $1, per_day: $25, per_month: {at_most: $90, warn_at: [70%]}, warn_at: [50%, 80%]}\n"
+    )
+    rows = {each.name: each.text for each in effective(load_text(text, Book(), file="a.yaml"), "fast")}
+    assert rows["budget.per_request"] == "$1"
+    assert rows["budget.per_day"] == "$25 (warns at 50%, 80%)"
+    assert rows["budget.per_month"] == "{at_most: $90, warn_at: [70%]}"

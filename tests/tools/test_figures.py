@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.tools.figures import about, count, left, money, percent, seconds, spent, tokens, tokens_left
+from router.tools.figures import (
+    about,
+    count,
+    left,
+    money,
+    percent,
+    seconds,
+    spent,
+    tokens,
+    tokens_left,
+    with_warnings,
+)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +120,21 @@ def test_what_is_left_is_never_told_as_more_than_there_is():
         "19.99M",
         "990k",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reached", "shown"),
+    [
+        ("per_day: $25", (), "per_day: $25 (warns at 50%, 99.5%)"),
+        ("per_day: $25", (50.0,), "per_day: $25 (past 50%, warns at 99.5%)"),
+        ("per_day: $25", (50.0, 99.5), "per_day: $25 (past 50%, 99.5%)"),
+        ("per_day: {at_most: $25, warn_at: [50%]}", (), "per_day: {at_most: $25, warn_at: [50%]}"),
+        (
+            "per_day: {at_most: $25, warn_at: [50%]}",
+            (50.0,),
+            "per_day: {at_most: $25, warn_at: [50%]} (past 50%)",
+        ),
+    ],
+)
+def test_a_budget_says_which_shares_are_past_and_which_are_to_come(text, reached, shown):
+    assert with_warnings(text, (50.0, 99.5), reached) == shown

@@ -63,22 +63,27 @@ local function is_news(counter, share, until_s, kept_ms)
 end
 
 local crossed = {}
--- What is settled (less what was granted) and granted of a counter; of a rolling budget what its window holds.
-local function level_of(name, bucket, window_s)
-  if bucket == "" then
-    return redis.call("HGET", SETTLED, name) or "0", redis.call("HGET", GRANTED, name) or "0"
-  end
+-- What a rolling budget holds; of counters all is asked at once.
+local function held(name, bucket, window_s)
   local counts, newest = counts_of(name, tonumber(bucket), tonumber(window_s))
-  local _, held = room_of(counts, newest, tonumber(bucket))
-  return whole(held), "0"
+  local _, amount = room_of(counts, newest, tonumber(bucket))
+  return whole(amount)
 end
 
-for number = 15, #ARGV, 7 do
-  local counter, amount = ARGV[number], ARGV[number + 1]
-  local settled, granted = level_of(counter, ARGV[number + 5], ARGV[number + 6])
+local names = {}
+for number = 15, #ARGV, 7 do names[#names + 1] = ARGV[number] end
+local settled_by, granted_by = {}, {}
+if #names > 0 then
+  settled_by, granted_by = redis.call("HMGET", SETTLED, unpack(names)), redis.call("HMGET", GRANTED, unpack(names))
+end
+for at, name in ipairs(names) do
+  local number = 8 + 7 * at
+  local bucket, granted = ARGV[number + 5], granted_by[at] or "0"
+  local settled = bucket == "" and (settled_by[at] or "0") or held(name, bucket, ARGV[number + 6])
   for share in string.gmatch(ARGV[number + 4], "%d+") do
-    if is_reached(share, settled, granted, amount) and is_news(counter, share, ARGV[number + 2], ARGV[number + 3]) then
-      crossed[#crossed + 1] = {whole((number - 15) / 7), share, settled, granted}
+    if not is_reached(share, settled, granted, ARGV[number + 1]) then break end  -- they rise
+    if is_news(name, share, ARGV[number + 2], ARGV[number + 3]) then
+      crossed[#crossed + 1] = {whole(at - 1), share, settled, granted}
     end
   end
 end
