@@ -452,6 +452,9 @@ class Plan:
     tenants: Mapping[str, Tenant]
     settings: Settings
     abstract: frozenset[str] = frozenset()  # names of policies that are only there to be extended
+    handing_over: tuple[
+        str, ...
+    ] = ()  # tenants whose budgets, or each of theirs, say who takes over; few of many
     folder: (
         str  # the folder of the policies, "" where there is none; relative state and cache paths start here
     )

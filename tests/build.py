@@ -3,6 +3,7 @@
 from typing import Any
 
 from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
+from router.decide.jumps import handing_over
 from router.plan import (
     Budget,
     Candidate,
@@ -173,6 +174,7 @@ def plan(
         "targets": {name: known.get(name) or target(name) for name in names},
         "policies": {each.name: each for each in policies},
         "tenants": {each.path: each for each in tenants},
+        "handing_over": handing_over({each.path: each for each in tenants}),
         "settings": Settings(),
         "folder": "",
     }

@@ -4,13 +4,13 @@ Of the policy whose budget it is that budget alone is left behind, pool and all;
 on, and so does every budget of the caller and of providers.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 from router.decide.callers import chain
 from router.decide.fit import Short
 from router.decide.match import Jump, PathTo, path_of
 from router.decide.scopes import Caller
-from router.plan import Budget, Entry, Plan, Policy, PolicyEntry
+from router.plan import Budget, Entry, Plan, Policy, PolicyEntry, Tenant
 
 
 def jump_of(plan: Plan, called: Policy, caller: Caller, short: Sequence[Short]) -> Jump | None:
@@ -59,12 +59,26 @@ def callers_budgets(plan: Plan, policy: str) -> tuple[Budget, ...]:
     """The budgets that hand over, of tenants that may call this policy and of each of theirs: one for each that takes
     over, as nothing else tells them apart."""
     found: dict[str, Budget] = {}
-    for path, tenant in plan.tenants.items():
-        held = (*tenant.budgets, *(budget for each in tenant.each for budget in each.budgets))
-        handing = [each for each in held if each.when_spent is not None]
-        if handing and _may_call(plan, path, policy):
-            found.update((each.when_spent.policy, each) for each in reversed(handing) if each.when_spent)
+    for path in plan.handing_over:
+        if _may_call(plan, path, policy):
+            for each in budgets_within(plan.tenants[path]):
+                if each.when_spent is not None:
+                    found.setdefault(each.when_spent.policy, each)
     return tuple(found.values())
+
+
+def handing_over(tenants: Mapping[str, Tenant]) -> tuple[str, ...]:
+    """Those of which some budget says who takes over."""
+    return tuple(
+        path
+        for path, tenant in tenants.items()
+        if any(each.when_spent is not None for each in budgets_within(tenant))
+    )
+
+
+def budgets_within(tenant: Tenant) -> tuple[Budget, ...]:
+    """Its own, then those of each of its users, sessions and children."""
+    return (*tenant.budgets, *(budget for each in tenant.each for budget in each.budgets))
 
 
 def _may_call(plan: Plan, path: str, policy: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar
 
+from router.decide.jumps import handing_over
 from router.errors import Problem
 from router.plan import Plan, Policy, Provider, Settings, Target, Tenant
 from router.policy.catalog import Catalog
@@ -88,6 +89,7 @@ class Draft:
             tenants=self.tenants,
             settings=self.settings,
             abstract=frozenset(self.abstract),
+            handing_over=self.once("handing over", lambda: handing_over(self.tenants)),
             folder=self.folder,
         )
 

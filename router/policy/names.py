@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator, Mapping
 
+from router.decide.jumps import budgets_within
 from router.decide.match import ROOT, leads_to, taking_over
 from router.decide.params import CHAT_PARAMS, ELSEWHERE, NOT_YET, param_fault
 from router.errors import Problem
@@ -34,8 +35,7 @@ def dangling_policies(draft: Draft) -> Iterator[Problem]:
 def caller_budgets(tenants: Mapping[str, Tenant]) -> Iterator[Budget]:
     """Of every tenant and each of its users, sessions and children."""
     for tenant in tenants.values():
-        yield from tenant.budgets
-        yield from (budget for each in tenant.each for budget in each.budgets)
+        yield from budgets_within(tenant)
 
 
 def abstract_policy(name: str, place: Place, draft: Draft) -> Problem:

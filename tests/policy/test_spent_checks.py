@@ -36,8 +36,15 @@ def test_a_policy_that_only_a_jump_leads_to_is_reached() -> None:
 
 def test_one_that_only_a_tenants_budget_leads_to_is_reached_too() -> None:
     fast = FAST.replace("when_spent: {policy: last}", "when_spent: reject")
-    tenants = "tenants:\n  acme: {policies: [fast], budget: {per_day: $9, when_spent: {policy: last}}}\n"
+    tenants = (
+        "tenants:\n"
+        "  acme: {policies: [fast], budget: {per_day: $9, when_spent: {policy: last}}}\n"
+        "  beta: {policies: [fast], budget: {per_day: $9}}\n"
+    )
     assert told(HEAD + fast + LAST + tenants) == []
+    plan = load_text(HEAD + fast + LAST + tenants, Book()).plan
+    assert plan is not None
+    assert plan.handing_over == ("acme",)
 
 
 def test_its_cache_never_applies() -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from router import events as ev
+from router.decide.jumps import budgets_within
 from router.decide.match import taking_over
 from router.plan import Budget, Entry, Plan, Policy, PolicyEntry, TargetEntry
 from router.testing.cases.seen import Seen
@@ -162,8 +163,8 @@ def _jumps(plan: Plan, policy: Policy) -> Iterator[Item]:
 
 def _handing_over(plan: Plan) -> Iterator[tuple[Budget, PolicyEntry]]:
     """Budgets of tenants and of each of theirs."""
-    for tenant in plan.tenants.values():
-        for budget in (*tenant.budgets, *(each for of in tenant.each for each in of.budgets)):
+    for path in plan.handing_over:
+        for budget in budgets_within(plan.tenants[path]):
             if budget.when_spent is not None:
                 yield budget, budget.when_spent
 

@@ -91,6 +91,7 @@ class Run:
         default_factory=list
     )  # and the budgets, what a request may cost first
     refusing: list[Budget] = field(default_factory=list)  # those of the last attempt
+    unheld: bool = False  # the last attempt stands in no ledger
     admitted: bool = False
 
     @property
@@ -429,6 +430,7 @@ class Run:
         if any(limit.unit == "concurrent_requests" for limit in limits):
             self.without("limiter")
         unheld = self.without("ledger")
+        self.unheld = unheld
         if unheld:
             self.held, self.entries = {}, []
         return unheld
@@ -480,7 +482,7 @@ class Run:
     def warn(self, place: Place) -> None:
         """Of the windows that this attempt was reserved in."""
         for budget in self.budgets(place):
-            if budget.window != "request":
+            if budget.window != "request" and not self.unheld:
                 for share in self.state.warnings(budget, self.reserved_s, self.now_s):
                     told = budget.present, budget.unit, float(100 * share), budget.amount
                     self.result.warned.append(told)

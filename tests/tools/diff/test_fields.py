@@ -24,7 +24,7 @@ TOLD: dict[type, str] = {
     plan.PolicyEntry: "policy place",
     plan.Budget: "owner unit window amount shadow rolling place text present when_spent warn_at",
     plan.Limit: "owner unit window_s at_most shadow place text present",
-    plan.Plan: "digest prices_digest providers targets policies tenants settings abstract folder",
+    plan.Plan: "digest prices_digest providers targets policies tenants settings abstract handing_over folder",
     OwnFacts: "alias deployment price discount context max_output supports tokens labels enabled",
 }
 """Ceiling and Settings are gone through field by field, whatever they hold."""
