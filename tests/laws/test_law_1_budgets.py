@@ -29,7 +29,7 @@ from router.client.inline import run_inline
 from router.engine import execute
 from router.errors import BudgetExceeded, RouterError, StoreError
 from router.plan import Key, OnStoreError, Plan, PriceChange, Settings
-from router.ports import Granted, Refused, Take
+from router.ports import Granted, Note, Refused, Take
 from router.testing.down import ALL, MayBeDown
 from router.values import Kind, Usage
 from tests.adapters.states import settlement, valkey
@@ -398,3 +398,26 @@ def test_a_price_that_rises_while_a_call_is_under_way_takes_it_past_no_budget() 
     with pytest.raises(BudgetExceeded):
         world.call(TEXT)
     assert sum(row.cost_nusd for row in world.rows()) == cap.amount
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_a_grant_is_spent_to_its_last_and_no_further_by_threads_that_wait_for_it(
+    store: str, tmp_path: Path
+) -> None:
+    from tests.adapters.states import balance, charge, counter, granted, hold
+
+    team = budget("policy:main", 100)
+    with opened(store, tmp_path, ManualClock(T0_S)) as state:
+
+        def work(thread: int) -> int:
+            if thread % 2:
+                note = Note(id=f"n{thread}", who="ann", why="launch", at_s=T0_S)
+                run_inline(state.ledger.grant(counter(team), 50, note))
+            return sum(granted(state, hold(f"{thread}-{n}", charge(team, 10))) for n in range(20))
+
+        with ThreadPoolExecutor(8) as pool:
+            taken = sum(pool.map(work, range(8)))
+        assert taken == (100 + 4 * 50) // 10
+        assert balance(state, team) == (0, 300)
+        run_inline(state.ledger.grant(counter(team), -50, Note(id="less", who="ann", why="x", at_s=T0_S)))
+        assert not granted(state, hold("more", charge(team, 1)))

@@ -207,3 +207,36 @@ def test_a_settlement_lands_in_the_window_of_its_reservation(store: str, tmp_pat
         run_inline(state.ledger.settle("late", settlement(70, now_s=T0_S + 2 * 86_400)))
         assert balance(state, CAP, "2026-09-21") == (70, 0)
         assert balance(state, CAP, "2026-09-23") == (0, 0)
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_a_truth_corrects_what_a_timeout_was_charged_and_is_final(store: str, tmp_path: Path) -> None:
+    from tests.adapters.states import balance, charge, hold, row, settlement
+
+    worst = settlement(100, usage=None, how="worst_case", kind=Kind.TIMEOUT)
+    with opened(store, tmp_path, ManualClock(T0_S)) as state:
+        run_inline(state.ledger.reserve(hold("lost", charge(CAP, 100))))
+        run_inline(state.ledger.mark_sent("lost", now_s=T0_S))
+        run_inline(state.ledger.settle("lost", worst))
+        assert (row(state, "lost").how, balance(state, CAP)) == ("worst_case", (100, 0))
+        run_inline(state.ledger.settle("lost", settlement(70)))
+        run_inline(state.ledger.settle("lost", settlement(5)))
+        run_inline(state.ledger.settle("lost", worst))
+        assert (row(state, "lost").how, balance(state, CAP)) == ("reported", (70, 0))
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_rows_that_leave_the_store_leave_what_they_had_settled(store: str, tmp_path: Path) -> None:
+    from tests.adapters.states import balance, charge, hold, settlement
+
+    clock = ManualClock(T0_S)
+    with opened(store, tmp_path, clock) as state:
+        for name in ("a", "b", "open"):
+            run_inline(state.ledger.reserve(hold(name, charge(CAP, 100), now_s=T0_S, lease_s=9999)))
+        for name in ("a", "b"):
+            run_inline(state.ledger.settle(name, settlement(70)))
+        rows = run_inline(state.ledger.rows())
+        assert run_inline(state.ledger.move_out(rows)) == 2
+        assert run_inline(state.ledger.move_out(rows)) == 0
+        assert balance(state, CAP) == (140, 100)
+        assert run_inline(audit(ports_of(PLAN, state, clock, ANSWER))).findings == ()
