@@ -146,10 +146,9 @@ def _values(row: Row) -> Mapping[str, Any]:
 
 
 def _row(values: Mapping[str, Any]) -> Row:
-    """What a later router added to rows is passed over, what it can't have known is as if nobody had said it."""
+    """What a later router added to rows is passed over; what an earlier one did not know is as if nobody had said."""
     usage = values["usage"]
-    read: dict[str, Any] = {name: _frozen(values.get(name)) for name in _FIELDS}
-    read["tags"] = read["tags"] or ()
+    read: dict[str, Any] = {name: _frozen(values[name]) for name in _FIELDS if name in values}
     read["usage"] = None if usage is None else Usage(**usage)
     for name in ("counters", "rolling"):
         read[name] = tuple((counter_of(key), int(amount)) for key, amount in values.get(name) or ())

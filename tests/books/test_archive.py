@@ -380,6 +380,22 @@ def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
         moved(state, tmp_path / "file")
 
 
+def test_a_file_of_an_earlier_and_one_of_a_later_router_are_read(tmp_path: Path, folder: Path) -> None:
+    with opened("sqlite", tmp_path) as state:
+        lived_in(state)
+        moved(state, folder)
+    rows, file = list(each_row(folder)), files_in(folder)[0].path
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    del lines[0]["key"], lines[1]["tags"]
+    lines[2]["mood"] = "fine"
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert list(each_row(folder)) == rows
+    del lines[3]["state"]
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    with pytest.raises(RequestError, match="is damaged"):
+        list(each_row(folder))
+
+
 def test_files_copied_together_count_each_row_once(tmp_path: Path, folder: Path) -> None:
     with opened("sqlite", tmp_path) as state:
         lived_in(state)
