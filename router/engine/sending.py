@@ -76,9 +76,11 @@ async def outcome_of(
 
 async def renew(run: Run, hold: Hold) -> None:
     """A store that can't do it now may the next time; a lease that lapses costs the worst case, no call."""
-    until_s = run.ports.clock.now_s() + LEASE_S
+    until_s, has_row = run.ports.clock.now_s() + LEASE_S, hold.id not in run.rowless
+    if not (has_row or run.permits):  # there is nothing to renew
+        return
     try:
-        if hold.id not in run.rowless:
+        if has_row:
             await run.ports.ledger.renew(hold.id, lease_until_s=until_s)
         await permits.renew(run, until_s=until_s)
     except StoreError as error:

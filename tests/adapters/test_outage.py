@@ -25,7 +25,7 @@ from tests.adapters.valkey import ValkeyServer
 
 TEAM = budget("tenant:acme", 3000)
 DOWN = StoreError("down", port="ledger", help="start it")
-QUICK_S = 0.1
+QUICK_S = 0.3
 """Longer than anything takes that waits for nothing, on a busy machine."""
 
 
@@ -124,7 +124,7 @@ def test_a_server_that_hangs_is_waited_for_once_and_found_again(tmp_path: Path) 
                 assert took_s(step, port) < QUICK_S
             time.sleep(REST_S)
             looks = [took_s(step, port) for port, step in (*steps.items(), *steps.items())]
-            assert LOOK_S * 0.9 < looks[0] < LOOK_S + QUICK_S * 5
+            assert LOOK_S * 0.9 < looks[0] < LOOK_S + 1.5
             assert max(looks[1:]) < QUICK_S
         time.sleep(REST_S)
         assert granted(state, hold("b", charge(TEAM, 1), now_s=time.time()))
@@ -191,7 +191,7 @@ def test_a_file_that_somebody_holds_is_waited_for_once_and_free_at_once(tmp_path
         do(state.ledger.all_balances())  # who only reads waits for nobody, and tells nothing of writers
         assert took_s(reserve, "ledger") < QUICK_S
         time.sleep(REST_S)
-        assert LOOK_S * 0.9 < took_s(reserve, "ledger") < LOOK_S + QUICK_S * 5
+        assert LOOK_S * 0.9 < took_s(reserve, "ledger") < LOOK_S + 1.5
         assert took_s(reserve, "ledger") < QUICK_S
         other.execute("ROLLBACK")
         assert granted(state, hold("c", charge(TEAM, 1), now_s=time.time()))

@@ -26,7 +26,7 @@ STEPS = ("admit", "reserve", "mark_sent", "settle")
 BOUND_S = {"once": ANSWER_S, "always": 2 * ANSWER_S}
 """What a mute wire may cost a call: one try's patience where the second is answered, else two."""
 
-NOISE_S = 1.5
+NOISE_S = 2.5
 LEASES_OVER_S = 40.0
 POLICIES: dict[str, Any] = {
     "version": 1,

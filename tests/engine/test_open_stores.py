@@ -125,12 +125,14 @@ def test_with_everything_open_a_call_needs_no_store() -> None:
 def test_an_attempt_without_a_row_costs_what_it_costs_but_nothing_is_on_record() -> None:
     world = Sick(planned(OPEN), Says("x", after_s=25.0))
     world.stores["ledger"].down = {"reserve"}  # the others would raise: there is no such row
+    world.stores["limiter"].down = ALL
     reply = world.ask()
     assert reply.cost_nusd
     assert [(fact.cost_nusd, fact.on_record) for fact in world.facts(ev.Settled)] == [
         (reply.cost_nusd, False)
     ]
     assert world.facts(ev.SettleFailed) == world.facts(ev.RenewFailed) == world.facts(ev.Reserved) == []
+    assert world.facts(ev.LeaseRenewed) == []
     world.stores["ledger"].down = ()
     assert list(world.rows()) == []
 
