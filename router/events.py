@@ -64,7 +64,7 @@ class CacheHit(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheMissed(Event):
     key: str
-    why: str  # "absent" | "expired" | "forbidden"
+    why: str  # "absent" | "expired" | "misfit" | "store_error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +218,16 @@ class AttemptAnswered(Event):
     usage: Usage
     finish_reason: str
     duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputMisfit(Event):
+    """An answer has not the form that was asked for. `repairable`: the model may be told, and asked again."""
+
+    target: str
+    form: str
+    faults: int
+    repairable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

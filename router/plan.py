@@ -11,7 +11,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Literal
 
-from router.values import Kind, Place, SecretRef
+from router.values import Kind, Message, Place, SecretRef
 
 AUSD_PER_NUSD = 1_000_000_000
 
@@ -19,6 +19,7 @@ STREAM_S = 600.0
 """How long a stream may take after its first content, where no policy says less."""
 
 Window = Literal["request", "hour", "day", "week", "month", "total"]
+Method = Literal["schema", "tool", "prompt"]
 Unit = Literal["nusd", "tokens", "requests"]
 
 ROLLING_S: Mapping[Window, float] = MappingProxyType({"hour": 3_600.0, "day": 86_400.0, "week": 604_800.0})
@@ -483,6 +484,8 @@ class Candidate:
     per_request: tuple[Budget, ...]
     limits: tuple[Limit, ...] = ()
     params: Mapping[str, Any]
+    method: Method | None = None  # how it is asked for an answer of a given form
+    added: tuple[Message, ...] = ()  # what that adds to the messages
     path: tuple[str, ...] = ()
 
 

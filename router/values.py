@@ -4,13 +4,14 @@ Units: money is an integer of nano-USD (`_nusd`), durations and times are second
 Wall-clock times are Unix seconds, UTC.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a Reply carries its trace, and events describe requests
+    from router.errors import RouterError
     from router.events import Event
 
 NUSD_PER_USD = 1_000_000_000
@@ -98,6 +99,25 @@ class InputEstimate:
     unbounded: tuple[str, ...] = ()
 
 
+class Misfit(ValueError):
+    """A text that does not have the form that was asked for; `faults` say where and why, one line each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """The form that an answer must have. `read` makes an object of its JSON text, or raises Misfit. `strict`: a
+    provider can hold an answer to the schema while it writes it."""
+
+    name: str
+    schema: Mapping[str, Any]
+    strict: bool
+    read: Callable[[str], Any] = field(repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One call as its caller made it, checked for form. `tenant` and `user` are what the application says."""
@@ -114,6 +134,7 @@ class Request:
     timeout_s: float | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     stream: bool = False
+    output: Output | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +167,9 @@ class Chunk:
 class Reply:
     """One answer. `message` is OpenAI's assistant message; `choices` holds all of them when `n` > 1.
 
-    `cost_nusd` is None where the price of the model is unknown, 0 for a cached answer.
+    `cost_nusd` is None where the price of the model is unknown, 0 for a cached answer. `object` is what the answer
+    holds where a `response_model` asked for one. `error` is why there is no answer, where errors were asked for as
+    replies.
     """
 
     request_id: str
@@ -160,7 +183,14 @@ class Reply:
     cost_nusd: int | None
     cached: bool
     created_s: int
+    object: Any = None
+    error: "RouterError | None" = None
     trace: "tuple[Event, ...]" = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is an answer."""
+        return self.error is None
 
     @property
     def text(self) -> str:

@@ -19,8 +19,7 @@ _PREFIX: Mapping[str, str] = {
     "vertex": "vertex_ai",
 }
 
-_NOT_OF_THE_WIRE = {"response_model", "raise_errors"}
-_PARAMS = (frozenset(CHAT_PARAMS) | frozenset(NOT_YET)) - _NOT_OF_THE_WIRE
+_PARAMS = frozenset(CHAT_PARAMS) | frozenset(NOT_YET)
 
 _WIRE = frozenset(
     {

@@ -10,9 +10,10 @@ from typing import Any
 
 from router.decide.params import CHAT_PARAMS, ELSEWHERE, NOT_YET, param_fault
 from router.decide.scopes import did_you_mean
-from router.errors import RequestError
+from router.errors import RequestError, RouterError
+from router.events import Event
 from router.plan import Plan
-from router.values import Message, Request
+from router.values import Message, Output, Reply, Request, Usage
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 LONGEST_S = 1e9
@@ -29,6 +30,8 @@ ARGUMENTS = (
     "only",
     "timeout",
     "stream",
+    "response_model",
+    "raise_errors",
 )
 
 
@@ -47,6 +50,7 @@ def build_request(
     only: Sequence[str] = (),
     timeout: float | None = None,
     stream: bool = False,
+    response_model: Any = None,
     params: Mapping[str, Any],
 ) -> Request:
     """Raises RequestError, naming the argument, for whatever is not of the form of a call."""
@@ -63,7 +67,42 @@ def build_request(
         timeout_s=_seconds(timeout),
         params=_params(params),
         stream=_flag("stream", stream),
+        output=_form(response_model, stream=stream, params=params),
     )
+
+
+def unanswered(request: Request, error: RouterError, *, now_s: float) -> Reply:
+    """The reply to a call that ended in an error."""
+    return Reply(
+        request_id=request.id,
+        policy=request.policy,
+        target="",
+        model="",
+        message={"role": "assistant", "content": None},
+        choices=(),
+        finish_reason="error",
+        usage=Usage(),
+        cost_nusd=sum(each.cost_nusd for each in getattr(error, "attempts", ())),
+        cached=False,
+        created_s=int(now_s),
+        error=error,
+        trace=tuple(each for each in error.trace if isinstance(each, Event)),
+    )
+
+
+def _form(response_model: Any, *, stream: bool, params: Mapping[str, Any]) -> Output | None:
+    if response_model is None:
+        return None
+    if stream:
+        raise RequestError(
+            "a stream can't be read as a `response_model`",
+            help="call `complete`: an object is made of a whole answer",
+        )
+    if params.get("response_format") is not None:
+        raise RequestError("`response_model` and `response_format` both say what form the answer has")
+    from router.client.objects import output_of
+
+    return output_of(response_model)
 
 
 def _flag(name: str, value: Any) -> bool:

@@ -11,13 +11,13 @@ from typing import Any, Literal, Self, overload
 
 from router.client.assembly import build_ports, load_plan
 from router.client.bookkeeping import AsyncBookkeeping, Bookkeeping, Books
-from router.client.calls import build_request
+from router.client.calls import build_request, unanswered
 from router.client.gate import Gate
 from router.client.inline import run_inline
 from router.client.keeping import AsyncKeeping, Keeping
 from router.client.streams import AsyncStream, Opening, OpenStreams, Stream
 from router.engine import Ports, execute, open_stream
-from router.errors import Problem
+from router.errors import Problem, RequestError, RouterError
 from router.events import Sink
 from router.plan import Plan
 from router.ports import Clock, Transport
@@ -51,6 +51,15 @@ class _Opened(Books):
         self, messages: str | Sequence[Message], arguments: Mapping[str, Any], *, stream: bool
     ) -> Request:
         return build_request(self.plan, self.ports.draw.id(), messages, stream=stream, **arguments)
+
+    async def _answer(self, request: Request, *, raise_errors: bool) -> Reply:
+        """Answered, or refused or failed: as an error, or told in a reply. A wrong call is an error always."""
+        try:
+            return await execute(self.plan, self.ports, request)
+        except RouterError as error:
+            if raise_errors or isinstance(error, RequestError):
+                raise
+            return unanswered(request, error, now_s=self.ports.clock.now_s())
 
     async def _free(self) -> None:
         self._gate.closed = True
@@ -130,6 +139,8 @@ class Router(_Opened, Bookkeeping, Keeping):
         prefer: Sequence[str] = (),
         only: Sequence[str] = (),
         timeout: float | None = None,
+        response_model: Any = None,
+        raise_errors: bool = True,
         stream: Literal[False] = False,
         **params: Any,
     ) -> Reply: ...
@@ -148,19 +159,25 @@ class Router(_Opened, Bookkeeping, Keeping):
         prefer: Sequence[str] = (),
         only: Sequence[str] = (),
         timeout: float | None = None,
+        response_model: Any = None,
+        raise_errors: bool = True,
         stream: bool = False,
         **params: Any,
     ) -> Reply | Stream:
         """Answer `messages` by `policy`.
 
         `team` is another name of `tenant`; `timeout` is in seconds over everything and can only shorten the policy's;
-        `params` have OpenAI's names. With `stream=True` as `stream`. Raises a RouterError (see `router.errors`).
+        `params` have OpenAI's names. With `stream=True` as `stream`.
+
+        `response_model` (a pydantic model, a dataclass, a TypedDict, a JSON Schema) is the form of the answer:
+        `reply.object` has it, and a model whose answer has not is told what is wrong, as often as `retry.attempts`
+        allows. Raises a RouterError (see `router.errors`); with `raise_errors=False` that is `reply.error`.
         """
         arguments = _arguments(locals())
         with self._gate:
             request = self._request(messages, arguments, stream=stream)
             if not stream:
-                return run_inline(execute(self.plan, self.ports, request))
+                return run_inline(self._answer(request, raise_errors=raise_errors))
             live = run_inline(open_stream(self.plan, self.ports, request))
             return Stream(live, self._gate, self._streams, run_inline)
 
@@ -243,6 +260,8 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping):
         prefer: Sequence[str] = (),
         only: Sequence[str] = (),
         timeout: float | None = None,
+        response_model: Any = None,
+        raise_errors: bool = True,
         stream: Literal[False] = False,
         **params: Any,
     ) -> Reply: ...
@@ -261,6 +280,8 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping):
         prefer: Sequence[str] = (),
         only: Sequence[str] = (),
         timeout: float | None = None,
+        response_model: Any = None,
+        raise_errors: bool = True,
         stream: bool = False,
         **params: Any,
     ) -> Reply | AsyncStream:
@@ -269,7 +290,7 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping):
         with self._gate:
             request = self._request(messages, arguments, stream=stream)
             if not stream:
-                return await execute(self.plan, self.ports, request)
+                return await self._answer(request, raise_errors=raise_errors)
             live = await open_stream(self.plan, self.ports, request)
             return AsyncStream(live, self._gate, self._streams)
 
@@ -292,4 +313,8 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping):
 
 def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a `complete` that make its request, without the router and the messages."""
-    return {name: value for name, value in given.items() if name not in ("self", "messages", "stream")}
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in ("self", "messages", "stream", "raise_errors")
+    }

@@ -80,7 +80,7 @@ def fit(
     dropped: list[Dropped] = []
     for candidate, estimate in zip(candidates, estimates, strict=True):
         name = candidate.target.name
-        reason = DUPLICATE if name in kept else _too_long(candidate, estimate)
+        reason = DUPLICATE if name in kept else is_too_long(candidate, estimate)
         reason = reason or _without_promise(candidate, estimate, budgets_of)
         if reason is None:
             kept[name] = candidate
@@ -89,7 +89,8 @@ def fit(
     return tuple(kept.values()), tuple(dropped)
 
 
-def _too_long(candidate: Candidate, estimate: InputEstimate) -> Refusal | None:
+def is_too_long(candidate: Candidate, estimate: InputEstimate) -> Refusal | None:
+    """Why an input of this size is not sent to it; None: it may be."""
     target, ceiling = candidate.target, candidate.input_ceiling
     if target.context_tokens is not None and estimate.tokens > target.context_tokens:
         return (
@@ -152,7 +153,7 @@ def unpromised(
     return tuple(
         Short(candidate=candidate, budgets=budgets)
         for candidate, estimate in zip(candidates, estimates, strict=True)
-        if candidate.target.name not in names and _too_long(candidate, estimate) is None
+        if candidate.target.name not in names and is_too_long(candidate, estimate) is None
         if (budgets := _unbounded_under(candidate, estimate, budgets_of))
     )
 

@@ -9,6 +9,7 @@ from router.decide.demands import Refusal, refusal
 from router.decide.fit import DUPLICATE, as_open
 from router.decide.params import output_request
 from router.decide.scopes import Caller, did_you_mean, least, tighter
+from router.decide.structured import asked
 from router.errors import Dropped, RequestError
 from router.plan import (
     Budget,
@@ -277,6 +278,7 @@ def candidate_of(
     params = _effective_params(policy.lexical.params, entry.params, request.params)
     lexical = _times(policy.lexical, entry)
     allowance = least(path.ceiling.output_tokens, output_request(params))
+    form = asked(request.output, target.supports, params) if request.output else None
     return Candidate(
         target=target,
         policy=policy.name,
@@ -290,7 +292,9 @@ def candidate_of(
         budgets=path.budgets,
         per_request=path.per_request,
         limits=path.limits,
-        params=_with_allowance(params, allowance),
+        params=_with_allowance({**params, **form.params} if form else params, allowance),
+        method=form.method if form else None,
+        added=form.messages if form else (),
         path=path.policies,
     )
 

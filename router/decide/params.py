@@ -44,8 +44,6 @@ ELSEWHERE: Mapping[str, str] = {
 COUNTS = ("n", "max_tokens", "max_completion_tokens")
 
 NOT_YET: Mapping[str, str] = {
-    "response_model": "typed answers",
-    "raise_errors": "errors as replies",
     "modalities": "audio answers",
     "audio": "audio answers",
     "service_tier": "service tiers (they change prices)",

@@ -18,6 +18,7 @@ class Failure:
     kind: Kind
     retry_after_s: float | None = None
     sent: bool = True
+    repairable: bool = False  # an answer of the wrong form, which the model can be told of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,9 @@ def _again(
     fresh = _fresh_key(route, candidate, progress, keys)
     if FAILURES[last.kind].another_key and fresh is not None:
         return _try(route, last.index, fresh, timeout_s, progress, keys)
+    if last.repairable:  # told what is wrong, it need not wait
+        same = _same_key(last.key, candidate, keys)
+        return _try(route, last.index, same, timeout_s, progress, keys)
     if last.kind not in retry.on:
         return None
     if progress.waited_after == len(progress.failures):

@@ -1,15 +1,19 @@
 """Stored answers: whether a request may be served from the cache, and whether its answer may be kept."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from router import events as ev
 from router.decide import stored
 from router.decide.cachekey import cache_key, partition
 from router.decide.judge import is_sampled, soft_kind
+from router.engine import objects
 from router.engine.run import Run
 from router.engine.stores import bypass
 from router.errors import StoreError
 from router.plan import Route
 from router.ports import CacheEntry
-from router.values import Reply
+from router.values import Output, Reply
 
 
 def key_of(run: Run, route: Route) -> str | None:
@@ -32,9 +36,14 @@ def key_of(run: Run, route: Route) -> str | None:
         candidates=route.candidates,
         providers=run.plan.providers,
         messages=request.messages,
-        params=request.params,
+        params=request.params if request.output is None else {**request.params, **_form(request.output)},
         partition=f"{run.ports.transport.realm}:{part}",
     )
+
+
+def _form(output: Output) -> Mapping[str, Any]:
+    """A name that no parameter has."""
+    return {"response_model": {"name": output.name, "schema": output.schema}}
 
 
 async def stored_reply(run: Run, route: Route, key: str | None) -> Reply | None:
@@ -51,8 +60,12 @@ async def stored_reply(run: Run, route: Route, key: str | None) -> Reply | None:
     if not reply or not 0 <= age_s < route.cache.ttl_s:
         run.emit(ev.CacheMissed, key=key, why="expired" if reply else "absent")
         return None
+    formed = objects.of_another(run, reply)
+    if formed is None:
+        run.emit(ev.CacheMissed, key=key, why="misfit")
+        return None
     run.emit(ev.CacheHit, key=key, age_s=age_s, target=reply.target)
-    return reply
+    return formed
 
 
 async def keep(run: Run, route: Route, key: str | None, reply: Reply) -> None:

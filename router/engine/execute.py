@@ -12,7 +12,7 @@ from router.decide.judge import soft_kind
 from router.decide.reserve import admission_takes
 from router.decide.scopes import called_policy, caller
 from router.decide.step import Failure, Progress, Stop, Try, Wait, next_step
-from router.engine import answers, permits, routing, sharing
+from router.engine import answers, objects, permits, routing, sharing
 from router.engine.attempt import attempt
 from router.engine.live import Live, Replayed
 from router.engine.opening import Opened
@@ -159,8 +159,11 @@ async def _loop(run: Run, route: Route) -> Reply | Opened:
                 if isinstance(result, Reply):
                     soft = _worth_another(route, step, result)
                     if soft is None:
-                        return result
-                    spare, result = spare or result, soft
+                        result = objects.formed(run, route, step, result)
+                    else:
+                        spare, result = spare or (result if run.request.output is None else None), soft
+                if isinstance(result, Reply):
+                    return result
                 progress = replace(progress, failures=(*progress.failures, result))
 
 

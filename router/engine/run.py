@@ -26,7 +26,7 @@ from router.ports import (
     Tokens,
     Transport,
 )
-from router.values import InputEstimate, Request
+from router.values import InputEstimate, Message, Request
 
 LEASE_S = 30.0
 RENEW_EVERY_S = 10.0
@@ -49,7 +49,9 @@ class Ports:
     sinks: tuple[ev.Sink, ...] = ()
 
 
-Counted = tuple[tuple[TokenClass, int | None], Mapping[str, Any], InputEstimate]
+Messages = tuple[Message, ...]
+
+Counted = tuple[tuple[TokenClass, int | None, Messages], Mapping[str, Any], InputEstimate]
 """What an estimate depends on besides the messages, and the estimate."""
 
 
@@ -70,9 +72,11 @@ class Run:
     refusals: list[tuple[Refusal, ...]] = field(default_factory=list)  # of one attempt each
     snapshot: Snapshot | None = None  # what rules look at, read once
     short: list[Short] = field(default_factory=list)  # what this list was come to and not sent for, in order
-    estimates: list[tuple[tuple[TokenClass, int | None], Mapping[str, Any], InputEstimate]] = field(
-        default_factory=list
-    )
+    estimates: list[Counted] = field(default_factory=list)
+    readers: list[tuple[Messages, InputReader]] = field(default_factory=list)  # with what was added
+    repairs: dict[str, Messages] = field(
+        default_factory=dict
+    )  # by target: its misfit answers, and what it was told
     spent: dict[tuple[str, str], int] = field(
         default_factory=dict
     )  # by owner and unit of a per_request budget
@@ -97,14 +101,29 @@ class Run:
 
     def estimate(self, candidate: Candidate) -> InputEstimate:
         """The input of this request for one candidate: counted once for all that count it alike."""
-        key = (candidate.target.tokens, candidate.target.context_tokens)
+        added = self.added(candidate)
+        key = (candidate.target.tokens, candidate.target.context_tokens, added)
         for counted, params, estimate in self.estimates:
             if counted == key and params == candidate.params:
                 return estimate
-        tokens, context = key
-        estimate = self.input.estimate(candidate.params, tokens, context_tokens=context)
+        tokens, context, _ = key
+        estimate = self._reader(added).estimate(candidate.params, tokens, context_tokens=context)
         self.estimates.append((key, candidate.params, estimate))
         return estimate
+
+    def added(self, candidate: Candidate) -> Messages:
+        """What this candidate is sent after the caller's messages."""
+        return (*candidate.added, *self.repairs.get(candidate.target.name, ()))
+
+    def _reader(self, added: Messages) -> InputReader:
+        if not added:
+            return self.input
+        for known, reader in self.readers:
+            if known == added:
+                return reader
+        reader = self.ports.tokens.reader((*self.request.messages, *added))
+        self.readers.append((added, reader))
+        return reader
 
     def worst(self, candidate: Candidate, *, at_s: float | None = None) -> Worst:
         """What one attempt of this request at `candidate` may need, at the price of `at_s`, or of its dearest day."""

@@ -100,7 +100,7 @@ def wire_call(run: Run, route: Route, hold: Hold, step: Try) -> WireCall:
         target=target.name,
         kind=target.kind,
         model=target.wire_model,
-        messages=run.request.messages,
+        messages=(*run.request.messages, *run.added(candidate)),
         params=candidate.params,
         timeout_s=step.timeout_s,
         stream=route.streams,

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from router import events as ev
 from router.decide import outcome
-from router.engine import answers
+from router.engine import answers, objects
 from router.engine.run import Run
 from router.plan import Route
 from router.ports import Seat
@@ -34,6 +34,9 @@ async def answer_of_another(run: Run, route: Route, key: str | None, seat: Seat 
     except TimeoutError:
         raise outcome.still_waiting(route) from None
     if reply is None or reply.target not in {each.target.name for each in route.candidates}:
+        return None
+    reply = objects.of_another(run, reply)  # an object of its own: callers may change theirs
+    if reply is None:
         return None
     run.emit(ev.AnswerShared, target=reply.target, of_request=reply.request_id)
     return replace(
