@@ -16,6 +16,7 @@ from router.ports import (
     Admission,
     Charge,
     Counter,
+    Crossed,
     Granted,
     Hold,
     LimitFull,
@@ -24,6 +25,7 @@ from router.ports import (
     Settlement,
     Shortfall,
     Take,
+    Watch,
 )
 
 MOST = 2**62  # that may be spent, or granted, or be said to be the cost of a row
@@ -185,6 +187,7 @@ class Naive:
     periods: dict[Counter, tuple[object, ...]] = field(default_factory=dict)
     grants: dict[Counter, int] = field(default_factory=dict)
     kept: set[Counter] = field(default_factory=set)  # counters that are written
+    marks: set[tuple[Counter, int]] = field(default_factory=set)  # shares that somebody was told of
     loose: set[Counter] = field(default_factory=set)  # counters that were charged by a budget in shadow alone
     amounts: dict[tuple[object, ...], int] = field(default_factory=dict)  # the largest that was ever in force
 
@@ -305,6 +308,19 @@ class Naive:
         is_truth = ending.how in ("reported", "counted")
         if row.ended_at_s is None or row.state == "expired" or (row.at_worst_case and is_truth):
             self._settle(row, ending)
+
+    def told(self, watches: Sequence[Watch]) -> tuple[Crossed, ...]:
+        """The shares that were reached, and of which nobody was told."""
+        found = []
+        for watch in watches:
+            assert isinstance(watch.of, Counter)
+            settled, granted = self.used(watch.of, ("settled", "expired")), self.grants.get(watch.of, 0)
+            for share in watch.warn_at:
+                news = (watch.of, share) not in self.marks
+                if news and settled * 100_000 >= share * max(0, watch.amount + granted):
+                    self.marks.add((watch.of, share))
+                    found.append(Crossed(watch=watch, share=share, settled=settled, granted=granted))
+        return tuple(found)
 
     def corrected(self, id: str, ending: Settlement) -> bool:
         """In somebody's name: whether there was anything to correct."""

@@ -35,6 +35,7 @@ from router.ports import (
     Balance,
     Charge,
     Counter,
+    Crossed,
     Granted,
     Hold,
     Note,
@@ -42,6 +43,7 @@ from router.ports import (
     Row,
     Settlement,
     Take,
+    Watch,
 )
 from router.ports.ledger import How
 from router.values import Kind, Usage
@@ -102,6 +104,7 @@ RATES = (
     limit("user:acme:bob b", 2, unit="requests", shadow=True),
 )
 
+SHARES = (30_000, 80_000, 100_000)
 AGAINST = ("below", "at", "above")
 AMOUNTS = ("some", "none", "some", "third", "some", "all that is left", "some", "one too many")
 ABSURD = (2**53 + 1, MOST - 7, MOST, MOST + 1, 2**63 - 1, 10**40)
@@ -151,7 +154,7 @@ class StateModel(RuleBasedStateMachine):
         self.now_s = datetime(*local, tzinfo=self.zone).timestamp()  # type: ignore[misc,arg-type]
         ending = Settlement(cost_nusd=1, usage=None, how="nothing", kind=None, now_s=self.now_s)
         self.write(lambda: self.naive.sent("x"), "mark_sent", "x", now_s=self.now_s)
-        self.write(lambda: self.naive.settled("x", ending), "settle", "x", ending)
+        self.write(lambda: self.naive.settled("x", ending), "settle", "x", ending, ())
         self.write(lambda: self.naive.released("x", self.now_s), "release", "x", now_s=self.now_s)
 
     def teardown(self) -> None:
@@ -177,6 +180,8 @@ class StateModel(RuleBasedStateMachine):
         if isinstance(answer, Granted | Refused):
             self.numbers[self.states.index(state)].append(answer.seq)
             return replace(answer, seq=0)
+        if call == "settle":
+            return tuple(answer)
         if call in ("used", "held"):  # beyond what any of them may hold, a server counts in floats
             return {of: min(held, MOST_COUNTED) for of, held in answer.items()}
         return answer
@@ -298,7 +303,18 @@ class StateModel(RuleBasedStateMachine):
         ending = Settlement(cost_nusd=cost, usage=usage, how=how, kind=kind, now_s=self.now_s)
         row = self.naive.rows[known.id]
         before, was = row.state, row.ending
-        self.write(lambda: self.naive.settled(known.id, ending), "settle", known.id, ending)
+        watches = tuple(
+            Watch(of=each.counter, amount=each.budget.amount, warn_at=SHARES, until_s=None)
+            for each in known.charges
+        )
+
+        def settled_and_told() -> Sequence[Crossed]:
+            self.naive.settled(known.id, ending)
+            told = self.naive.told(watches)
+            self.tally["told of a share"] += len(told)
+            return told
+
+        self.write(settled_and_told, "settle", known.id, ending, watches)
         if row.ending is not was:
             against = AGAINST[(cost >= known.worst_nusd) + (cost > known.worst_nusd)]
             self.tally.update([f"{before} settled {against}", f"{before} settled", f"settled {how}"])
@@ -471,6 +487,7 @@ REACHED = {
     *(f"{call} impossible" for call in ("settle", "mark_sent", "grant", "correct")),
     *("granted", "refused", "refused, short of a budget", "refused, short of a limit"),
     *("granted, short of a budget", "granted, short of a limit", "lapsed", "moved", "forgotten"),
+    "told of a share",
     *("admitted", "full of requests", "full of concurrent_requests"),
     *("shadow of requests", "shadow of concurrent_requests", "waited for a window", "waited for a limit"),
 }
