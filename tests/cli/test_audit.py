@@ -53,6 +53,9 @@ def test_a_server_that_lost_its_rows_is_closed_until_somebody_accepts_it(run, fo
         told = run("audit", "--accept-loss", "--who", "ann", "--why", "no copy is left")
         assert told.stdout == "0 rows and 0 counters add up\n"
         run("complete", "fast", "Hello again", "--tenant", "acme")
+        acts = run("usage", "acts").stdout
+        assert "accepted the loss of rows up to number 1" in acts
+        assert "no copy is left" in acts
 
 
 def test_a_file_can_not_be_accepted_as_lost(run, spent):

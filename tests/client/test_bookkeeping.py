@@ -116,3 +116,26 @@ def test_both_routers_take_grants_and_truths_alike() -> None:
         done = router.grant(policy="main", window="per_day", amount="$2", **by)
         told = done.budget.left, len(router.acts()), list(router.worst_cases())
     assert asyncio.run(awaited()) == told == (3 * 10**9, 1, [])
+
+
+def test_both_routers_move_rows_out_and_audit_them(tmp_path) -> None:
+    state, old = f"sqlite:///{tmp_path}/state.db", tmp_path / "old"
+
+    async def awaited() -> Any:
+        async with AsyncRouter.open(POLICIES, state=state, cache="memory", transport="fake") as router:
+            for number in range(3):
+                await router.complete(f"Hello {number}", policy="main", tenant="acme")
+            later = router.ports.clock.now_s() + 60
+            calls = [router.complete(f"More {number}", policy="main", tenant="acme") for number in range(5)]
+            done, *_ = await asyncio.gather(router.archive(before=later, to=old, compressed=True), *calls)
+            return done, await router.audit(archive=old), await router.export(archive=old)
+
+    done, found, rows = asyncio.run(awaited())
+    assert (found.sound, found.rows + found.moved, len(rows)) == (True, 8, 8)
+    assert found.moved == done.rows >= 3
+    with Router.open(POLICIES, state=state, cache="memory", transport="fake") as router:
+        rest = router.archive(before=router.ports.clock.now_s() + 60, to=str(old))
+        assert rest.rows == 8 - done.rows
+        assert (router.audit(archive=old).moved, router.audit().rows) == (8, 0)
+        assert [each.seq for each in router.export(archive=str(old))] == [each.seq for each in rows]
+        assert router.usage().budgets[0].settled > 0
