@@ -8,7 +8,7 @@ from router.errors import Problem
 from router.plan import Each, Plan, TargetEntry, Tenant
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
-from router.policy.names import amount_blocks, caller_budgets
+from router.policy.names import caller_budgets
 from router.policy.traps import shown
 from router.values import Place
 
@@ -25,9 +25,6 @@ def useless_jumps(draft: Draft) -> Iterator[Problem]:
     for name, pool in written.budgets.items():
         why = f"the pool {shown(name)} is no policy's own, so none could leave it behind"
         yield from _each_said(pool, why, _ON_THE_POLICY)
-    for block in amount_blocks(draft):
-        if block.key == "limits":
-            yield from _each_said(block, "a limit is never spent: it frees again by itself", "take it out")
     for each in (*(each for policy in draft.all_policies.values() for each in policy.budgets), *of_tenants):
         if each.when_spent is not None and each.shadow:
             why = f"`{each.text}` is in shadow, and refuses nothing"

@@ -50,8 +50,8 @@ def test_that_document_says_something_about_every_key() -> None:
     assert known - said == UNSAID
 
 
-UNSAID = {("state", "file"), ("cachePlace", "env"), ("pool", "when_spent"), ("rateWindow", "when_spent")}
-"""The other way to refer to a place, and what pools and limits may say of none but `reject`."""
+UNSAID = {("state", "file"), ("cachePlace", "env"), ("pool", "when_spent")}
+"""The other way to refer to a place, and what a pool may say of none but `reject`."""
 
 PLACES = {
     form.ref: path

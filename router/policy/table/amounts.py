@@ -44,10 +44,12 @@ _OF_BUDGETS = {
     "warn_at": Key(
         form=WARN_AT, description="Shares of it that an event tells of, once each, but of per_request."
     ),
+    "when_spent": Key(form=WHEN_SPENT, description="Who takes over where nothing fits (default reject)."),
 }
 _OF_BUDGETS_ALONE = {
     "rolling": "a limit always slides: take it out",
     "warn_at": "a word of budgets: a limit fills and empties all the time",
+    "when_spent": "a word of budgets: a limit is never spent, it frees again by itself",
 }
 
 
@@ -61,10 +63,6 @@ def _amount(ref: str, name: str, amount: Scalar, description: str, *, of_budget:
             "at_most": Key(form=amount, description="The amount of the window."),
             "enforce": Key(form=words.ENFORCE, description=_ENFORCE),
             **(_OF_BUDGETS if of_budget else {}),
-            "when_spent": Key(
-                form=WHEN_SPENT,
-                description="Of a budget: who takes over where nothing fits (default reject).",
-            ),
         },
         required=("at_most",),
         habits={} if of_budget else _OF_BUDGETS_ALONE,
