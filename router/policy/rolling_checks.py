@@ -8,19 +8,22 @@ from router.policy.draft import Draft, problem
 from router.policy.names import amount_blocks
 from router.policy.scalars import count_text, money_text
 from router.policy.scope_checks import budgets_of
-from router.policy.table.amounts import ROLLING
+from router.policy.table.amounts import BUDGET, ROLLING
 from router.values import Place
+
+FIXED = frozenset(BUDGET.keys) - frozenset(ROLLING)
+"""Windows that can't slide."""
 
 MOST_ROLLING = MOST // 2
 """In nano-USD, tokens or requests: every store counts exactly up to twice that."""
 
 
 def fixed_windows(draft: Draft) -> Iterator[Problem]:
-    """Windows that are told to roll, and can't."""
+    """Windows that are told to roll, and can't. Of a key that is no window nothing more is said than that."""
     for block in (*amount_blocks(draft), *draft.written.budgets.values()):
         for key, window in block.fields():
             rolling = window.get("rolling")
-            if rolling is not None and rolling.value is True and key not in ROLLING:
+            if rolling is not None and rolling.value is True and key in FIXED:
                 message = f"`{key}` can't be rolling: only an hour, a day and a week can"
                 advice = "take it out; `per_week` is the longest that slides"
                 yield problem("cannot-roll", message, rolling.key_place, help=advice)
