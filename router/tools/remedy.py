@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from router.books.balance import BudgetNow, LimitNow
 from router.decide.fit import Worst, worst_of
-from router.plan import Candidate, Plan
+from router.plan import ROLLING_S, Candidate, Plan
 from router.tools.figures import about, money
 
 
@@ -104,6 +104,8 @@ def _ways(plan: Plan, short: Short, *, now_s: float) -> Iterator[str]:
     resets_at_s = short.budget.resets_at_s if short.budget else None
     if resets_at_s is not None and short.budget and short.needed <= short.budget.amount:
         yield f"wait {about(resets_at_s - now_s)}"
+    if short.budget and short.budget.rolling and short.needed <= short.budget.amount:
+        yield f"wait {about(ROLLING_S[short.budget.window])} at most"
     if short.limit and short.needed <= short.limit.at_most:
         yield _waiting(short.limit)
 

@@ -441,3 +441,38 @@ def test_a_key_with_room_is_room_enough():
         assert error is None
         (refused, *_) = explained(router, "Hello").offers[0].refused
         assert "`provider:openai` has 0 left of `requests_per_hour: 2`" in refused
+
+
+def test_what_is_rolling_has_its_own_wait_and_what_is_in_shadow_needs_no_change():
+    policies = {
+        "version": 1,
+        "providers": {"openai": {}},
+        "policies": {
+            "main": {
+                "targets": ["openai/gpt-5-nano"],
+                "ceiling": {"input_tokens": "3k", "output_tokens": 300},
+                "budget": {
+                    "per_day": {"at_most": "$0.0003", "rolling": True},
+                    "per_hour": {"at_most": "$0.000001", "enforce": "shadow"},
+                    "per_request": {"at_most": "$0.000001", "enforce": "shadow"},
+                },
+            }
+        },
+        "tenants": {
+            "acme": {"policies": "all", "limits": {"tokens_per_minute": {"at_most": 5, "enforce": "shadow"}}}
+        },
+    }
+    full = Says("x", usage=Usage(input_tokens=2_000, output_tokens=300))
+    with opened(full, policies) as router:
+        assert explained(router, "Hello", tenant="acme").passes
+        events, error = ran(router, "Hello", tenant="acme")
+        assert (error, len(of(ev.ShadowExceeded, events))) == (None, 3)
+        told = explained(router, "Hello", tenant="acme")
+        assert not told.passes
+        (sentence,) = told.advice
+        assert "`policy:main`" in sentence
+        assert "wait 1d at most" in sentence
+        assert told.branches[0].capped_by is None
+        _, error = ran(router, "Hello", tenant="acme")
+        assert error is not None
+        assert error.message == told.offers[0].refused[0]
