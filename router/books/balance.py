@@ -6,7 +6,7 @@ from datetime import tzinfo
 
 from router.decide.warn import percent, reached
 from router.decide.windows import window_start
-from router.plan import Budget, Limit
+from router.plan import Budget, Limit, Window
 from router.ports import Balance, Counter, Ledger, Limiter
 from router.values import Place
 
@@ -25,7 +25,7 @@ class BudgetNow:
     text: str
     place: Place
     unit: str
-    window: str
+    window: Window
     amount: int
     granted: int  # by people in this window, on top of the amount; below 0: taken from it
     shadow: bool
