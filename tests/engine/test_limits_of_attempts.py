@@ -10,7 +10,14 @@ from router import events as ev
 from router.adapters.scripted_transport import Fails, NeverAnswers, Says
 from router.adapters.secrets import EnvSecrets
 from router.client.inline import run_inline
-from router.errors import BudgetExceeded, LimitExceeded, ProviderError, RouterError, TargetsExhausted
+from router.errors import (
+    BudgetExceeded,
+    LimitExceeded,
+    ProviderError,
+    RouterError,
+    StreamBroken,
+    TargetsExhausted,
+)
 from router.plan import Limit
 from router.policy.load import load_text
 from router.ports import Take, WireCall
@@ -391,6 +398,31 @@ def test_a_place_is_kept_for_as_long_as_the_attempt_lasts() -> None:
     assert len(held) >= 7
     assert all(each == [0, 1, 1, 1, 1] for each in held)
     assert used(one, *concurrency(one)) == [0] * 5
+
+
+STREAMED = Says("one two three")
+
+
+@pytest.mark.parametrize("way", ["to its end", "closed", "broken", "failed over"])
+def test_a_stream_holds_the_place_of_its_attempt_until_it_ends_however_that_is(way: str) -> None:
+    broken = Fails(Kind.CONNECTION, says=STREAMED, chunks=1)
+    first = {"broken": broken, "failed over": Fails(Kind.OVERLOADED, status=503)}.get(way, STREAMED)
+    one = world(
+        BUSY.replace("timeout: {total: 100s}", "retry: off"),
+        {"openai/small": [first, Says("x")], "anthropic/haiku": STREAMED},
+    )
+    stream = one.stream()
+    assert next(stream).text == "one "
+    assert used(one, *concurrency(one)) == ([1, 1, 0, 0, 0] if way == "failed over" else [0, 1, 1, 1, 1])
+    if way == "closed":
+        stream.close()
+    elif way == "broken":
+        with pytest.raises(StreamBroken):
+            list(stream)
+    else:
+        list(stream)
+    assert used(one, *concurrency(one)) == [0] * 5
+    assert one.call().target == "openai/small"
 
 
 def test_a_place_whose_owner_died_is_free_when_its_lease_is_over() -> None:
