@@ -24,7 +24,7 @@ from router.plan import (
     Rule,
 )
 from router.values import Kind, Usage
-from tests.build import PLACE, budget, lexical, plan, policy, price, target, tenant
+from tests.build import PLACE, budget, lexical, limit, plan, policy, price, target, tenant
 from tests.world import World
 
 FREE = PriceTable(tiers=price(0, 0).tiers)
@@ -347,3 +347,26 @@ def test_only_narrows_the_list_that_takes_over_too() -> None:
     whole = plan(main(jumping("last")), last("vllm/spare", "vllm/other"), targets=(SPARE, OTHER))
     world = World(whole, [Says("ok")])
     assert world.call(only=("openai/a", "vllm/other")).target == "vllm/other"
+
+
+def test_a_stream_is_handed_over_as_a_whole_answer_is() -> None:
+    busy = limit("tenant:acme", 1, unit="concurrent_requests", window_s=0.0)
+    acme = tenant("acme", "main", limits=(busy,))
+    whole = cached(plan(main(jumping("last")), last(), tenants=(acme,), targets=(SPARE,)))
+    world = World(whole, Says("one two", usage=SMALL))
+    stream = world.stream(tenant="acme")
+    assert stream.target == "vllm/spare"
+    assert stream.reply().text == "one two"
+    assert told(world) == [("main", "policy:main", "last")]
+    again = world.stream(tenant="acme").reply()  # what ran at one time was given back
+    assert (again.text, again.cached, world.targets()) == ("one two", True, ["vllm/spare"])
+
+
+def test_a_caller_that_may_be_held_to_its_own_list_fails_there() -> None:
+    """`only` leaves nothing of the list that takes over: both are told."""
+    error = refused(
+        World(plan(main(jumping("last")), last(), targets=(SPARE,)), [Says("x")]), only=("openai/a",)
+    )
+    assert isinstance(error, NoRoute)
+    assert [each.target for each in error.dropped] == ["groq/b", "vllm/spare"]
+    assert "`policy:main`" in error.message
