@@ -34,7 +34,7 @@ class Record:
     policy: str
     target: str
     key: str | None
-    tags: str  # JSON, a list
+    tags: tuple[str, ...]
     kind: str | None
     how: str | None
     cost_nusd: int
@@ -50,7 +50,7 @@ class Record:
 
 FIELDS = tuple(each.name for each in fields(Record))
 _OF_USAGE = frozenset(each.name for each in fields(Usage)) & frozenset(FIELDS)
-_OF_ROW = frozenset(FIELDS) - _OF_USAGE - {"reserved_at", "ended_at", "tags"}
+_OF_ROW = frozenset(FIELDS) - _OF_USAGE - {"reserved_at", "ended_at"}
 
 
 async def exported(
@@ -73,7 +73,6 @@ def _record(row: Row) -> Record:
     return Record(
         reserved_at=_time(row.reserved_at_s),
         ended_at=None if row.ended_at_s is None else _time(row.ended_at_s),
-        tags=json.dumps(row.tags, ensure_ascii=False),
         **values,
     )
 
@@ -83,11 +82,11 @@ def _time(at_s: float) -> str:
 
 
 def as_csv(found: Sequence[Record]) -> str:
-    """With a heading; nothing stands where nothing is known."""
+    """With a heading; nothing stands where nothing is known. Tags are a JSON list."""
     text = io.StringIO()
     writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(map(asdict, found))
+    writer.writerows({**asdict(each), "tags": json.dumps(each.tags, ensure_ascii=False)} for each in found)
     return text.getvalue()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from router.adapters.clocks import ManualClock
 from router.books.archive import Archived, archive, rows_with
-from router.books.row_files import NAME, alone_in, each_row, files_in, read_rows
+from router.books.row_files import NAME, alone_in, each_row, files_in, path_for, read_rows, write_rows
 from router.engine import Ports
 from router.errors import RequestError
 from router.plan import Plan, Settings
@@ -35,6 +35,7 @@ from tests.adapters.states import (
     row,
     settlement,
 )
+from tests.tools.rows import row as by_hand
 from tests.world import World
 
 DAY_S = 86_400.0
@@ -405,3 +406,15 @@ def test_files_copied_together_count_each_row_once(tmp_path: Path, folder: Path)
     (folder / "rows-000000000001-000000000010.jsonl").write_text(text)
     assert sorted(each_row(folder), key=lambda each: each.seq) == rows
     assert all(NAME.fullmatch(file.path.name) for file in files_in(folder))
+
+
+def test_a_row_keeps_its_key_and_tags_in_a_file_and_one_of_before_has_none(tmp_path: Path) -> None:
+    found = by_hand(1_790_000_000.0, key="OPENAI_API_KEY_2", tags=("töst", 'quo"te'))
+    path = path_for(tmp_path, [found], compressed=False)
+    write_rows(path, [found])
+    (file,) = files_in(tmp_path)
+    assert read_rows(file) == [found]
+    line = json.loads(path.read_text())
+    path.write_text(json.dumps({name: line[name] for name in line if name not in ("key", "tags")}) + "\n")
+    (older,) = read_rows(file)
+    assert (older.key, older.tags) == (None, ())

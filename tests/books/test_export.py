@@ -9,7 +9,7 @@ from router.books.export import FIELDS, as_csv, as_json_lines, records
 from tests.tools.rows import row
 
 ROWS = (
-    row(1_790_000_000.0, 123, user='a "quoted", name'),
+    row(1_790_000_000.0, 123, user='a "quoted", name', key="OPENAI_API_KEY_2", tags=("töst", 'quo"te')),
     row(1_790_000_001.5, 5, usage=None, how=None, ended_at_s=None, state="sent", tenant="töpfer/x"),
 )
 
@@ -26,9 +26,13 @@ def test_csv_reads_back_whatever_names_hold() -> None:
     assert [each["user"] for each in back] == ['a "quoted", name', ""]
     assert [each["tenant"] for each in back] == ["acme", "töpfer/x"]
     assert back[1]["input_tokens"] == ""
+    assert [(each["key"], json.loads(each["tags"])) for each in back] == [
+        ("OPENAI_API_KEY_2", ["töst", 'quo"te']),
+        ("", []),
+    ]
 
 
 def test_json_lines_read_back() -> None:
     back = [json.loads(line) for line in as_json_lines(records(ROWS)).splitlines()]
-    assert back == [asdict(each) for each in records(ROWS)]
+    assert back == [{**asdict(each), "tags": list(each.tags)} for each in records(ROWS)]
     assert as_json_lines(()) == ""

@@ -69,6 +69,8 @@ def test_the_document(document, used):
         "granted",
         "shadow",
         "rolling",
+        "warn_at",
+        "reached",
         "settled",
         "reserved",
         "left",
