@@ -110,7 +110,7 @@ class RedisLedger:
             return ["", "", str(int(again)), *watched]
 
         _, found = await self._settle(id, settlement, rest)
-        return [_crossed(watches[int(at)], *map(int, values)) for at, *values in found]
+        return tuple(_crossed(watches[int(at)], *map(int, values)) for at, *values in found)
 
     def _watched(self, watch: Watch, now_s: float) -> list[str]:
         """A watch as the script reads it."""
