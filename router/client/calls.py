@@ -100,7 +100,7 @@ def _form(response_model: Any, *, stream: bool, params: Mapping[str, Any]) -> Ou
         )
     if params.get("response_format") is not None:
         raise RequestError("`response_model` and `response_format` both say what form the answer has")
-    from router.client.objects import output_of
+    from router.adapters.objects import output_of
 
     return output_of(response_model)
 

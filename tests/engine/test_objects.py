@@ -14,8 +14,8 @@ from typing_extensions import TypedDict
 from router import RequestError, Router, TargetsExhausted
 from router import events as ev
 from router.adapters.clocks import ManualClock
+from router.adapters.objects import output_of
 from router.adapters.scripted_transport import Says, Script, ScriptedTransport
-from router.client.objects import output_of
 from router.decide.bounds import policy_bounds
 from router.plan import Ceiling, RetryRule
 from router.values import Kind, Misfit, Usage

@@ -6,13 +6,20 @@ from typing import Any
 
 def everything() -> dict[str, Any]:
     """A document that says something, other than the default, about every key."""
-    price = {
+    rates_of_tokens = {
         "input_per_million": "$3",
         "output_per_million": "$4",
         "cached_per_million": "$1",
         "cache_write_per_million": "$5",
-        "per_request": "$0.01",
+        "cache_write_1h_per_million": "$6",
+        "reasoning_per_million": "$7",
+        "audio_input_per_million": "$8",
+        "audio_output_per_million": "$9",
+        "image_input_per_million": "$10",
     }
+    days = {"valid_from": "2026-11-01", "valid_until": "2027-03-01"}
+    above = {"200k": {name: f"{rate}.5" for name, rate in rates_of_tokens.items()}}
+    price = {**rates_of_tokens, "per_request": "$0.01", "above": above, **days}
     model = {
         "as": "eu/large",
         "deployment": "d",
@@ -22,7 +29,9 @@ def everything() -> dict[str, Any]:
         "supports": ["tools"],
         "labels": ["gpu"],
         "tokens": "exact",
+        "discount": "15%",
     }
+    times = {"attempt": "3s", "first_content": "2s", "idle": "5s"}
     windows = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
     budget: dict[str, Any] = {window: f"${number}" for number, window in enumerate(windows, start=50)}
     budget |= {f"tokens_{window}": f"{number}M" for number, window in enumerate(windows, start=50)}
@@ -88,6 +97,7 @@ def everything() -> dict[str, Any]:
                 "base_url": {"env": "URL"},
                 "api_version": "1",
                 "price": price,
+                "discount": {"off": "20%", **days},
                 "labels": ["eu"],
                 "context": "8k",
                 "max_output": "1k",
@@ -111,7 +121,7 @@ def everything() -> dict[str, Any]:
                 "description": "d",
                 "extends": "base",
                 "targets": [
-                    {"model": "weu/small", "params": {"n": 2}, "timeout": {"attempt": "3s"}},
+                    {"model": "weu/small", "params": {"n": 2}, "timeout": times},
                     {"policy": "slow"},
                 ],
                 "rules": [
@@ -121,7 +131,7 @@ def everything() -> dict[str, Any]:
                 ],
                 "fall_back_on": ["timeout"],
                 "retry": {"attempts": 3, "backoff": "linear", "base": "1s", "max": "4s", "on": ["timeout"]},
-                "timeout": {"total": "20s", "attempt": "4s"},
+                "timeout": {"total": "20s", "stream": "2m", **times, "attempt": "4s"},
                 **demands,
                 "cache": {"ttl": "5m", "scope": "user", "sampled": True},
                 "budget": {**budget, "enforce": "shadow", "rolling": True, "warn_at": ["60%", "90%"]},
