@@ -1,7 +1,7 @@
 """Ledger and limiter of every store, in any order of calls and on a clock that jumps, against a naive state.
 
 All stores are asked side by side and must answer alike; the naive one must find each answer right. By default it takes
-some twenty seconds; STATE_MODEL_TIMES=50 in the environment tries fifty times as many orders.
+half a minute; STATE_MODEL_TIMES=50 in the environment tries fifty times as many orders.
 """
 
 import os
@@ -47,7 +47,8 @@ from router.ports import (
 )
 from router.ports.ledger import How
 from router.values import Kind, Usage
-from tests.adapters.naive import MOST, MOST_COUNTED, OPEN, Naive, StoreSaysNo
+from tests.adapters.naive import MOST, OPEN, Naive, StoreSaysNo
+from tests.adapters.naive_windows import MOST_COUNTED
 from tests.adapters.states import STATES, State, budget, concurrency, do, hold, limit, opened
 
 TIMES = int(os.environ.get("STATE_MODEL_TIMES", "1"))
