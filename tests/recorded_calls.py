@@ -1,10 +1,8 @@
 """The chat rows of the index of recordings, each as the call that a router's user would have made, and its outcome."""
 
-import asyncio
 import csv
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +16,6 @@ from router.errors import ProviderError
 from router.ports import Transport, WireCall, WireChunk, WireReply
 from router.values import Kind, Usage
 from tests.recorded_reader import Answer, Choice, Counts, Failure, OtherFormat, read
-from tests.recordings import recordings_folder
 
 PASS = "pass"
 REASONS: Mapping[str, str] = {
@@ -31,7 +28,8 @@ REASONS: Mapping[str, str] = {
     "cut_lost": "litellm does not say that a limit cut the answer",
     "text_changed": "litellm takes reasoning out of the text",
 }
-COLUMNS = ("file", "interaction", "provider", "status", "streaming", "outcome")
+COLUMNS = ("file", "interaction", "provider", "status", "streaming", "routed", "outcome")
+"""`outcome` is that of the transport alone, `routed` that of a whole router, sync and async."""
 TABLE = Path(__file__).with_name("recordings.tsv")
 
 _NOT_CHAT = re.compile("embeddings|responses|completion")
@@ -205,13 +203,13 @@ def _kind_inside(failure: Failure) -> Kind:
 
 def came_from(reply: WireReply) -> Answer:
     choices = [
-        Choice(choice["message"].get("content") or "", _tools(choice["message"]), choice["finish_reason"])
+        Choice(choice["message"].get("content") or "", tools_of(choice["message"]), choice["finish_reason"])
         for choice in reply.choices
     ]
-    return Answer(tuple(choices), _counts(reply.usage))
+    return Answer(tuple(choices), counts_of(reply.usage))
 
 
-def _tools(message: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+def tools_of(message: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     calls = [*message.get("tool_calls", ())]
     if "function_call" in message:
         calls.append({"function": message["function_call"]})
@@ -231,7 +229,7 @@ def _arguments(text: str) -> Any:
         return text
 
 
-def _counts(usage: Usage | None) -> Counts | None:
+def counts_of(usage: Usage | None) -> Counts | None:
     if usage is None:
         return None
     return Counts(
@@ -277,11 +275,11 @@ def _put_together(chunks: list[WireChunk]) -> Answer:
         if chunk.finish_reason:
             finishes[chunk.index] = chunk.finish_reason
     choices = [
-        Choice(message["content"], _tools({"tool_calls": [{"function": c} for c in message["calls"].values()]}),
+        Choice(message["content"], tools_of({"tool_calls": [{"function": c} for c in message["calls"].values()]}),
                finishes.get(index))
         for index, message in sorted(messages.items())
     ]  # fmt: skip
-    return Answer(tuple(choices), _counts(chunks[-1].usage))
+    return Answer(tuple(choices), counts_of(chunks[-1].usage))
 
 
 def _legacy(delta: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -298,23 +296,23 @@ async def outcome(row: Row, tape: Tape, recorded: Interaction) -> str:
     try:
         came = await play(transport, call_for(row, recorded))
     except ProviderError as error:
-        return _outcome_of_failure(error, wanted, sent=transport.tape.unplayed == 0)
+        return outcome_of_failure(error.kind, error.message, wanted, sent=transport.tape.unplayed == 0)
     finally:
         await transport.aclose()
-    return _outcome_of_answer(came, wanted)
+    return outcome_of_answer(came, wanted)
 
 
-def _outcome_of_failure(error: ProviderError, wanted: Answer | Kind | None, *, sent: bool) -> str:
-    if "no recording answers" in error.message:
+def outcome_of_failure(kind: Kind, message: str, wanted: Answer | Kind | None, *, sent: bool) -> str:
+    if "no recording answers" in message:
         return "other_endpoint"
     if not sent:
-        return "needs_package" if "lacks a package" in error.message else "not_built"
+        return "needs_package" if "lacks a package" in message else "not_built"
     if isinstance(wanted, Answer):
         return "unreadable"
-    return PASS if error.kind == wanted else f"{error.kind} instead of {wanted}"
+    return PASS if kind == wanted else f"{kind} instead of {wanted}"
 
 
-def _outcome_of_answer(came: Answer, wanted: Answer | Kind | None) -> str:
+def outcome_of_answer(came: Answer, wanted: Answer | Kind | None) -> str:
     if not isinstance(wanted, Answer):
         return f"an answer instead of {wanted}"
     if [choice.tools for choice in came.choices] != [choice.tools for choice in wanted.choices]:
@@ -339,15 +337,14 @@ def _same_usage(came: Counts | None, wanted: Counts | None) -> bool:
     return came == Counts(wanted.input, wanted.output, wanted.cached, wanted.written, reasoning)
 
 
-async def outcomes(folder: Path) -> dict[tuple[str, str], tuple[str, ...]]:
-    """(file, interaction) -> the line of the table, for every chat row."""
-    lines = {}
+async def outcomes(folder: Path) -> dict[tuple[str, str], str]:
+    """(file, interaction) -> what came of it, for every chat row."""
+    found = {}
     tapes: dict[str, Tape] = {}
     for row in chat_rows(folder):
         tape = tapes.setdefault(row.file, read_tape(folder / row.file))
-        found = await outcome(row, tape, tape.interactions[row.interaction])
-        lines[row.key] = (*row.key, row.provider, str(row.status), row.streaming, found)
-    return lines
+        found[row.key] = await outcome(row, tape, tape.interactions[row.interaction])
+    return found
 
 
 def read_table() -> dict[tuple[str, str], tuple[str, ...]]:
@@ -355,16 +352,3 @@ def read_table() -> dict[tuple[str, str], tuple[str, ...]]:
         header, *lines = csv.reader(file, delimiter="\t")
     assert tuple(header) == COLUMNS
     return {(line[0], line[1]): tuple(line) for line in lines}
-
-
-def write_table(lines: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
-    with TABLE.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerows([COLUMNS, *lines.values()])
-
-
-if __name__ == "__main__":
-    recorded_folder = recordings_folder()
-    if recorded_folder is None:
-        sys.exit("there are no recordings: set ROUTER_RECORDINGS")
-    write_table(asyncio.run(outcomes(recorded_folder)))

@@ -184,6 +184,9 @@ class ChunkReader:
 
     def _piece(self, choice: Any) -> WireChunk:
         delta = {name: value for name, value in _plain(choice.delta).items() if value not in ("", [])}
+        delta.pop(
+            "refusal", None
+        )  # litellm keeps some: all come from the provider's own chunks (litellm_stream)
         calls = [call for call in delta.pop("tool_calls", ()) if not self._hidden(call)]
         if calls:
             self._called = True

@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import Context
+from dataclasses import replace
 from typing import Any
 
 from router.adapters.litellm_exchange import Exchange
-from router.adapters.litellm_reply import ChunkReader, merged_usage
+from router.adapters.litellm_reply import ChunkReader, finish_reason, merged_usage
 from router.ports import WireCall, WireChunk
 from router.values import Usage
 
@@ -22,7 +23,20 @@ _UNMARKED_KINDS = ("gemini", "vertex", "vertex_ai")
 class LitellmStream:
     """A WireStream: litellm's reader of one open response, and the chunks that are read but not asked for yet."""
 
-    __slots__ = ("_end_seen", "_reader", "_ready", "_wrapper", "call", "context", "ended", "exchange")
+    __slots__ = (
+        "_asked",
+        "_end_seen",
+        "_ends",
+        "_reader",
+        "_ready",
+        "_said",
+        "_usages",
+        "_wrapper",
+        "call",
+        "context",
+        "ended",
+        "exchange",
+    )
 
     def __init__(self, call: WireCall, wrapper: Any, exchange: Exchange, context: Context) -> None:
         self.call = call
@@ -32,6 +46,10 @@ class LitellmStream:
         self._wrapper = wrapper
         self._reader = ChunkReader()
         self._ready: deque[WireChunk] = deque()
+        self._said: list[WireChunk] = []  # by the provider, and dropped by litellm
+        self._usages: list[Any] = []
+        self._asked = int(call.params.get("n") or 1)
+        self._ends: set[int] = set()  # the choices that have said why they ended
         self._end_seen = call.kind not in _UNMARKED_KINDS
 
     async def open(self) -> "LitellmStream":
@@ -41,6 +59,7 @@ class LitellmStream:
         self._wrapper._record_partial_usage_for_failure = _count_nothing
         if not self._end_seen:
             self._watch_for_the_end(self._wrapper.completion_stream)
+        self._watch_for_what_is_dropped()
         return self
 
     async def advance(self) -> WireChunk | None:
@@ -58,6 +77,9 @@ class LitellmStream:
 
     async def _read(self) -> None:
         wrapper = self._wrapper
+        if wrapper.sent_last_chunk:
+            await self._read_on()
+            return
         try:
             chunk = await anext(wrapper)
         except StopAsyncIteration:
@@ -66,11 +88,37 @@ class LitellmStream:
         if wrapper.sent_last_chunk and not self._has_end_mark():
             self.ended = True
             return
-        self._ready.extend(self._reader.read(chunk))
+        self._take(chunk)
         if wrapper.sent_last_chunk:
-            self._ready.append(WireChunk(delta={}, usage=await self._usage(), done=True))
+            await self._end_if_all_have()
+
+    async def _read_on(self) -> None:
+        """litellm takes the end of one choice for the end of all; the others go on behind it."""
+        wrapper = self._wrapper
+        try:
+            raw = await anext(aiter(wrapper.completion_stream))
+        except StopAsyncIteration:
             self.ended = True
-            await self.exchange.close()
+            return
+        chunk = wrapper.chunk_creator(chunk=raw)
+        self._usages.append(getattr(chunk, "usage", None))
+        self._take(chunk)
+        await self._end_if_all_have()
+
+    def _take(self, chunk: Any) -> None:
+        pieces = self._reader.read(chunk) if chunk is not None else ()
+        if self._asked > 1:  # litellm has one reason for all, and gives it to the first
+            pieces = [replace(piece, finish_reason=None) for piece in pieces if piece.delta]
+        self._ready.extend(pieces)
+        self._ready.extend(self._said)
+        self._said.clear()
+
+    async def _end_if_all_have(self) -> None:
+        if self._asked > 1 and len(self._ends) < self._asked:
+            return
+        self._ready.append(WireChunk(delta={}, usage=await self._usage(), done=True))
+        self.ended = True
+        await self.exchange.close()
 
     def _has_end_mark(self) -> bool:
         marks = (self._wrapper.received_finish_reason, self._wrapper.intermittent_finish_reason)
@@ -87,15 +135,43 @@ class LitellmStream:
             candidates = chunk.get("candidates") or ()
             blocked = (chunk.get("promptFeedback") or {}).get("blockReason")
             self._end_seen |= bool(blocked) or any(one.get("finishReason") for one in candidates)
+            for one in candidates:
+                self._note_end(int(one.get("index") or 0), one.get("finishReason"))
             return parse(chunk=chunk)
 
         parser.chunk_parser = watched
 
+    def _watch_for_what_is_dropped(self) -> None:
+        """Look at the chunks of OpenAI's shape as they came: litellm drops the words of a refusal, and why any but one
+        choice ended."""
+        wrapper = self._wrapper
+        create = wrapper.chunk_creator
+
+        def watched(chunk: Any) -> Any:
+            refused = False
+            for choice in getattr(chunk, "choices", None) or ():
+                refusal = getattr(getattr(choice, "delta", None), "refusal", None)
+                if refusal:
+                    refused = True
+                    self._said.append(WireChunk(delta={"refusal": refusal}, index=choice.index))
+                if self.call.kind not in _UNMARKED_KINDS:
+                    self._note_end(choice.index, getattr(choice, "finish_reason", None))
+            made = create(chunk=chunk)
+            return wrapper.model_response_creator() if refused and made is None else made
+
+        wrapper.chunk_creator = watched
+
+    def _note_end(self, index: int, reason: str | None) -> None:
+        if reason and index not in self._ends:
+            self._ends.add(index)
+            if self._asked > 1:
+                self._said.append(WireChunk(delta={}, index=index, finish_reason=finish_reason(reason)))
+
     async def _usage(self) -> Usage | None:
         """The usage that the provider reported, reading on behind the finish to where many of them put it."""
         wrapper = self._wrapper
-        usages = [getattr(chunk, "usage", None) for chunk in wrapper.chunks]
-        known = len(usages)
+        usages = [*self._usages, *(getattr(chunk, "usage", None) for chunk in wrapper.chunks)]
+        known = len(wrapper.chunks)
         with suppress(Exception):  # the answer is whole; a connection that breaks here only hides its usage
             async for raw in wrapper.completion_stream:
                 piece = wrapper.chunk_creator(chunk=raw)

@@ -9,6 +9,9 @@ from router.values import Usage
 _JOINED = ("content", "reasoning_content", "refusal")
 """Fields of a delta that are pieces of one text."""
 
+_JOINED_BELOW = ("arguments", "data", "transcript")
+"""The same, of what stands in such a field."""
+
 
 class Assembly:
     """What has been received of one stream. It belongs to that stream alone."""
@@ -111,10 +114,10 @@ class _Call:
 
 
 def _merged(known: Mapping[str, Any], piece: Mapping[str, Any]) -> dict[str, Any]:
-    """`audio` and its like: texts in it go on, the rest is replaced."""
+    """`audio`, `function_call` and their like: texts in them go on, the rest is replaced."""
     merged = dict(known)
     for name, value in piece.items():
         before = merged.get(name)
-        joins = name in ("data", "transcript") and isinstance(before, str) and isinstance(value, str)
+        joins = name in _JOINED_BELOW and isinstance(before, str) and isinstance(value, str)
         merged[name] = f"{before}{value}" if joins else value
     return merged

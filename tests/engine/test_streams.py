@@ -199,6 +199,14 @@ def test_reasoning_is_held_back_and_comes_before_the_content() -> None:
     assert choice["message"] == {"role": "assistant", "content": "yes", "reasoning_content": "hm so"}
 
 
+def test_the_pieces_of_an_old_style_function_call_are_put_together() -> None:
+    assembly = Assembly()
+    for piece in ({"name": "f", "arguments": ""}, {"arguments": '{"a"'}, {"arguments": ": 1}"}):
+        assembly.add(WireChunk(delta={"function_call": piece}))
+    (choice,) = assembly.choices()
+    assert choice["message"]["function_call"] == {"name": "f", "arguments": '{"a": 1}'}
+
+
 def test_a_stored_answer_is_replayed_as_a_stream_and_a_stream_is_stored_when_whole() -> None:
     stored = replace(
         policy("main", "openai/a", lexical=lexical(retry=ONCE)), cache=CacheRule(ttl_s=60, sampled=True)
