@@ -96,7 +96,12 @@ ENV_NAME = Scalar(
     examples=("OPENAI_API_KEY",),
     help="the variable's name, like `OPENAI_API_KEY`",
 )
-FILE_NAME = Scalar(name="the path of a file", pattern=r"\S", examples=("/run/secrets/openai",))
+FILE_NAME = Scalar(
+    name="the path of a file",
+    # One line of text: that of a key is the name that its limits are counted under.
+    pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$",
+    examples=("/run/secrets/openai",),
+)
 KIND = Scalar(
     name="a kind of provider",
     words=tuple(KINDS),

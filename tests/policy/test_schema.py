@@ -113,6 +113,13 @@ def test_a_line_break_at_the_end_is_not_overlooked() -> None:
     assert problems({"policies": {"fast": policy}}) == ["<dict>.policies.fast.timeout.total [wrong-form]"]
 
 
+@pytest.mark.parametrize("path", ["/run/a\tb", "/run/a\nb", "\x00", " "])
+def test_a_key_is_in_no_file_whose_name_is_not_one_line(path: str) -> None:
+    """Its limits are counted under that name, and a server keeps names apart by tabs and ends of lines."""
+    keys = {"openai": {"keys": [{"file": path}]}}
+    assert problems({"providers": keys}) == ["<dict>.providers.openai.keys[0].file [wrong-form]"]
+
+
 def test_a_float_is_no_integer() -> None:
     policy = {"targets": ["openai/small"], "retry": {"attempts": 2.0}, "ceiling": {"input_tokens": 500.0}}
     assert problems({"policies": {"fast": policy}}) == [
