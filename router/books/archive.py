@@ -2,7 +2,7 @@
 
 First a file is whole and on the disk, then its rows leave the store, and a run begins with the files that an earlier
 one left behind. So a run may be killed between any two of its steps: a row is then in the store, or in a file, or in
-both until the next run, and what reads both counts it once, by its id.
+both until the next run, and what reads both counts it once, by its number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

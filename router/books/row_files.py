@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -73,10 +74,14 @@ def read_rows(file: RowFile) -> list[Row]:
     try:
         body = file.path.read_bytes()
         text = (gzip.decompress(body) if file.path.suffix == ".gz" else body).decode()
-        rows = [_row(json.loads(line)) for line in text.splitlines()]
+        rows = [
+            _row(json.loads(line)) for line in text.split("\n") if line
+        ]  # texts may hold other ends of lines
+    except gzip.BadGzipFile as error:
+        raise _damaged(file.path, str(error)) from None
     except OSError as error:
         raise _unreadable(file.path, error) from None
-    except (EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (zlib.error, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(file.path, str(error)) from None
     numbers = [row.seq for row in rows]
     if not numbers or (numbers[0], numbers[-1]) != (file.first, file.last) or numbers != sorted(set(numbers)):

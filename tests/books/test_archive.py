@@ -358,6 +358,24 @@ def test_the_rows_of_another_ledger_are_not_written_over(tmp_path: Path, folder:
     assert [each.id for each in each_row(folder)] == ["one0", "one1", "one2", "one3"]
 
 
+def test_a_damaged_file_that_was_compressed_is_told(tmp_path: Path, folder: Path) -> None:
+    with opened("sqlite", tmp_path) as state:
+        lived_in(state)
+        moved(state, folder, compressed=True)
+    file = files_in(folder)[0].path
+    whole = file.read_bytes()
+    for at in (0, *range(10, len(whole), 7)):  # what is between says nothing of the rows
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with pytest.raises(RequestError, match="is damaged"):
+            list(each_row(folder))
+
+
+def test_texts_with_ends_of_lines_of_their_own_are_read(tmp_path: Path) -> None:
+    odd = replace(by_hand(NOW_S), key="a\u2028b\x85c")
+    write_rows(path_for(tmp_path, [odd], compressed=False), [odd])
+    assert list(each_row(tmp_path)) == [odd]
+
+
 @pytest.mark.parametrize("damage", ["cut", "renamed", "torn", "empty"])
 def test_a_damaged_file_is_told(tmp_path: Path, folder: Path, damage: str) -> None:
     with opened("sqlite", tmp_path) as state:
