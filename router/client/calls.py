@@ -51,9 +51,11 @@ def build_request(
     timeout: float | None = None,
     stream: bool = False,
     response_model: Any = None,
+    raise_errors: bool = True,
     params: Mapping[str, Any],
 ) -> Request:
     """Raises RequestError, naming the argument, for whatever is not of the form of a call."""
+    _check_raising(raise_errors, stream=stream)
     return Request(
         id=id,
         policy=_policy(plan, policy),
@@ -103,6 +105,14 @@ def _form(response_model: Any, *, stream: bool, params: Mapping[str, Any]) -> Ou
     from router.adapters.objects import output_of
 
     return output_of(response_model)
+
+
+def _check_raising(raise_errors: Any, *, stream: Any) -> None:
+    if not _flag("raise_errors", raise_errors) and stream:
+        raise RequestError(
+            "`raise_errors=False` tells an error in the reply, and a stream begins without one",
+            help="leave it out: a RouterError is raised where the stream is opened or read",
+        )
 
 
 def _flag(name: str, value: Any) -> bool:

@@ -312,9 +312,5 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping):
 
 
 def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a `complete` that make its request, without the router and the messages."""
-    return {
-        name: value
-        for name, value in given.items()
-        if name not in ("self", "messages", "stream", "raise_errors")
-    }
+    """The arguments of a `complete` that make its request, without the router, the messages and `stream`."""
+    return {name: value for name, value in given.items() if name not in ("self", "messages", "stream")}

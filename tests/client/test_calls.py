@@ -81,6 +81,8 @@ def test_the_default_policy_is_the_settings() -> None:
         ({"params": {"tools": [5]}}, "`tools` must be a list of mappings"),
         ({"params": {"temprature": 1}}, r"unknown parameter `temprature` \(did you mean `temperature`\?\)"),
         ({"stream": "yes"}, "`stream` must be true or false, not `yes`"),
+        ({"raise_errors": "no"}, "`raise_errors` must be true or false, not `no`"),
+        ({"stream": True, "raise_errors": False}, "`raise_errors=False` tells an error in the reply"),
         (
             {"params": {"stream_options": {}}},
             "unknown parameter `stream_options`\nhelp: a stream always asks",
