@@ -79,14 +79,20 @@ async def renew(run: Run, hold: Hold) -> None:
     until_s, has_row = run.ports.clock.now_s() + LEASE_S, hold.id not in run.rowless
     if not (has_row or run.permits):  # there is nothing to renew
         return
+    failed = None
     try:
         if has_row:
             await run.ports.ledger.renew(hold.id, lease_until_s=until_s)
+    except StoreError as error:
+        failed = error
+    try:  # of another store, maybe: what it holds need not lapse as well
         await permits.renew(run, until_s=until_s)
     except StoreError as error:
-        run.emit(ev.RenewFailed, attempt=hold.id, why=error.message)
-        return
-    run.emit(ev.LeaseRenewed, attempt=hold.id, until_s=until_s)
+        failed = failed or error
+    if failed is not None:
+        run.emit(ev.RenewFailed, attempt=hold.id, why=failed.message)
+    else:
+        run.emit(ev.LeaseRenewed, attempt=hold.id, until_s=until_s)
 
 
 def wire_call(run: Run, route: Route, hold: Hold, step: Try) -> WireCall:

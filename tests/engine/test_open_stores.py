@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from router import events as ev
+from router.client.inline import run_inline
 from router.errors import BudgetExceeded, LimitExceeded, StoreError
 from router.plan import (
     BudgetUse,
@@ -238,3 +239,19 @@ def test_open_stores_that_answer_are_as_hard_as_closed_ones() -> None:
     world.ask()
     with pytest.raises(LimitExceeded):
         world.ask()
+
+
+def test_a_permit_is_kept_where_the_ledger_can_not_extend_its_lease():
+    patient = policy("main", "openai/a", lexical=lexical(attempt_s=60.0))
+    world = World(plan(patient, tenants=(tenant("acme", limits=(ONE_AT_A_TIME,)),)), Says("late", after_s=45))
+    ledger, limiter, held = MayBeDown(world.ports.ledger, "ledger"), world.ports.limiter, list[int]()
+    ledger.down = {"renew"}
+
+    def look(event: ev.Event) -> None:
+        if isinstance(event, ev.RenewFailed):
+            used = run_inline(limiter.used([ONE_AT_A_TIME], now_s=world.clock.now_s()))
+            held.append(used[ONE_AT_A_TIME])
+
+    world.ports = replace(world.ports, ledger=ledger, sinks=(*world.ports.sinks, look))
+    assert world.call(tenant="acme").text == "late"
+    assert held == [1] * 4
