@@ -69,6 +69,10 @@ class Count:
     resets_at_s: float | None = None
 
 
+Change = tuple[Part[str], int, int]
+"""A part, and by how much (settled, reserved) of its counter change."""
+
+
 class MemoryLedger:
     """A Ledger in memory. Nothing in it outlives the process."""
 
@@ -266,29 +270,32 @@ class MemoryLedger:
             self._store.take(limits[taken.key], taken.at, taken.amount, now_s=hold.now_s)
 
     def _end(self, entry: Entry, state: State, now_s: float, ending: Settlement | None = None) -> None:
+        changes = [
+            (part, *accounts.change(part, entry.state, state, ending, entry.ending)) for part in entry.parts
+        ]
         if ending is not None:
-            self._check(entry, ending)
+            self._check(entry, ending, changes)
         after = replace(entry, state=state, ending=ending, ended_at_s=now_s)
         self._open.pop(entry.hold.id, None)
         self._ended[entry.hold.id] = after
-        for part in entry.parts:
-            self._change(part, entry, after)
+        for part, settled, reserved in changes:
+            self._change(part, settled, reserved, entry)
         for taken in entry.takes:
             was = accounts.in_window(taken, entry.state, entry.ending)
             self._store.correct(taken.key, taken.at, accounts.in_window(taken, state, ending) - was)
         while len(self._ended) > self._max_rows:
             self._move_out(next(iter(self._ended.values())))
 
-    def _check(self, entry: Entry, ending: Settlement) -> None:
+    def _check(self, entry: Entry, ending: Settlement, changes: Sequence[Change]) -> None:
         """Raises StoreError for an ending that no file and no server could hold either."""
         accounts.check_cost(entry.hold.id, ending)
-        for part in entry.parts:
-            count = self._counts.get(part.key, Count())
-            more = sum(accounts.change(part, entry.state, "settled", ending, entry.ending))
-            if more > 0 and count.settled + count.reserved + more > MOST:
-                raise accounts.too_costly(entry.hold.id, ending)
+        for part, settled, reserved in changes:
+            if settled + reserved > 0:
+                count = self._counts.get(part.key, Count())
+                if count.settled + count.reserved + settled + reserved > MOST:
+                    raise accounts.too_costly(entry.hold.id, ending)
 
-    def _change(self, part: Part[str], before: Entry, after: Entry) -> None:
+    def _change(self, part: Part[str], settled: int, reserved: int, before: Entry) -> None:
         count = self._counts.get(part.key)
         if (
             count is None
@@ -296,7 +303,6 @@ class MemoryLedger:
             if accounts.held(before.state, part.unit, part.needed, before.ending) != (0, 0):
                 return
             count = self._counts[part.key] = Count()
-        settled, reserved = accounts.change(part, before.state, after.state, after.ending, before.ending)
         count.settled += settled
         count.reserved += reserved
 

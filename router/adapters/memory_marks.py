@@ -21,6 +21,8 @@ class MemoryMarks:
         self, watches: Sequence[Watch], level_of: Callable[[Watch], Balance], *, now_s: float
     ) -> tuple[Crossed, ...]:
         """What is reached and was not told; it is now."""
+        if not watches:
+            return ()
         self._sweep(now_s)
         return tuple(found for watch in watches for found in self._of(watch, level_of(watch), now_s))
 

@@ -60,7 +60,9 @@ def as_open(earlier: Candidate, later: Candidate) -> bool:
 
 def hard(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
     """Those that promise something: one in shadow refuses nothing."""
-    return tuple(budget for budget in budgets if not budget.shadow)
+    return tuple(
+        [budget for budget in budgets if not budget.shadow]
+    )  # a list, as it is asked for each candidate
 
 
 def _promised(candidate: Candidate) -> frozenset[str]:
@@ -117,9 +119,9 @@ def _without_promise(
 ) -> Refusal | None:
     """Why nothing can be promised about cost or tokens, where a hard budget asks for that promise."""
     every = (*candidate.budgets, *candidate.per_request, *budgets_of(candidate.target.provider))
-    held = hard(every)
-    money = any(budget.unit == "nusd" for budget in held) and not is_free(candidate)
-    tokens = any(budget.unit == "tokens" for budget in held)
+    held = {budget.unit for budget in hard(every)}
+    money = "nusd" in held and not is_free(candidate)
+    tokens = "tokens" in held
     if money and not is_priced(candidate.target):
         when = " on some days" if any(all_prices(candidate.target)) else ""
         return "unknown_price", f"its price is unknown{when}, and a hard budget holds here"
@@ -149,6 +151,8 @@ def unpromised(
     budgets_of: Callable[[str], Sequence[Budget]],
 ) -> tuple[Short, ...]:
     """Of the candidates that `fit` did not keep, those that nothing but budgets kept out, and which did."""
+    if len(kept) == len(candidates):
+        return ()
     names = {each.target.name for each in kept}
     return tuple(
         Short(candidate=candidate, budgets=budgets)

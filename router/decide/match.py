@@ -194,7 +194,8 @@ def leads_to(policy: Policy) -> Iterator[PolicyEntry]:
 
 def taking_over(budgets: Iterable[Budget]) -> tuple[PolicyEntry, ...]:
     """The policies that take over where one of these budgets is spent, each written one once."""
-    return tuple(dict.fromkeys(each.when_spent for each in budgets if each.when_spent is not None))
+    found = [each.when_spent for each in budgets if each.when_spent is not None]
+    return tuple(dict.fromkeys(found)) if found else ()
 
 
 _Flat = tuple[TargetEntry, Policy, PathTo]
@@ -301,12 +302,10 @@ def candidate_of(
 
 def _times(lexical: Lexical, entry: TargetEntry) -> Lexical:
     """The settings of the policy, with the times that the target has of its own."""
-    own = {
-        name: value
-        for name in ("attempt_s", "first_content_s", "idle_s")
-        if (value := getattr(entry, name)) is not None
-    }
-    return replace(lexical, **own) if own else lexical
+    if entry.attempt_s is entry.first_content_s is entry.idle_s is None:  # nearly always
+        return lexical
+    own = {name: getattr(entry, name) for name in ("attempt_s", "first_content_s", "idle_s")}
+    return replace(lexical, **{name: value for name, value in own.items() if value is not None})
 
 
 def _effective_params(

@@ -131,8 +131,8 @@ async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> 
 
 def budgets_of(hold: Hold) -> tuple[Budget, ...]:
     """All that it is charged to, those that are rolling last."""
-    rolling = (take.limit for take in hold.takes if isinstance(take.limit, Budget))
-    return (*(charge.budget for charge in hold.charges), *rolling)
+    rolling = [take.limit for take in hold.takes if isinstance(take.limit, Budget)]
+    return (*[charge.budget for charge in hold.charges], *rolling)
 
 
 def goes_to_another_key(run: Run, unfit: Unfit) -> bool:

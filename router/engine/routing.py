@@ -67,7 +67,8 @@ def _tell_rules(run: Run, matched: Matched) -> None:
 
 async def _snapshot(run: Run, policy: Policy) -> Snapshot:
     request, now_s = run.request, run.ports.clock.now_s()
-    asked = conditions_within(run.plan, policy, run.caller.budgets)
+    callers = run.caller.budgets if run.plan.handing_over else ()
+    asked = conditions_within(run.plan, policy, callers)
     return Snapshot(
         request=request,
         needs=needs_of(request.messages, {**policy.lexical.params, **request.params}),

@@ -86,6 +86,7 @@ class Run:
     rowless: set[str] = field(default_factory=set)  # attempts that an open ledger could not take
     admitted: bool = False  # whether the limiter was asked: once a request
     permits: set[str] = field(default_factory=set)  # ids under which the limiter holds concurrency for it
+    in_ledger: dict[str, tuple[Budget, ...]] = field(default_factory=dict)  # by provider: see `budgets`
 
     def emit(self, fact: type[ev.Event], /, **fields: object) -> None:
         event = fact(request_id=self.request.id, at_s=self.ports.clock.now_s(), **fields)
@@ -113,6 +114,8 @@ class Run:
 
     def added(self, candidate: Candidate) -> Messages:
         """What this candidate is sent after the caller's messages."""
+        if not candidate.added and not self.repairs:
+            return ()
         return (*candidate.added, *self.repairs.get(candidate.target.name, ()))
 
     def _reader(self, added: Messages) -> InputReader:
@@ -144,8 +147,11 @@ class Run:
     def budgets(self, provider: str) -> tuple[Budget, ...]:
         """The budgets of the caller and of the provider that the ledger keeps; those of policies, and those of one
         request, stand in the candidate."""
-        both = (*self.caller.budgets, *self.plan.providers[provider].budgets)
-        return tuple(budget for budget in both if budget.window != "request")
+        known = self.in_ledger.get(provider)
+        if known is None:
+            both = (*self.caller.budgets, *self.plan.providers[provider].budgets)
+            known = self.in_ledger[provider] = tuple(each for each in both if each.window != "request")
+        return known
 
     def key_limits(self, provider: str, key: str | None) -> tuple[Limit, ...]:
         """What is taken for each attempt with this key."""

@@ -8,7 +8,6 @@ from router.decide import settle as endings
 from router.decide.judge import cooling_s
 from router.decide.prices import price_at
 from router.decide.step import Try
-from router.engine import reservation
 from router.engine.run import Run
 from router.engine.warnings import warn, watches_of
 from router.errors import Attempt, ProviderError, StoreError
@@ -112,8 +111,8 @@ async def settle(run: Run, candidate: Candidate, hold: Hold, ending: endings.End
         spent = endings.spent_of(unit, ending, hold.worst_tokens)
         run.spent[owner, unit] = run.spent.get((owner, unit), 0) + spent
     if ending.how != "unsent" and hold.id not in run.rowless:
-        asked = (*reservation.budgets_of(hold), *(take.limit for take in hold.takes))
-        run.counted |= {each.owner for each in asked if each.unit == "requests"}
+        asked = (*[each.budget for each in hold.charges], *[each.limit for each in hold.takes])
+        run.counted.update([each.owner for each in asked if each.unit == "requests"])
     settlement = Settlement(
         cost_nusd=ending.cost_nusd,
         usage=ending.usage,

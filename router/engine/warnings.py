@@ -30,11 +30,13 @@ def watches_of(hold: Hold, *, now_s: float) -> tuple[Watch, ...]:
 
 def _warning(hold: Hold) -> Mapping[Counter | Budget, _Warning]:
     """A pool that applies twice warns once."""
-    calendar: dict[Counter | Budget, _Warning] = {
+    found: dict[Counter | Budget, _Warning] = {
         each.counter: _Warning(each.budget, each.resets_at_s) for each in hold.charges if each.budget.warn_at
     }
-    taken = (each.limit for each in hold.takes if isinstance(each.limit, Budget))
-    return {**calendar, **{budget: _Warning(budget, None) for budget in taken if budget.warn_at}}
+    for each in hold.takes:
+        if isinstance(each.limit, Budget) and each.limit.warn_at:
+            found[each.limit] = _Warning(each.limit, None)
+    return found
 
 
 def _until_s(budget: Budget, resets_at_s: float | None, now_s: float) -> float | None:
