@@ -149,10 +149,11 @@ async def _loop(run: Run, route: Route) -> Reply | Opened:
                 raise outcome.stopped(step, route, run.attempts, run.refusals, run.dropped)
             case Wait():
                 tell_wait(run, route, progress, step)
-                await clock.sleep(step.delay_s)
+                await permits.pause(run, step.delay_s)
                 progress = replace(progress, waited_after=len(progress.failures))
             case Try():
                 tell_fallback(run, route, progress, step)
+                await permits.keep(run)
                 result = await attempt(run, route, step)
                 if isinstance(result, Opened):
                     return result

@@ -38,6 +38,27 @@ async def renew(run: Run, *, until_s: float) -> None:
         await run.ports.limiter.renew(held, lease_until_s=until_s)
 
 
+async def keep(run: Run) -> None:
+    """Between two attempts, and while it waits: renew what the request holds, where it is time. What is taken from here
+    on has a lease of its own, which begins later."""
+    if run.permits and run.renew_in_s() > 0:
+        return
+    run.leased_s = run.ports.clock.mono_s()
+    try:
+        await renew(run, until_s=run.ports.clock.now_s() + LEASE_S)
+    except StoreError as error:
+        run.emit(ev.RenewFailed, attempt=run.request.id, why=error.message)
+
+
+async def pause(run: Run, delay_s: float) -> None:
+    """Wait for `delay_s`, and keep what the request holds meanwhile."""
+    while run.permits and (step_s := max(0.0, run.renew_in_s())) < delay_s:
+        await run.ports.clock.sleep(step_s)
+        await keep(run)
+        delay_s -= step_s
+    await run.ports.clock.sleep(delay_s)
+
+
 async def give_back(run: Run, id: str) -> None:
     """A limiter that can't take concurrency back now leaves it to the lease: the answer, or the error, stands."""
     if id not in run.permits:

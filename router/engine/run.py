@@ -87,6 +87,7 @@ class Run:
     admitted: bool = False  # whether the limiter was asked: once a request
     permits: set[str] = field(default_factory=set)  # ids under which the limiter holds concurrency for it
     in_ledger: dict[str, tuple[Budget, ...]] = field(default_factory=dict)  # by provider: see `budgets`
+    leased_s: float = 0.0  # monotonic: no lease of what it holds began, or was renewed, before that
 
     def emit(self, fact: type[ev.Event], /, **fields: object) -> None:
         event = fact(request_id=self.request.id, at_s=self.ports.clock.now_s(), **fields)
@@ -99,6 +100,10 @@ class Run:
 
     def elapsed_s(self) -> float:
         return self.ports.clock.mono_s() - self.started_s
+
+    def renew_in_s(self) -> float:
+        """After how many seconds what it holds is to be renewed; not above 0: now."""
+        return self.leased_s + RENEW_EVERY_S - self.ports.clock.mono_s()
 
     def estimate(self, candidate: Candidate) -> InputEstimate:
         """The input of this request for one candidate: counted once for all that count it alike."""

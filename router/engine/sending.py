@@ -3,7 +3,7 @@
 from router import events as ev
 from router.decide.step import Try
 from router.engine import permits
-from router.engine.run import LEASE_S, RENEW_EVERY_S, Run
+from router.engine.run import LEASE_S, Run
 from router.engine.stores import bypass, free
 from router.errors import ProviderError, StoreError
 from router.plan import Route
@@ -59,13 +59,10 @@ async def outcome_of(
     transport, clock = run.ports.transport, run.ports.clock
     done = None
     try:
-        while done is None:
-            left_s = ends_s - clock.mono_s()
-            if left_s <= 0:
-                break
-            done = await transport.wait((pending,), min(left_s, RENEW_EVERY_S))
-            if done is None and clock.mono_s() < ends_s:
+        while done is None and (left_s := ends_s - clock.mono_s()) > 0:
+            if run.renew_in_s() <= 0:  # by the clock: a stream whose pieces come quickly never waits for long
                 await renew(run, hold)
+            done = await transport.wait((pending,), min(left_s, max(0.0, run.renew_in_s())))
     finally:
         if done is None or whole:
             await transport.cancel(pending)
@@ -77,6 +74,7 @@ async def outcome_of(
 async def renew(run: Run, hold: Hold) -> None:
     """A store that can't do it now may the next time; a lease that lapses costs the worst case, no call."""
     until_s, has_row = run.ports.clock.now_s() + LEASE_S, hold.id not in run.rowless
+    run.leased_s = run.ports.clock.mono_s()
     if not (has_row or run.permits):  # there is nothing to renew
         return
     failed = None

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from router import events as ev
 from router.decide import outcome
-from router.engine import answers, objects
+from router.engine import answers, objects, permits
 from router.engine.run import Run
 from router.plan import Route
 from router.ports import Seat
@@ -29,10 +29,7 @@ async def answer_of_another(run: Run, route: Route, key: str | None, seat: Seat 
         return None
     if seat.came_late and (stored := await answers.stored_reply(run, route, key)) is not None:
         return stored
-    try:
-        reply = await seat.landed(route.total_s - run.elapsed_s())
-    except TimeoutError:
-        raise outcome.still_waiting(route) from None
+    reply = await _landed(run, route, seat)
     if reply is None or reply.target not in {each.target.name for each in route.candidates}:
         return None
     reply = objects.of_another(run, reply)  # an object of its own: callers may change theirs
@@ -46,3 +43,16 @@ async def answer_of_another(run: Run, route: Route, key: str | None, seat: Seat 
         cached=True,
         trace=(),
     )
+
+
+async def _landed(run: Run, route: Route, seat: Seat) -> Reply | None:
+    """What the seat is told in the time of the request, which keeps what it holds meanwhile."""
+    while True:
+        left_s = route.total_s - run.elapsed_s()
+        step_s = min(left_s, max(0.0, run.renew_in_s())) if run.permits else left_s
+        try:
+            return await seat.landed(step_s)
+        except TimeoutError:
+            if left_s <= step_s:
+                raise outcome.still_waiting(route) from None
+        await permits.keep(run)

@@ -13,13 +13,15 @@ from router.values import Reply, Request
 
 def begun(plan: Plan, ports: Ports, request: Request) -> Run:
     zone = ZoneInfo(plan.settings.time_zone)
+    started_s = ports.clock.mono_s()
     run = Run(
         plan=plan,
         ports=ports,
         request=request,
         caller=NOBODY,
         zone=zone,
-        started_s=ports.clock.mono_s(),
+        started_s=started_s,
+        leased_s=started_s,
         input=ports.tokens.reader(request.messages),
     )
     run.emit(

@@ -450,3 +450,91 @@ def test_a_plan_without_such_limits_asks_the_limiter_nothing() -> None:
     one.call()
     assert asked == []
     assert all(row.counters == () for row in one.rows())
+
+
+# --- For as long as a request lasts -----------------------------------------------------------------------------------
+
+LONG = """
+providers: {openai: {}}
+policies:
+  main:
+    targets: [openai/small]
+    timeout: {total: 10m, stream: 10m}
+    retry: {attempts: 9, base: 4s, max: 4s}
+    cache: {ttl: 1h, sampled: true}
+tenants:
+  acme: {policies: all, limits: {concurrent_requests: 1}}
+"""
+
+
+def holds_its_place(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What the tenant's concurrency holds, looked at whenever time passes."""
+    held: list[int] = []
+    sleep = world.clock.sleep
+
+    async def looked_at(seconds: float) -> None:
+        while seconds > 0:
+            await sleep(min(seconds, 1.0))
+            held.extend(used(world, *concurrency(world)))
+            seconds -= 1.0
+
+    monkeypatch.setattr(world.clock, "sleep", looked_at)
+    return held
+
+
+def test_a_request_keeps_its_place_over_many_short_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = world(LONG, [*[replace(LATER, after_s=4.0)] * 8, Says("x", after_s=4.0)])
+    held = holds_its_place(one, monkeypatch)
+    one.call(tenant="acme")
+    assert one.clock.mono_s() > 50.0
+    assert set(held[:-4]) == {1}
+    assert used(one, *concurrency(one)) == [0]
+
+
+def test_a_request_keeps_its_place_while_it_waits_for_longer_than_a_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = LONG.replace("base: 4s, max: 4s", "base: 100s, max: 100s")
+    one = world(slow, [LATER, Says("x", after_s=4.0)])
+    held = holds_its_place(one, monkeypatch)
+    one.call(tenant="acme")
+    assert one.clock.mono_s() > 50.0
+    assert set(held[:-4]) == {1}
+
+
+def test_a_stream_whose_pieces_come_quickly_keeps_its_place_and_its_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = world(LONG, Says("a " * 80, chunk_s=1.0))
+    held = holds_its_place(one, monkeypatch)
+    stream = one.stream(tenant="acme")
+    for _ in stream:
+        assert run_inline(one.ports.ledger.reconcile(now_s=one.clock.now_s())) == 0
+    assert len(held) > 80
+    assert set(held[:-1]) == {1}
+    assert [row.how for row in one.rows()] == ["reported"]
+
+
+def test_who_waits_for_the_answer_of_another_call_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = world(LONG)
+    held: list[int] = []
+
+    class Behind:
+        leads = came_late = False
+
+        async def landed(self, timeout_s: float) -> Any:
+            if one.clock.mono_s() > 60.0:
+                return None
+            one.clock.advance(timeout_s)
+            held.extend(used(one, *concurrency(one)))
+            raise TimeoutError
+
+        def land(self, reply: Any) -> None:
+            """Nobody is behind."""
+
+        def leave(self) -> None:
+            """The same."""
+
+    monkeypatch.setattr(one.ports.flight, "join", lambda key, *, since: Behind())
+    one.call(tenant="acme")
+    assert held == [1] * 7
