@@ -56,6 +56,7 @@ class Entry:
     state: State = "reserved"
     ending: Settlement | None = None
     ended_at_s: float | None = None
+    ended_seq: int | None = None
 
 
 @dataclass(slots=True)
@@ -275,7 +276,8 @@ class MemoryLedger:
         ]
         if ending is not None:
             self._check(entry, ending, changes)
-        after = replace(entry, state=state, ending=ending, ended_at_s=now_s)
+        self._seq += 1
+        after = replace(entry, state=state, ending=ending, ended_at_s=now_s, ended_seq=self._seq)
         self._open.pop(entry.hold.id, None)
         self._ended[entry.hold.id] = after
         for part, settled, reserved in changes:
@@ -367,4 +369,5 @@ def _row(entry: Entry) -> Row:
         rolling=accounts.rolling_now(entry.takes, entry.state, ending),
         key=hold.key,
         tags=hold.tags,
+        ended_seq=entry.ended_seq,
     )

@@ -258,6 +258,7 @@ class RedisLedger:
             "takes": None,
             "reserved_at_s": self._store.own_s(float(line["reserved_at_s"])),
             "ended_at_s": None if ended_at_s is None else self._store.own_s(float(ended_at_s)),
+            "ended_seq": int(line["ended_seq"]) if line.get("ended_seq") else None,
             "lease_until_s": self._store.own_s(float(line["lease_until_s"])),
         }
         return row_from(values, _parts(line["parts"]), _takes(line["takes"]))

@@ -38,7 +38,9 @@ ROWS_A_STEP = 1000
 RECONCILED_A_STEP = 64
 
 SELECT_ATTEMPT = "SELECT seq, id, state, worst_nusd, parts, takes, cost_nusd, usage, how FROM attempts WHERE"
-SELECT_LAPSED = f"{SELECT_ATTEMPT} ended_at_s IS NULL AND lease_until_s <= ? ORDER BY lease_until_s LIMIT ?"
+SELECT_LAPSED = (
+    f"{SELECT_ATTEMPT} ended_at_s IS NULL AND lease_until_s <= ? ORDER BY lease_until_s, id LIMIT ?"
+)
 SELECT_BALANCES = "SELECT key, settled, reserved, granted, moved FROM counters JOIN names USING (name)"
 ADD_RESERVED = """
     INSERT INTO counters (name, settled, reserved) VALUES (?, 0, ?)
@@ -52,8 +54,13 @@ CHANGE_COUNTER = f"""
 """  # noqa: S608
 """NULL, which the column refuses, for more than may be held: SQLite would go on with a rounded number."""
 END_ATTEMPT = """
-    UPDATE attempts SET state = ?, cost_nusd = ?, usage = ?, how = ?, kind = ?, ended_at_s = ? WHERE seq = ?
+    UPDATE attempts SET state = ?, cost_nusd = ?, usage = ?, how = ?, kind = ?, ended_at_s = ?, ended_seq = ?
+    WHERE seq = ?
 """
+NEXT_SEQ = """
+    UPDATE meta SET value = max(value, (SELECT ifnull(max(seq), 0) FROM attempts)) + 1 WHERE name = 'refused_seq'
+"""
+LAST_SEQ = "SELECT value FROM meta WHERE name = 'refused_seq'"
 
 
 class SqliteLedger:
@@ -298,7 +305,9 @@ def _end(
     cost_nusd = accounts.row_cost_nusd(state, attempt.worst_nusd, ending)
     how = (usage_text(ending.usage), ending.how, ending.kind) if ending else (None, None, None)
     known = ending_from(attempt.state, attempt.cost_nusd, attempt.usage, attempt.how)
-    cursor.execute(END_ATTEMPT, (state, cost_nusd, *how, now_s, attempt.seq))
+    cursor.execute(NEXT_SEQ)
+    (ended_seq,) = cursor.execute(LAST_SEQ).fetchone()
+    cursor.execute(END_ATTEMPT, (state, cost_nusd, *how, now_s, ended_seq, attempt.seq))
     changes = [
         (*accounts.change(part, attempt.state, state, ending, known), part.key)
         for part in parts_from(attempt.parts)

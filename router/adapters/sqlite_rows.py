@@ -13,7 +13,7 @@ from router.values import Usage
 ROW_FIELDS = frozenset(field.name for field in fields(Row))
 USAGE_FIELDS = tuple(field.name for field in fields(Usage) if field.name != "reported")
 
-INSERT = f"INSERT INTO attempts VALUES ({', '.join('?' * 24)})"  # noqa: S608
+INSERT = f"INSERT INTO attempts VALUES ({', '.join('?' * 25)})"  # noqa: S608
 SELECT_ROW = "SELECT * FROM attempts WHERE id = ?"
 SELECT_ROWS = "SELECT * FROM attempts WHERE seq > ? AND reserved_at_s >= ? ORDER BY seq LIMIT ?"
 
@@ -47,6 +47,7 @@ def attempt_values(
         hold.prices_digest,
         hold.key,
         json.dumps(hold.tags, ensure_ascii=False) if hold.tags else None,
+        None,
     )
 
 

@@ -69,6 +69,7 @@ SECOND = """
 -- key: under which name the provider's key is written. tags: JSON, a list; NULL where the call had none.
 ALTER TABLE attempts ADD COLUMN key TEXT;
 ALTER TABLE attempts ADD COLUMN tags TEXT;
+ALTER TABLE attempts ADD COLUMN ended_seq INTEGER;
 -- granted: by people, and already taken off `settled`. moved: what rows had settled that were moved out since.
 ALTER TABLE counters ADD COLUMN granted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE counters ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;

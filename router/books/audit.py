@@ -274,9 +274,10 @@ def _amount(number: int, counter: Counter) -> str:
 def _of_rows(rows: Sequence[Row], now_s: float) -> Iterator[Finding]:
     seen: set[int] = set()
     for row in rows:
-        if row.seq in seen:
-            yield Finding(law="sequence", subject=row.id, detail=f"its number {row.seq} is another row's too")
-        seen.add(row.seq)
+        numbers = {number for number in (row.seq, row.ended_seq) if number is not None}
+        for number in sorted(numbers & seen)[:1]:
+            yield Finding(law="sequence", subject=row.id, detail=f"its number {number} is another row's too")
+        seen |= numbers
         if row.state in ("reserved", "sent") and row.lease_until_s + LAPSED_GRACE_S < now_s:
             ago = now_s - row.lease_until_s
             yield Finding(

@@ -145,10 +145,14 @@ class Row:
     rolling: tuple[tuple[Counter, int], ...] = ()  # the same of rolling budgets; they have no `start`
     key: str | None = None
     tags: tuple[str, ...] = ()
+    ended_seq: int | None = None  # of the step that ended it as it stands; None: open
 
 
 class Ledger(Protocol):
     """Money and token reservations: one durable row per attempt.
+
+    Every reservation, refusal and ending takes the next number of one sequence inside its step, so that the order in
+    which they were decided can be told afterwards.
 
     Atomicity: `reserve` is one step over all charges and takes, all or none, also between processes; the other
     writes are one step each and idempotent by id. Durability: what a call returned from survives `kill -9` (not

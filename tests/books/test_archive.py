@@ -201,7 +201,8 @@ def test_files_are_private_and_json_lines_of_whole_rows(
             os.umask(umask)
     names = [each.name for each in sorted(folder.iterdir())]
     ending = ".jsonl.gz" if compressed else ".jsonl"
-    assert names == [".lock", *(f"rows-{a:012d}-{b:012d}{ending}" for a, b in ((1, 4), (5, 8), (9, 10)))]
+    spans = [(rows[a].seq, rows[b].seq) for a, b in ((0, 3), (4, 7), (8, 9))]
+    assert names == [".lock", *(f"rows-{first:012d}-{last:012d}{ending}" for first, last in spans)]
     if os.name == "posix":
         assert {stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()} == {0o600}
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -280,7 +281,7 @@ def test_a_row_that_is_corrected_after_its_file_was_written_is_written_again(
     rows = {each.id: each for each in do(state.ledger.rows())}
     with pytest.raises(Killed):
         moved(state, folder, ledger=Halting(state.ledger))
-    assert [file.path.name for file in files_in(folder)] == ["rows-000000000001-000000000004.jsonl"]
+    assert [file.path.name for file in files_in(folder)] == ["rows-000000000001-000000000007.jsonl"]
     do(state.ledger.settle("a2", settlement(33, now_s=LATER_S - 1)))
     expected = [*rows.values()]
     expected[2] = row(state, "a2")
@@ -289,7 +290,7 @@ def test_a_row_that_is_corrected_after_its_file_was_written_is_written_again(
     assert_nothing_lost_or_doubled(state, folder, expected, before)
     moved(state, folder)
     assert_nothing_lost_or_doubled(state, folder, expected, before)
-    assert files_in(folder)[0].path.name == "rows-000000000001-000000000004.jsonl"
+    assert files_in(folder)[0].path.name == "rows-000000000001-000000000007.jsonl"
     assert {each.id: each.cost_nusd for each in each_row(folder)}["a2"] == 33
 
 
@@ -421,7 +422,7 @@ def test_files_copied_together_count_each_row_once(tmp_path: Path, folder: Path)
         moved(state, folder)
     rows = list(each_row(folder))
     text = "".join(file.path.read_text() for file in files_in(folder))
-    (folder / "rows-000000000001-000000000010.jsonl").write_text(text)
+    (folder / f"rows-{rows[0].seq:012d}-{rows[-1].seq:012d}.jsonl").write_text(text)
     assert sorted(each_row(folder), key=lambda each: each.seq) == rows
     assert all(NAME.fullmatch(file.path.name) for file in files_in(folder))
 

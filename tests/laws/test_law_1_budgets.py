@@ -29,7 +29,7 @@ from router.client.inline import run_inline
 from router.engine import execute
 from router.errors import BudgetExceeded, RouterError, StoreError
 from router.plan import Key, OnStoreError, Plan, PriceChange, Settings
-from router.ports import Granted, Note, Refused, Take
+from router.ports import Granted, Note, Refused, Row, Take, WireCall
 from router.testing.down import ALL, MayBeDown
 from router.values import Kind, Usage
 from tests.adapters.states import settlement, valkey
@@ -152,6 +152,51 @@ def test_sixty_four_threads_of_one_router(store: str, tmp_path: Path) -> None:
         assert set(pool.map(call, range(320))) == {"Reply", "BudgetExceeded"}
     check(verdicts_of(seen))
     assert spent(store, tmp_path) == (FITS * WORST, 0)
+
+
+def check_in_order(events: Sequence[ev.Event], rows: Sequence[Row]) -> None:
+    """Every admission and every refusal is justified by what had been decided before it, endings among it."""
+    costs = {row.id: row.cost_nusd for row in rows}
+    steps = [(event.seq, "reserve", 0) for event in events if isinstance(event, ev.Reserved)]
+    steps += [(event.seq, "refuse", 0) for event in events if isinstance(event, ev.ReserveRefused)]
+    steps += [(row.ended_seq or 0, "end", costs[row.id]) for row in rows]
+    numbers = [number for number, _, _ in steps]
+    assert sorted(numbers) == list(range(1, len(steps) + 1)), "a number is missing, or is there twice"
+    used = 0
+    for number, step, cost in sorted(steps):
+        fits = used + WORST <= CAP.amount
+        if step == "end":
+            used += cost - WORST
+        else:
+            assert fits == (step == "reserve"), f"number {number} with {used} used"
+            used += WORST * (step == "reserve")
+        assert used <= CAP.amount
+    assert used == sum(costs.values())
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_what_is_given_back_is_given_out_again_in_the_order_of_the_numbers(
+    store: str, tmp_path: Path
+) -> None:
+    """Answers that cost less than was reserved, each another sum: only the order of all steps explains who fitted."""
+    seen: list[ev.Event] = []
+    clock = SystemClock()
+
+    def cheaper(call: WireCall) -> Says:
+        return Says("x", usage=Usage(input_tokens=100, output_tokens=350 + int(call.attempt[:2], 16) % 50))
+
+    with opened(store, tmp_path, clock) as state, ThreadPoolExecutor(32) as pool:
+        ports = ports_of(PLAN, state, clock, cheaper, seen.append)
+
+        def call(number: int) -> None:
+            with suppress(BudgetExceeded):
+                run_inline(execute(PLAN, ports, asked(number, TEXT)))
+
+        list(pool.map(call, range(FITS + 120)))
+        rows = run_inline(state.ledger.rows())
+    check_in_order(seen, rows)
+    assert len(rows) > FITS, "nothing was given out again"
+    assert len(rows) < FITS + 120, "nothing was refused"
 
 
 @needs_fork

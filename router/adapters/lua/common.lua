@@ -209,7 +209,8 @@ local function end_row(id, state, now_s, truth, how)
     correct(taken[1], taken[3], tonumber(now_of(taken[2], taken[4])) - tonumber(was_of(taken[2], taken[4])))
   end
   local cost = state == "released" and "0" or (truth and truth[1]) or row[2]
-  redis.call("HSET", key, "state", state, "cost_nusd", cost, "ended_at_s", now_s)
+  local seq = redis.call("HINCRBY", META, "seq", 1)
+  redis.call("HSET", key, "state", state, "cost_nusd", cost, "ended_at_s", now_s, "ended_seq", whole(seq))
   redis.call("ZREM", OPEN, id)
   return true
 end
