@@ -65,6 +65,7 @@ class _Opened(Books):
         self._gate.closed = True
         await self._streams.aclose()
         await self._end_calls()
+        await self._streams.aclose()  # those that calls under way had just opened
         await self.ports.ledger.aclose()
         await self.ports.limiter.aclose()
         await self.ports.health.aclose()
@@ -194,7 +195,7 @@ class Router(_Opened, Bookkeeping, Keeping):
         """Free connections, threads and files. Idempotent.
 
         Calls that are under way in other threads are cut off, and settled at their worst case; they and all later ones
-        raise RequestError.
+        raise RequestError. A stream that is being read is closed, and raises StreamBroken there.
         """
         run_inline(self._free())
 

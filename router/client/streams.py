@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Generator
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from weakref import WeakSet, finalize
+from weakref import WeakValueDictionary, finalize
 
 from router.client.gate import Gate
 from router.engine import Live, Replayed
@@ -28,15 +28,17 @@ class OpenStreams:
     """The streams of one router that have not ended, for when it is closed."""
 
     def __init__(self) -> None:
-        self._lives: WeakSet[Live | Replayed] = WeakSet()
+        self._lives: WeakValueDictionary[int, Live | Replayed] = WeakValueDictionary()
         self._closing: set[Task[None]] = set()  # a loop keeps no hold of its tasks
 
     def add(self, live: Live | Replayed) -> None:
-        self._lives.add(live)
+        self._lives[id(live)] = live
 
     async def aclose(self) -> None:
-        for live in list(self._lives):
-            await live.close()
+        for known in self._lives.valuerefs():  # a copy: other threads may open streams meanwhile
+            live = known()
+            if live is not None:
+                await live.close()
 
     def close_on(self, loop: "AbstractEventLoop", live: Live | Replayed) -> None:
         """Have its loop close a stream that was let go of; where that has ended, so have its sockets, and its row is

@@ -32,18 +32,23 @@ class Live:
         """The whole answer, once the stream has come to its end mark."""
 
     async def advance(self) -> WireChunk | None:
-        """The next piece; None after the last. Raises StreamBroken where it ends without its end mark."""
+        """The next piece; None after the last. Raises StreamBroken where it ends without its end mark, or is closed
+        meanwhile."""
         if self._held:
             return self._held.popleft()
         if self._ended:
             return None
         try:
             chunk = await self._next()
+            if self._ended:
+                raise self._closed_meanwhile()
             self._opened.assembly.add(chunk)
             if not chunk.done:
                 return chunk
             await self._complete()
         except ProviderError as error:
+            if self._ended:  # whoever closed it has settled it, and the provider has done nothing wrong
+                raise self._closed_meanwhile() from None
             raise await self._broken(error) from error
         except BaseException:
             await self.close()
@@ -110,6 +115,16 @@ class Live:
             help="an answer that has begun is never continued by another target; call again, or read `received`",
         )
         tell_failed(run, broken)
+        return broken
+
+    def _closed_meanwhile(self) -> StreamBroken:
+        """What is told to whoever was reading when somebody else closed it."""
+        broken = StreamBroken(
+            f"the stream of `{self.target}` was closed while it was read",
+            received=self._opened.assembly.choices(),
+            help="`received` has what came before that",
+        )
+        broken.request_id, broken.trace = self._run.request.id, tuple(self._run.trace)
         return broken
 
     def _known(self) -> Usage | None:

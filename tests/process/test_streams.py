@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from router import AsyncRouter, AsyncStream, Router, StreamBroken, TargetsExhausted
+from router import events as ev
 from router.testing import Answer, CutStream, Drip, EmptyStream, ErrorInStream, NeverAnswer, RateLimited, Step
 from tests.process.scene import FIRST, SECOND, WHO, Scene, closed
 
@@ -197,6 +198,53 @@ def test_a_router_that_is_closed_ends_its_streams(scene: Scene):
     assert {row.state for row in scene.rows()} == {"settled"}
     with pytest.raises(Exception, match="closed"):
         next(stream)
+
+
+@pytest.mark.parametrize("closes", ["the router", "the stream"])
+def test_closing_what_another_thread_reads_blames_no_provider(scene: Scene, closes: str):
+    scene.provider.script("*", SLOW)
+    seen: list[ev.Event] = []
+    with Router.open(scene.policies, sinks=[seen.append]) as router:
+        stream, caught = router.stream("count", **WHO), list[StreamBroken]()
+
+        def read() -> None:
+            try:
+                list(stream)
+            except StreamBroken as broken:
+                caught.append(broken)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        time.sleep(0.3)
+        {"the router": router, "the stream": stream}[closes].close()
+        reader.join()
+    (broken,) = caught
+    assert (broken.message, bool(broken.trace)) == (
+        f"the stream of `{FIRST}` was closed while it was read",
+        True,
+    )
+    assert broken.received[0]["message"]["content"].startswith("one")
+    assert [type(each) for each in seen][-2:] == [ev.StreamClosed, ev.Settled]
+    assert [(row.how, row.kind) for row in scene.rows()] == [("worst_case", None)]
+
+
+@pytest.mark.parametrize("closes", ["the router", "the stream"])
+def test_closing_what_another_task_reads_blames_no_provider(scene: Scene, closes: str):
+    scene.provider.script("*", SLOW)
+    seen: list[ev.Event] = []
+
+    async def main() -> None:
+        async with AsyncRouter.open(scene.policies, sinks=[seen.append]) as router:
+            stream = await router.stream("count", **WHO)
+            reader = asyncio.create_task(read_on(stream))
+            await asyncio.sleep(0.3)
+            await {"the router": router, "the stream": stream}[closes].close()
+            with pytest.raises(StreamBroken, match="closed while it was read"):
+                await reader
+
+    asyncio.run(main())
+    assert [type(each) for each in seen][-2:] == [ev.StreamClosed, ev.Settled]
+    assert [(row.how, row.kind) for row in scene.rows()] == [("worst_case", None)]
 
 
 Read = Callable[[AsyncStream], Awaitable[None]]
