@@ -11,7 +11,7 @@ from typing import Any
 from router.decide.params import CHAT_PARAMS, ELSEWHERE, NOT_YET, param_fault
 from router.decide.scopes import did_you_mean
 from router.errors import RequestError, RouterError
-from router.events import Event
+from router.events import Event, Settled
 from router.plan import Plan
 from router.values import Message, Output, Reply, Request, Usage
 
@@ -84,12 +84,20 @@ def unanswered(request: Request, error: RouterError, *, now_s: float) -> Reply:
         choices=(),
         finish_reason="error",
         usage=Usage(),
-        cost_nusd=sum(each.cost_nusd for each in getattr(error, "attempts", ())),
+        cost_nusd=_cost_nusd(error),
         cached=False,
         created_s=int(now_s),
         error=error,
         trace=tuple(each for each in error.trace if isinstance(each, Event)),
     )
+
+
+def _cost_nusd(error: RouterError) -> int:
+    """Of its failed attempts; an error that does not name them (of a store, say) has what was settled in its trace."""
+    attempts = getattr(error, "attempts", None)
+    if attempts is not None:
+        return sum(each.cost_nusd for each in attempts)
+    return sum(each.cost_nusd or 0 for each in error.trace if isinstance(each, Settled))
 
 
 def _form(response_model: Any, *, stream: bool, params: Mapping[str, Any]) -> Output | None:

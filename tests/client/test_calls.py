@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from router.client.calls import build_request
-from router.errors import RequestError
+from router.client.calls import build_request, unanswered
+from router.errors import RequestError, StoreError
+from router.events import Settled
 from router.plan import Settings
 from router.values import Request
 from tests.build import plan, policy
@@ -110,3 +111,22 @@ def test_what_is_nested_without_end_is_refused() -> None:
 
 def test_none_is_as_good_as_not_given() -> None:
     assert call(params={"temperature": None}).params == {}
+
+
+def test_a_store_that_failed_after_something_was_paid_hides_no_cost() -> None:
+    error = StoreError("the ledger is down", port="ledger")
+    paid = Settled(
+        request_id="r1",
+        at_s=1.0,
+        attempt="a1",
+        cost_nusd=70,
+        worst_nusd=90,
+        how="worst_case",
+        bound_exceeded=False,
+    )
+    error.trace = (
+        paid,
+        replace(paid, attempt="a2", cost_nusd=None),
+        replace(paid, attempt="a3", cost_nusd=5),
+    )
+    assert unanswered(call(), error, now_s=2.0).cost_nusd == 75
