@@ -19,7 +19,8 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Cursor], T]
 
 INLINE_S = 0.002  # how long a busy file is met by blocking: most transactions of others are over by then
-PATIENCE_S = 2.0  # how long in all, awaited
+PATIENCE_S = 2.0  # how long it may stand still, awaited
+LONGEST_S = 20.0  # how long in all, where others' steps go on: less than the lease of what is reserved
 PAUSE_S = 0.004  # between two tries, plus as much again by chance
 
 WRITES = "BEGIN IMMEDIATE"
@@ -61,8 +62,8 @@ class SqliteFile:
         """Run `work` in one transaction, or without one where `begin` is "" and it is a single statement.
 
         `work` may run again when the file was busy. One that is `ending` gives something back, so a cancelled caller
-        still waits for it. Raises StoreError(port=...) when the file stays busy, can't be used, or is damaged;
-        nothing of this step is then kept.
+        still waits for it. Raises StoreError(port=...) when the file stands still, can't be used, or is damaged;
+        nothing of this step is then kept. A file that is busy with the steps of others is waited for.
         Where somebody has just waited in vain, a busy file is a StoreError at once (see Outage).
         """
         try:
@@ -73,19 +74,28 @@ class SqliteFile:
         return await (_to_its_end(again) if ending and self.suspends else again)
 
     async def _again(self, port: str, work: Work[T], begin: str, patience_s: float) -> T:
-        began_s = self._clock.mono_s()
-        while self._clock.mono_s() < began_s + patience_s:
+        began_s = moved_s = now_s = self._clock.mono_s()
+        written = self._written()
+        while now_s < min(moved_s + patience_s, began_s + LONGEST_S):
             await self._clock.sleep(PAUSE_S * (1 + self._draw.fraction()))
             try:
                 return self._inline(port, work, begin)
             except _Busy:
-                continue
-        busy = StoreError(
+                now_s, known, written = self._clock.mono_s(), written, self._written()
+                if written != known:
+                    moved_s = now_s
+        if now_s >= began_s + LONGEST_S:
+            raise StoreError(
+                f"the state file `{self.path}` was busy for {LONGEST_S:g} s, with the steps of others",
+                port=port,
+                help="more calls write to it than this machine can serve: let fewer run at once",
+            )
+        busy_for = StoreError(
             f"the state file `{self.path}` was busy for {patience_s:g} s",
             port=port,
             help="another process holds it in the middle of a write: resume or end the one that stands still",
         )
-        raise self._outage.failed(busy, began_s)
+        raise self._outage.failed(busy_for, began_s)
 
     def _inline(self, port: str, work: Work[T], begin: str, wait_s: float = INLINE_S) -> T:
         ends_s = time.monotonic() + wait_s
@@ -118,6 +128,13 @@ class SqliteFile:
             self._roll_back(cursor)
             raise
         return result
+
+    def _written(self) -> int:
+        """When a step was last committed, by whichever process, in nanoseconds; 0 where there was none."""
+        try:
+            return Path(f"{self.path}-wal").stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def _roll_back(self, cursor: sqlite3.Cursor) -> None:
         try:

@@ -104,7 +104,7 @@ async def _sent(run: Run, route: Route, key: str | None, seat: Seat | None) -> R
         return Live(run, route, key, found)
     await answers.keep(run, route, key, found)
     if seat is not None:
-        seat.land(found)
+        seat.land(sharing.own(found))
     return found
 
 

@@ -4,6 +4,7 @@ Only what the cache may serve is shared, so what a caller may not be served from
 A stream waits for who leads, and never leads: its answer would come as fast as its reader reads.
 """
 
+from copy import deepcopy
 from dataclasses import replace
 
 from router import events as ev
@@ -37,12 +38,18 @@ async def answer_of_another(run: Run, route: Route, key: str | None, seat: Seat 
         return None
     run.emit(ev.AnswerShared, target=reply.target, of_request=reply.request_id)
     return replace(
-        reply,
+        own(reply),
         request_id=run.request.id,
         cost_nusd=0 if reply.cost_nusd is not None else None,
         cached=True,
         trace=(),
     )
+
+
+def own(reply: Reply) -> Reply:
+    """The same, with a message that nobody else has: callers may change theirs."""
+    message, choices = deepcopy((reply.message, reply.choices))
+    return replace(reply, message=message, choices=choices)
 
 
 async def _landed(run: Run, route: Route, seat: Seat) -> Reply | None:

@@ -219,3 +219,35 @@ def test_threads_at_a_file_that_somebody_holds_wait_together(tmp_path: Path) -> 
     assert max(waits) < 5
     assert granted(state, hold("c", charge(TEAM, 1), now_s=time.time()))
     do(state.aclose())
+
+
+def begun(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def test_a_file_that_is_busy_with_the_steps_of_others_is_waited_for(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db", SystemClock())
+    assert granted(state, hold("a", charge(TEAM, 1), now_s=time.time()))
+    held = threading.Event()
+
+    def keep_busy() -> None:
+        """For three seconds the next step begins where the last one ended."""
+        with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
+            for _ in range(10):
+                while not begun(other):
+                    time.sleep(0)
+                other.execute("UPDATE meta SET value = value + 1 WHERE name = 'refused_seq'")
+                held.set()
+                time.sleep(0.3)
+                other.execute("COMMIT")
+
+    busy = threading.Thread(target=keep_busy)
+    busy.start()
+    held.wait()
+    assert granted(state, hold("b", charge(TEAM, 1), now_s=time.time()))
+    busy.join()
+    do(state.aclose())

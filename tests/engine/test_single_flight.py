@@ -72,6 +72,23 @@ def test_a_thousand_identical_calls_are_sent_once() -> None:
     asyncio.run(main())
 
 
+def test_each_may_change_what_it_was_given() -> None:
+    async def main() -> None:
+        router, _ = opened(SLOW)
+        async with router:
+
+            async def changed(number: int) -> Reply:
+                reply = await router.complete("hi", policy="kept", tenant="acme")
+                assert reply.message["content"] == reply.choices[0]["message"]["content"] == "hello"
+                reply.message["content"] = f"changed by {number}"
+                return reply
+
+            replies = await asyncio.gather(*map(changed, range(3)))
+            assert [reply.text for reply in replies] == [f"changed by {number}" for number in range(3)]
+
+    asyncio.run(main())
+
+
 def test_threads_share_too() -> None:
     clock = SystemClock()
     wire = ScriptedTransport(SLOW, clock=clock)
