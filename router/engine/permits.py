@@ -71,6 +71,10 @@ async def give_back(run: Run, id: str) -> None:
 
 
 async def give_all_back(run: Run) -> None:
-    """Of the request, and of the attempt that it ended with."""
-    for held in tuple(run.permits):
-        await give_back(run, held)
+    """Of the request, and of the attempt that it ended with: of both, though cancelled at the first."""
+    if not run.permits:
+        return
+    try:
+        await give_back(run, next(iter(run.permits)))
+    finally:
+        await give_all_back(run)

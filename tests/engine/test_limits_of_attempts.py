@@ -538,3 +538,29 @@ def test_who_waits_for_the_answer_of_another_call_keeps_its_place(monkeypatch: p
     monkeypatch.setattr(one.ports.flight, "join", lambda key, *, since: Behind())
     one.call(tenant="acme")
     assert held == [1] * 7
+
+
+@pytest.mark.parametrize("way", ["to its end", "closed", "broken"])
+def test_a_stream_that_is_interrupted_while_it_gives_back_gives_back_all(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = LONG.replace("openai: {}", "openai: {limits: {concurrent_requests: 2}}")
+    one = world(text, Fails(Kind.CONNECTION, says=STREAMED, chunks=2) if way == "broken" else STREAMED)
+
+    class Interrupted(BaseException):
+        pass
+
+    release, asked = one.ports.limiter.release, list[str]()
+
+    async def given_up(id: str) -> None:
+        await release(id)
+        asked.append(id)
+        if len(asked) == 1:
+            raise Interrupted
+
+    stream = one.stream(tenant="acme")
+    monkeypatch.setattr(one.ports.limiter, "release", given_up)
+    with pytest.raises(Interrupted):
+        stream.close() if way == "closed" else stream.reply()
+    assert len(asked) == 2
+    assert used(one, *concurrency(one)) == [0, 0]
