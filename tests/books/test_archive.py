@@ -323,6 +323,43 @@ def test_a_truth_that_comes_between_writing_and_moving_is_in_the_file(state: Sta
     assert kept.settled == kept.moved
 
 
+def test_a_truth_that_comes_when_only_its_row_is_left_to_be_moved_is_in_the_file(
+    state: State, folder: Path
+) -> None:
+    assert granted(state, hold("a", charge(ALL, 50)))
+    do(state.ledger.mark_sent("a", now_s=NOW_S))
+    do(state.ledger.settle("a", settlement(50, how="worst_case")))
+
+    def truth() -> None:
+        do(state.ledger.settle("a", settlement(44)))
+
+    assert moved(state, folder, ledger=Late(state.ledger, truth)).rows == 1
+    assert [each.cost_nusd for each in each_row(folder)] == [44]
+
+
+class Deaf:
+    """A ledger whose first answer is lost, and which was asked again: by then the rows are gone."""
+
+    def __init__(self, ledger: Any) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def move_out(self, rows: Sequence[Row]) -> int:
+        await self._ledger.move_out(rows)
+        return int(await self._ledger.move_out(rows))
+
+
+def test_rows_that_left_unheard_have_left(state: State, folder: Path) -> None:
+    lived_in(state)
+    rows, before = do(state.ledger.rows()), do(state.ledger.all_balances())
+    assert moved(state, folder, ledger=Deaf(state.ledger)).rows == len(
+        [each for each in rows if each.state != "reserved"]
+    )
+    assert_nothing_lost_or_doubled(state, folder, rows, before)
+
+
 def test_what_a_killed_run_had_begun_to_write_is_no_file(tmp_path: Path, folder: Path) -> None:
     with opened("sqlite", tmp_path) as state:
         lived_in(state)
