@@ -13,7 +13,6 @@ from weakref import WeakValueDictionary, finalize
 
 from router.client.gate import Gate
 from router.engine import Live, Replayed
-from router.errors import StreamBroken
 from router.ports import WireChunk
 from router.values import Chunk, Reply, Usage
 
@@ -79,11 +78,7 @@ class _Stream:
         return self._live.reply.cost_usd if self._live.reply else None
 
     def _whole(self) -> Reply:
-        if self._live.reply is None:
-            raise StreamBroken(
-                f"the stream of `{self.target}` was closed before its end",
-                help="read it to its end before you ask for the whole answer",
-            )
+        assert self._live.reply is not None  # noqa: S101 - nothing but its end ends the reading without an error
         return self._live.reply
 
 
@@ -94,8 +89,8 @@ class Stream(_Stream):
     ...     for chunk in stream:
     ...         print(chunk.text, end="")
 
-    Raises StreamBroken while it is read, where the provider's stream ends without its end mark; what came before that
-    is in `received`. One thread reads it.
+    Raises StreamBroken while it is read, where the provider's stream ends without its end mark, and where it is read on
+    after that or after `close`: only a whole answer comes to an end. What came is in `received`. One thread reads it.
     """
 
     def __init__(self, live: Live | Replayed, gate: Gate, streams: OpenStreams, drive: Drive) -> None:

@@ -27,33 +27,43 @@ class Live:
         self._opened = opened
         self._held: deque[WireChunk] = deque(opened.held)
         self._ended = False
+        self._failure: StreamBroken | None = None
         self.target = opened.hold.target
         self.reply: Reply | None = None
         """The whole answer, once the stream has come to its end mark."""
 
     async def advance(self) -> WireChunk | None:
-        """The next piece; None after the last. Raises StreamBroken where it ends without its end mark, or is closed
-        meanwhile."""
+        """The next piece; None after the last of a whole answer, and of no other: raises StreamBroken where it ends
+        without its end mark or is closed, and again whenever it is asked then."""
         if self._held:
             return self._held.popleft()
         if self._ended:
+            self._check_whole()
             return None
         try:
             chunk = await self._next()
             if self._ended:
-                raise self._closed_meanwhile()
+                raise self._closed("was closed while it was read")
             self._opened.assembly.add(chunk)
             if not chunk.done:
                 return chunk
             await self._complete()
         except ProviderError as error:
             if self._ended:  # whoever closed it has settled it, and the provider has done nothing wrong
-                raise self._closed_meanwhile() from None
-            raise await self._broken(error) from error
+                raise self._closed("was closed while it was read") from None
+            self._failure = await self._broken(error)
+            raise self._failure from error
         except BaseException:
             await self.close()
             raise
         return None
+
+    def _check_whole(self) -> None:
+        """Nobody takes a part of an answer for the whole of it, not even who asks once more."""
+        if self._failure is not None:
+            raise self._failure
+        if self.reply is None:
+            raise self._closed("was closed before its end")
 
     async def close(self) -> None:
         """Read no further: the socket is closed, and the row settled at what may have been billed by then."""
@@ -117,12 +127,12 @@ class Live:
         tell_failed(run, broken)
         return broken
 
-    def _closed_meanwhile(self) -> StreamBroken:
-        """What is told to whoever was reading when somebody else closed it."""
+    def _closed(self, how: str) -> StreamBroken:
+        """What is told to whoever reads a stream that somebody closed."""
         broken = StreamBroken(
-            f"the stream of `{self.target}` was closed while it was read",
+            f"the stream of `{self.target}` {how}",
             received=self._opened.assembly.choices(),
-            help="`received` has what came before that",
+            help="read a stream to its end for the whole answer; `received` has what came",
         )
         broken.request_id, broken.trace = self._run.request.id, tuple(self._run.trace)
         return broken
@@ -143,15 +153,30 @@ class Replayed:
     """A whole answer, from the cache or from a stream that was read to its end, in the form of a stream."""
 
     def __init__(self, reply: Reply) -> None:
-        self.reply: Reply | None = reply
+        self.reply: Reply | None = None
+        """As that of a Live: once it has been read to its end."""
         self.target = reply.target
+        self._whole = reply
         self._held: deque[WireChunk] = deque(_chunks(reply))
+        self._closed = False
 
     async def advance(self) -> WireChunk | None:
-        return self._held.popleft() if self._held else None
+        """As that of a Live."""
+        if self._closed and self.reply is None:
+            broken = StreamBroken(
+                f"the stream of `{self.target}` was closed before its end",
+                received=self._whole.choices,
+                help="read a stream to its end for the whole answer",
+            )
+            broken.request_id, broken.trace = self._whole.request_id, self._whole.trace
+            raise broken
+        if self._held:
+            return self._held.popleft()
+        self.reply = self._whole
+        return None
 
     async def close(self) -> None:
-        self._held.clear()
+        self._closed = True
 
 
 def _chunks(reply: Reply) -> Sequence[WireChunk]:

@@ -97,9 +97,10 @@ def test_after_the_first_content_a_broken_stream_is_never_continued(pieces: int,
     assert world.targets() == ["openai/a"]
     assert broken.value.received[0]["message"]["content"] == "".join(["one ", "two ", "three"][:pieces])
     assert "one" not in str(broken.value) + repr(broken.value)
-    assert list(stream) == []
-    with pytest.raises(StreamBroken, match="before its end"):
-        stream.reply()
+    for again in (lambda: next(stream), lambda: list(stream), stream.reply):
+        with pytest.raises(StreamBroken, match="broke after its first content") as once_more:
+            again()
+        assert once_more.value.received == broken.value.received
     (row,) = world.rows()
     assert row.state == "settled"
     assert row.cost_nusd == (0 if kind is Kind.OVERLOADED else row.worst_nusd)
@@ -121,11 +122,46 @@ def test_a_closed_stream_is_settled_at_what_may_be_billed_and_ends() -> None:
     assert next(stream).text == "one "
     stream.close()
     stream.close()
-    assert list(stream) == []
+    for again in (lambda: list(stream), stream.reply):
+        with pytest.raises(StreamBroken, match="`openai/a` was closed before its end") as closed:
+            again()
+        assert closed.value.received[0]["message"]["content"] == "one "
+        assert closed.value.request_id == world.rows()[0].request_id
     assert [(row.state, row.how, row.cost_nusd == row.worst_nusd) for row in world.rows()] == [
         ("settled", "worst_case", True)
     ]
     assert len(world.facts(ev.StreamClosed)) == 1
+
+
+def test_a_stored_answer_that_is_closed_before_its_end_does_not_look_whole_either() -> None:
+    rule = CacheRule(ttl_s=60.0, scope="shared", sampled=True)
+    world = World(plan(policy("main", "openai/a", cache=rule)), SPOKEN)
+    list(world.stream())
+    stream = world.stream()
+    assert (next(stream).text, stream.usage, stream.cost_usd) == ("one two three", None, None)
+    stream.close()
+    with pytest.raises(StreamBroken, match="was closed before its end"):
+        list(stream)
+    with world.stream() as read:
+        assert len(list(read)) == 2
+        assert read.usage == SMALL
+    assert list(read) == []
+    assert read.reply().cached
+
+
+def test_a_stream_whose_reader_was_interrupted_does_not_come_to_an_end_either() -> None:
+    world = World(TWO, SPOKEN)
+    stream = world.stream()
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    assert next(stream).text == "one "
+    world.transport.next = interrupted  # type: ignore[method-assign, assignment]
+    with pytest.raises(KeyboardInterrupt):
+        next(stream)
+    with pytest.raises(StreamBroken, match="was closed before its end"):
+        list(stream)
 
 
 def test_a_stream_closed_after_its_last_words_costs_what_it_said() -> None:

@@ -301,6 +301,8 @@ def test_a_stream_whose_reader_is_cancelled_leaves_nothing_open(scene: Scene, gi
             assert await asyncio.to_thread(closed_late_s, scene, gave_up_s) < PROMPT_S
             await asyncio.sleep(0.05)
             nothing_is_held(scene, router)
+            with pytest.raises(StreamBroken, match="before its end"):
+                await anext(stream)
             others = asyncio.all_tasks() - {asyncio.current_task()}
             assert not others
 
