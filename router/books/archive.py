@@ -52,7 +52,9 @@ async def archive(
     moved, files = 0, []
     with alone_in(folder):
         for file in await aside(ports, files_in, folder):
-            moved += await _finished(ports, file)
+            gone = await _finished(ports, file)
+            files += [str(file.path)] if gone else []
+            moved += gone
         after = 0
         while True:
             rows, after = await _next_rows(ports, after, before_s, rows_a_file)

@@ -60,17 +60,26 @@ async def forecasts(plan: Plan, ports: Ports) -> tuple[Forecast, ...]:
     rows = await ports.ledger.rows()
     known = known_budgets(plan, rows, now_s=now_s, zone=zone)
     now = await budgets_now(ports.ledger, known, now_s=now_s, zone=zone)
-    granted = [replace(each, amount=each.amount + now[each].granted) for each in known]
-    return forecast(granted, rows, now_s=now_s, zone=zone)
+    used = {
+        replace(each, amount=each.amount + now[each].granted): now[each].settled + now[each].reserved
+        for each in known
+    }
+    return forecast(list(used), rows, now_s=now_s, zone=zone, used=used)
 
 
 def forecast(
-    budgets: Sequence[Budget], rows: Sequence[Row], *, now_s: float, zone: tzinfo
+    budgets: Sequence[Budget],
+    rows: Sequence[Row],
+    *,
+    now_s: float,
+    zone: tzinfo,
+    used: Mapping[Budget, int] | None = None,
 ) -> tuple[Forecast, ...]:
-    """One for each calendar budget that has spent anything, the first to run out before all others."""
-    spends = _spends(rows)
+    """One for each calendar budget that has spent anything, the first to run out before all others. `used`: what the
+    counters hold now, as rows of this window may have been moved out; without it, what the rows do."""
+    spends, used = _spends(rows), used or {}
     found = (
-        _forecast(budget, spends[_key(budget)], now_s, zone)
+        _forecast(budget, spends[_key(budget)], now_s, zone, used.get(budget))
         for budget in budgets
         if budget.window in LONGEST_S and not budget.rolling and _key(budget) in spends
     )
@@ -94,12 +103,15 @@ def _spends(rows: Sequence[Row]) -> Mapping[tuple[str, str, str], list[Spend]]:
     return found
 
 
-def _forecast(budget: Budget, spends: Sequence[Spend], now_s: float, zone: tzinfo) -> Forecast:
+def _forecast(
+    budget: Budget, spends: Sequence[Spend], now_s: float, zone: tzinfo, counted: int | None
+) -> Forecast:
     _, resets_at_s = window_start(budget.window, now_s, zone)
     ends_at_s = now_s if resets_at_s is None else resets_at_s
     first_s, left_s = min(at_s for at_s, _ in spends), ends_at_s - now_s
     began_at_s, *ends = _ends_before(budget, ends_at_s, first_s, zone)
-    used = sum(amount for at_s, amount in spends if began_at_s <= at_s <= now_s)
+    of_rows = sum(amount for at_s, amount in spends if began_at_s <= at_s <= now_s)
+    used = of_rows if counted is None else counted
     past = [_rest(spends, end_s, left_s) for end_s in (began_at_s, *ends) if end_s > first_s]
     rest = _from_past(past) if past else _from_pace(used / max(now_s - began_at_s, 1.0), left_s)
     after_s = _runs_out_after_s(rest.to_come, budget.amount - used)

@@ -360,6 +360,18 @@ def test_rows_that_left_unheard_have_left(state: State, folder: Path) -> None:
     assert_nothing_lost_or_doubled(state, folder, rows, before)
 
 
+def test_a_run_names_the_files_that_it_made_good(tmp_path: Path, folder: Path) -> None:
+    with opened("memory", tmp_path) as state:
+        lived_in(state)
+        with pytest.raises(Killed):
+            moved(state, folder, ledger=Mortal(state.ledger, 4, done=False))
+        left = [str(file.path) for file in files_in(folder)]
+        assert len(left) == 1
+        done = moved(state, folder)
+        assert (done.rows, done.files[:1]) == (10, tuple(left))
+        assert sorted(done.files) == [str(file.path) for file in files_in(folder)]
+
+
 def test_what_a_killed_run_had_begun_to_write_is_no_file(tmp_path: Path, folder: Path) -> None:
     with opened("sqlite", tmp_path) as state:
         lived_in(state)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +49,18 @@ def test_a_router_tells_what_it_spent() -> None:
         assert [each.used for each in router.forecast()] == [NANO_NUSD]
         assert [(each.user, each.cost_nusd) for each in router.export()] == [("ann", NANO_NUSD)]
         assert router.advise() == ()
+
+
+def test_a_forecast_knows_what_was_spent_by_rows_that_were_moved_out(tmp_path: Path) -> None:
+    clock = ManualClock(now_s=NOW_S)
+    with opened(clock) as router:
+        for _ in range(2):
+            router.complete("Hello", policy="main", tenant="acme")
+            clock.advance(60.0)
+            router.archive(before=clock.now_s(), to=tmp_path / "rows")
+        router.complete("Hello", policy="main", tenant="acme")
+        assert len(router.export()) == 1
+        assert [each.used for each in router.forecast()] == [3 * NANO_NUSD]
 
 
 def test_since_is_a_length_a_day_a_time_or_seconds() -> None:
