@@ -45,11 +45,11 @@ def command(
     Exit code 1: something does not add up. A provider that billed above its bound is told, and is no fault of the
     ledger's.
     """
-    from router.client.assembly import public, state_place
+    from router.client.assembly import public, state_place, state_source
     from router.tools.reading import loaded_policies, reading_router
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
-        place = public(state_place(router.plan, None))
+        place, source = public(state_place(router.plan, None)), state_source(router.plan)
         if accept_loss:
             _accept(router, who, why)
         found = router.audit(archive=archive)
@@ -57,7 +57,7 @@ def command(
         out.document({"place": place, "sound": found.sound, **plain(found)})
     else:
         _show(out, found)
-        out.remark(f"ledger: {place} (ROUTER_STATE or `settings.state` name another)", dim=True)
+        out.remark(f"ledger: {place} ({source})", dim=True)
     return 0 if found.sound else PROBLEMS
 
 
@@ -99,6 +99,4 @@ def _show(out: Out, found: "Audit") -> None:
         out.line(
             "help: only another hand than router's, or a bug, does that: keep a copy of the state and report it;"
         )
-        out.line(
-            "  calls go on by the balances kept, and `ROUTER_STATE` with another place begins every budget anew"
-        )
+        out.line("  calls go on by the balances kept, and another place of state begins every budget anew")

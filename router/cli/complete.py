@@ -73,6 +73,7 @@ def command(
     if fake and replay:
         raise click.UsageError("--fake and --replay are two answers to one question: choose one")
     from router.client import Router
+    from router.client.assembly import unused_state
 
     made_up = "fake" if fake else f"cassette:{replay}" if replay else None
     kept = (
@@ -81,6 +82,8 @@ def command(
     folder = policies_at(policies)
     with quiet_log(), Router.open(folder, transport=made_up, state=kept, cache=kept, frozen=frozen) as router:
         tell_warnings(out, len(router.warnings))
+        if not kept and (unused := unused_state(router.plan)):
+            out.remark(f"ROUTER_STATE names {unused}: `settings.state` comes first", fg="yellow")
         asked = messages(prompt, system)
         arguments = {"policy": policy, "timeout": timeout, **who, **parameters(params)}
         printed = stream and not out.json

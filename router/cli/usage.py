@@ -71,11 +71,11 @@ def command(
         raise click.UsageError("--csv and --json are two answers to one question: choose one")
     if as_csv and not by:
         raise click.UsageError("--csv prints the one table of --by: say at least one word")
-    from router.client.assembly import public, state_place
+    from router.client.assembly import public, state_place, state_source
     from router.tools.reading import loaded_policies, reading_router
 
     with reading_router(loaded_policies(policies_at(policies))) as router:
-        place = public(state_place(router.plan, None))
+        place, source = public(state_place(router.plan, None)), state_source(router.plan)
         report = router.usage(since=since, by=by, window=window, tenant=tenant)
     if out.json:
         out.document(plain(report))
@@ -84,7 +84,7 @@ def command(
         out.line(table_csv(report.tables[0]).removesuffix("\n"))
         return
     _show(out, report, sparks_for(sys.stdout, plain=plain_marks))
-    out.remark(f"ledger: {place} (ROUTER_STATE or `settings.state` name another)", dim=True)
+    out.remark(f"ledger: {place} ({source})", dim=True)
 
 
 def _show(out: Out, report: Any, marks: str) -> None:

@@ -86,22 +86,66 @@ def build_ports(
 
 def state_place(plan: Plan, state: str | None, *, realm: Realm | None = None) -> str:
     """`memory`, the address of a server, or the path of the SQLite file, with FULL where that is asked for: the
-    argument, the setting, ROUTER_STATE, else beside the policies."""
+    argument, the setting, ROUTER_STATE, else beside the policies.
+
+    What was not paid for has a file of its own, in a folder beside the one that is named; only the argument, which
+    speaks for one router alone, is taken as it is. `realm` None: that of ROUTER_TRANSPORT."""
     written = state or _resolved(plan, plan.settings.state) or os.environ.get("ROUTER_STATE")
     if written is None:
         return str(_state_folder(plan, realm) / "state.db") if plan.folder else MEMORY
-    chosen = str(written)
+    place = _named_place(plan, str(written), from_plan=state is None and plan.settings.state is not None)
+    if place is None:
+        raise RequestError(
+            f"`{written}` is no state store",
+            help=f"write `memory`, `sqlite:///FILE`, `sqlite:///FILE{FULL}` or `redis://HOST:PORT`",
+        )
+    if state is not None or place == MEMORY or is_server(place):
+        return place  # a server keeps each realm under a name of its own
+    file = Path(place)
+    return str(_apart(file.parent, realm) / file.name)
+
+
+def _named_place(plan: Plan, chosen: str, *, from_plan: bool) -> str | None:
+    """The place that a text names; None: it names none."""
     if chosen == MEMORY or is_server(chosen):
         return chosen
     scheme, separator, rest = chosen.partition(":///")
     path = rest.removesuffix(FULL)
     if scheme != "sqlite" or not separator or not path or "?" in path:
-        raise RequestError(
-            f"`{chosen}` is no state store",
-            help=f"write `memory`, `sqlite:///FILE`, `sqlite:///FILE{FULL}` or `redis://HOST:PORT`",
+        return None
+    return f"{_beside(plan, path, from_plan=from_plan)}{FULL if rest.endswith(FULL) else ''}"
+
+
+def unused_state(plan: Plan) -> str | None:
+    """The place in ROUTER_STATE, where the policies name another: theirs is the one that is used."""
+    named, written = os.environ.get("ROUTER_STATE"), _resolved(plan, plan.settings.state)
+    if not named or written is None:
+        return None
+    same = _named_place(plan, named, from_plan=False) == _named_place(plan, written, from_plan=True)
+    return None if same else public(named)
+
+
+def warn_of_unused_state(plan: Plan) -> None:
+    """In the log: whoever sets ROUTER_STATE believes that it says where money is counted."""
+    named = unused_state(plan)
+    if named is not None:
+        logging.getLogger("router").warning(
+            "ROUTER_STATE names `%s`, which is not used: `settings.state` of the policies comes first "
+            "(`state: {env: ROUTER_STATE}` there leaves it to the environment)",
+            named,
         )
-    file = _beside(plan, path, from_plan=state is None and plan.settings.state is not None)
-    return f"{file}{FULL if rest.endswith(FULL) else ''}"
+
+
+def state_source(plan: Plan) -> str:
+    """In words, what says where the state is where no argument does."""
+    named = unused_state(plan)
+    if named is not None:
+        return f"`settings.state` says so; ROUTER_STATE names {named}, which is not used"
+    if plan.settings.state is not None:
+        return "`settings.state` says so"
+    if os.environ.get("ROUTER_STATE"):
+        return "ROUTER_STATE says so"
+    return "`settings.state`, or else ROUTER_STATE, name another"
 
 
 def file_of(place: str) -> Path:
@@ -110,12 +154,15 @@ def file_of(place: str) -> Path:
 
 
 def cache_place(plan: Plan, cache: str | PathLike[str] | None, *, realm: Realm | None = None) -> str:
-    """`memory`, the address of a server, or the folder of the cache."""
+    """`memory`, the address of a server, or the folder of the cache. What was not paid for has a folder of its own, as
+    with `state_place`; on a server the keys of its answers are its own."""
     if cache is not None:
         return os.fspath(cache)
     chosen = _resolved(plan, plan.settings.cache)
     if chosen is not None:
-        return chosen if chosen == MEMORY or is_server(chosen) else str(_beside(plan, chosen, from_plan=True))
+        if chosen == MEMORY or is_server(chosen):
+            return chosen
+        return str(_apart(_beside(plan, chosen, from_plan=True), realm))
     return str(_state_folder(plan, realm) / "cache") if plan.folder else MEMORY
 
 
@@ -146,9 +193,12 @@ def _resolved(plan: Plan, written: str | SecretRef | None) -> str | None:
 
 
 def _state_folder(plan: Plan, realm: Realm | None) -> Path:
-    """`.router/` beside the policies folder, so that every process meets the same rows; a folder of its own below it
-    for what was not paid for. `realm` None: that of ROUTER_TRANSPORT."""
-    folder = Path(plan.folder).resolve().parent / STATE_FOLDER
+    """`.router/` beside the policies folder, so that every process meets the same rows."""
+    return _apart(Path(plan.folder).resolve().parent / STATE_FOLDER, realm)
+
+
+def _apart(folder: Path, realm: Realm | None) -> Path:
+    """The folder, or one of its own below it for what was not paid for. `realm` None: that of ROUTER_TRANSPORT."""
     realm = realm or REALMS.get((os.environ.get("ROUTER_TRANSPORT") or "litellm").partition(":")[0], "live")
     return folder if realm == "live" else folder / realm
 

@@ -9,7 +9,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, overload
 
-from router.client.assembly import build_ports, load_plan
+from router.client.assembly import build_ports, load_plan, warn_of_unused_state
 from router.client.bookkeeping import AsyncBookkeeping, Bookkeeping, Books
 from router.client.calls import build_request, unanswered
 from router.client.gate import Gate
@@ -45,6 +45,8 @@ class _Opened(Books):
         cls, policies: Policies, *, suspends: bool, sinks: Sequence[Sink], frozen: bool, **choices: Any
     ) -> Self:
         plan, warnings = load_plan(policies, frozen=frozen)
+        if choices.get("state") is None:
+            warn_of_unused_state(plan)
         return cls(plan, warnings, build_ports(plan, suspends=suspends, sinks=tuple(sinks), **choices))
 
     def _request(
@@ -104,10 +106,10 @@ class Router(_Opened, Bookkeeping, Keeping):
 
         `state`: `memory`, `sqlite:///FILE` or `redis://HOST:PORT`; default: `settings.state`, then ROUTER_STATE, then
         `.router/state.db` beside the policies folder (memory where `policies` is a mapping). `cache`: a folder, such an
-        address, or `memory`; default `settings.cache`, then `.router/cache`. `transport`: `litellm`, `fake`,
-        `cassette:PATH`, or a Transport; default
-        ROUTER_TRANSPORT, then litellm. `clock` is for tests. `frozen`: only as `router.lock`, in the folder of the
-        policies, says; anything that differs from it is a problem.
+        address, or `memory`; default `settings.cache`, then `.router/cache`. Made-up and replayed answers keep theirs
+        apart; only a file or folder in an argument is taken as it is. `transport`: `litellm`, `fake`, `cassette:PATH`,
+        or a Transport; default ROUTER_TRANSPORT, then litellm. `clock` is for tests. `frozen`: only as `router.lock`,
+        in the folder of the policies, says; anything that differs from it is a problem.
         """
         return cls._open(
             policies,

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from router.client import Router
-from router.client.assembly import MEMORY, build_ports, file_of, is_server, state_place
+from router.client.assembly import (
+    MEMORY,
+    build_ports,
+    file_of,
+    is_server,
+    state_place,
+    warn_of_unused_state,
+)
 from router.client.calls import build_request
 from router.errors import PolicyError, RequestError
 from router.policy.load import Loaded
@@ -27,6 +34,7 @@ def loaded_policies(policies: Path) -> Loaded:
 def reading_router(loaded: Loaded) -> Router:
     """Where no state was ever kept there is nothing to read, and nothing is made."""
     assert loaded.plan is not None  # noqa: S101 - loaded_policies saw to it
+    warn_of_unused_state(loaded.plan)
     place = state_place(loaded.plan, None)
     kept = place != MEMORY and (is_server(place) or file_of(place).exists())
     ports = build_ports(
@@ -45,6 +53,7 @@ def writing_router(loaded: Loaded) -> Router:
     """One that changes the state that calls use, and makes it where none was kept yet. Raises RequestError where there
     is none beyond a process."""
     assert loaded.plan is not None  # noqa: S101 - loaded_policies saw to it
+    warn_of_unused_state(loaded.plan)
     if state_place(loaded.plan, None) == MEMORY:
         raise RequestError(
             "this state is kept in memory: another process can't reach it",

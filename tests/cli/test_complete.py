@@ -212,3 +212,25 @@ def test_warnings_are_counted_and_not_logged(run, folder, caplog):
 def test_a_parameter_that_is_none_is_refused_by_name(run, param, told_):
     told = run("complete", "fast", "Hello", *SEARCH, "--fake", "--param", param, code=2)
     assert told_ in told.stderr
+
+
+def test_a_made_up_answer_leaves_the_named_ledger_and_cache_alone(run, folder, monkeypatch):
+    """Whatever names them: `--fake` promises it."""
+    main = folder / "policies" / "main.yaml"
+    text = main.read_text().replace("description: Short answers.", "cache: {ttl: 1h, sampled: true}")
+    main.write_text(f"{text}settings: {{state: 'sqlite:///../kept/state.db', cache: ../kept/answers}}\n")
+    run("complete", "fast", "Hello", "--tenant", "acme", "--fake")
+    assert not (folder / "kept" / "state.db").exists()
+    assert [each.name for each in (folder / "kept" / "answers").iterdir()] == ["fake"]
+    assert "nothing was spent" in run("usage").stdout
+    monkeypatch.setenv("ROUTER_STATE", "sqlite:///other.db")
+    told = run("complete", "fast", "Hello", "--tenant", "acme", "--fake").stderr
+    assert "ROUTER_STATE names sqlite:///other.db: `settings.state` comes first" in told
+    told = run("usage").stderr
+    assert told.endswith(
+        "kept/state.db (`settings.state` says so; ROUTER_STATE names sqlite:///other.db, which is not used)\n"
+    )
+    main.write_text(text)
+    run("complete", "fast", "Hello", "--tenant", "acme", "--fake")
+    assert not (folder / "other.db").exists()
+    assert (folder / "fake" / "other.db").exists()

@@ -105,7 +105,7 @@ def old(run, folder) -> Path:
     with closing(sqlite3.connect(folder / ".router" / "fake" / "state.db")) as connection, connection:
         connection.execute(
             "UPDATE attempts SET ended_at_s = ended_at_s - 8e6, reserved_at_s = reserved_at_s - 8e6 "
-            "WHERE seq < 4"
+            "WHERE seq IN (SELECT seq FROM attempts ORDER BY seq LIMIT 3)"
         )
     return folder / "old"
 
@@ -116,7 +116,7 @@ def test_old_rows_go_into_files_and_what_they_cost_stays(run, old, document):
         run("usage", "archive", "--before", "90d", "--to", "old").stdout
         == "moved 3 rows into 1 file in old\n"
     )
-    assert [each.name for each in sorted(old.iterdir())] == [".lock", "rows-000000000001-000000000003.jsonl"]
+    assert [each.name for each in sorted(old.iterdir())] == [".lock", "rows-000000000001-000000000005.jsonl"]
     assert [each["settled"] for each in document("usage")["budgets"]] == [each["settled"] for each in before]
     assert run("audit").stdout.startswith("1 row and ")
     assert run("audit", "--archive", "old").stdout.startswith("1 row, 3 moved out, and ")
@@ -139,5 +139,5 @@ def test_slips_of_an_archive_are_one_line_and_a_hint(run, old, folder):
     assert "file" in run("usage", "archive", "--before", "90d", "--to", "file", code=2).stderr
     assert "can't be read" in run("audit", "--archive", "nowhere", code=2).stderr
     run("usage", "archive", "--before", "90d", "--to", "old")
-    (old / "rows-000000000001-000000000003.jsonl").write_text("{}\n")
+    (old / "rows-000000000001-000000000005.jsonl").write_text("{}\n")
     assert "is damaged" in run("audit", "--archive", "old", code=2).stderr

@@ -42,6 +42,38 @@ def test_the_argument_wins_over_the_setting_and_that_over_the_environment(
     assert cache_place(written, Path("/srv/c")) == "/srv/c"
 
 
+def test_made_up_answers_are_booked_apart_from_a_place_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = replace(PLAN, settings=Settings(state="sqlite:///kept/state.db?synchronous=full", cache="kept"))
+    assert state_place(written, None, realm="fake") == "/srv/app/policies/kept/fake/state.db?synchronous=full"
+    assert cache_place(written, None, realm="replay") == "/srv/app/policies/kept/replay"
+    monkeypatch.setenv("ROUTER_STATE", "sqlite:////srv/environment.db")
+    assert state_place(PLAN, None, realm="replay") == "/srv/replay/environment.db"
+    assert state_place(PLAN, "sqlite:////srv/argument.db", realm="fake") == "/srv/argument.db"
+    assert cache_place(PLAN, "/srv/answers", realm="fake") == "/srv/answers"
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")  # what a command looks at is what a call would write
+    assert state_place(PLAN, None) == "/srv/fake/environment.db"
+
+
+def test_a_variable_that_the_policies_pass_over_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "main.yaml").write_text(
+        "version: 1\nproviders: {openai: {}}\npolicies: {main: {targets: [openai/gpt-5-nano]}}\n"
+        "settings: {state: 'sqlite:///../a.db'}\n"
+    )
+    monkeypatch.setenv("ROUTER_STATE", f"sqlite:///{tmp_path}/a.db")
+    with Router.open(folder, transport="fake"):
+        assert caplog.messages == []
+    monkeypatch.setenv("ROUTER_STATE", "redis://:secret@staging/0")
+    with Router.open(folder, transport="fake", state="memory"):
+        assert caplog.messages == []
+    with Router.open(folder, transport="fake"):
+        (told,) = caplog.messages
+    assert told.startswith("ROUTER_STATE names `redis://staging/0`, which is not used: `settings.state`")
+
+
 def test_a_state_file_may_be_asked_to_survive_a_power_loss(tmp_path: Path) -> None:
     place = f"sqlite:///{tmp_path}/state.db?synchronous=full"
     assert state_place(PLAN, place) == f"{tmp_path}/state.db?synchronous=full"
