@@ -72,6 +72,32 @@ def test_what_only_tightens_may_pass(run, edited):
     run("diff", "policies", "old", code=1)
 
 
+HANDED_OVER = """\
+version: 1
+providers: {{openai: {{}}}}
+policies:
+  chat:
+    targets: [openai/gpt-5]
+    ceiling: {{output_tokens: 400}}
+    budget: {{per_day: {{at_most: $25, when_spent: {spent}}}}}
+  cheap: {{targets: [openai/gpt-5-nano], ceiling: {{output_tokens: 400}}}}
+tenants: {{{tenants}, beta: {{policies: all}}}}
+"""
+
+
+@pytest.mark.parametrize("tenants", ["company: {was: acme, policies: all}", "acme: {policies: [cheap]}", ""])
+def test_what_takes_over_is_told_whatever_became_of_who_asked(run, document, folder, tenants):
+    old, new = folder / "old.yaml", folder / "new.yaml"
+    old.write_text(HANDED_OVER.format(spent="{policy: cheap}", tenants="acme: {policies: all}"))
+    text = HANDED_OVER.format(spent="reject", tenants=tenants)
+    new.write_text(text.replace("{, ", "{"))
+    told = run("diff", str(old), str(new), "--fail-on", "never", code=0).stdout
+    assert "policy chat: budget.per_day.when_spent policy cheap -> reject; a call of chat, tenant " in told
+    assert "budget.per_day.when_spent" in {
+        each["what"] for each in document("diff", str(old), str(new), code=1)["changes"]
+    }
+
+
 def test_the_document(document, edited):
     told = document("diff", "old", code=1)
     assert list(told) == [

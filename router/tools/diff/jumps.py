@@ -1,6 +1,8 @@
 """What takes over where a budget is spent: a change of that, with the lists that a request comes to on both sides."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from itertools import islice
 
 from router.decide.axes import Witness
 from router.decide.cells import cells, outcome
@@ -10,6 +12,7 @@ from router.decide.match import match
 from router.decide.scopes import caller
 from router.plan import Budget, Plan, TargetEntry
 from router.tools.diff.amounts import Held, name_of, pairs
+from router.tools.diff.askers import Askers, askers_of
 from router.tools.diff.change import Change, combined
 from router.tools.diff.renames import kept
 from router.tools.diff.side import Moved, Side
@@ -22,12 +25,13 @@ def jump_changes(old: Side, new: Side, among: Moved) -> Iterator[Change]:
     """Of every budget that both sides have. One that came or is gone is told with its amount, and what it names here
     all the same."""
     renamed = kept(old.plan.policies, new.plan.policies)
+    askers = cache(lambda: askers_of(old.plan, new.plan, ()))
     for subject, before, after in pairs(old, new, among):
         was, now = _named(before), _named(after)
         for name in dict.fromkeys((*was, *now)):
             one, other = _landing(was.get(name)), _landing(now.get(name))
             if renamed.get(one or "", one) != other:
-                yield _change(old, new, subject, name, was.get(name), now.get(name))
+                yield _change(old, new, askers, subject, name, was.get(name), now.get(name))
 
 
 def _named(held: Held) -> Mapping[str, Budget]:
@@ -39,18 +43,25 @@ def _landing(budget: Budget | None) -> str | None:
 
 
 def _change(
-    old: Side, new: Side, subject: str, name: str, before: Budget | None, after: Budget | None
+    old: Side,
+    new: Side,
+    askers: Callable[[], Askers],
+    subject: str,
+    name: str,
+    before: Budget | None,
+    after: Budget | None,
 ) -> Change:
     was, now = _text(before), _text(after)
     less, more = _loses(old.plan, before, new.plan, after), _loses(new.plan, after, old.plan, before)
     both = before is not None and after is not None
+    example = _example(old, new, askers(), before, after) if both else ""
     return Change(
         area="budgets",
         subjects=(subject,),
         what=f"{name}.when_spent",
         before=was,
         after=now,
-        text=f"{name}.when_spent {was or 'none'} -> {now or 'none'}{_example(old, new, before, after) if both else ''}",
+        text=f"{name}.when_spent {was or 'none'} -> {now or 'none'}{example}",
         effect=combined(loosens=both and more, tightens=both and less),
         old_place=_place(before),
         new_place=_place(after),
@@ -82,12 +93,14 @@ def _reached(plan: Plan, budget: Budget | None) -> frozenset[str]:
 # --- A request that goes elsewhere ------------------------------------------------------------------------------------
 
 
-def _example(old: Side, new: Side, before: Budget | None, after: Budget | None) -> str:
-    """`; tenant acme asks for fast, and it is spent: refused -> openai/gpt-5-nano`; nothing where none was found."""
+def _example(old: Side, new: Side, askers: Askers, before: Budget | None, after: Budget | None) -> str:
+    """`; tenant acme asks for fast, and it is spent: refused -> openai/gpt-5-nano`; nothing where none was found. Who
+    asks may do so on both sides."""
     for name in (each for each in old.plan.policies if each in new.plan.policies):
-        cell = (
-            next(cells(old.plan, name, against=new.plan), None) if _concerns(old.plan, name, before) else None
-        )
+        if not _concerns(old.plan, name, before):
+            continue
+        who = islice(askers.of(name, frozenset(), spending=False, only_changed=False), 1)
+        cell = next(cells(old.plan, name, against=new.plan, tenants=who), None)
         if cell is None:
             continue
         comes = tuple(
