@@ -53,11 +53,12 @@ async def correct(
     cost: str,
     input_tokens: int | None = None,
     output_tokens: int | None = None,
+    above_bound: bool = False,
     who: str,
     why: str,
 ) -> Correction:
     """Record what a row really cost that was charged at its worst case. Tokens stay at the worst case where none are
-    told. Raises RequestError, StoreError."""
+    told. More than its worst case must be meant: `above_bound`. Raises RequestError, StoreError."""
     note, cost_nusd, usage = _note(ports, who, why), _cost(cost), _usage(input_tokens, output_tokens)
     await ports.ledger.reconcile(now_s=note.at_s)
     before = await _row(ports, id)
@@ -68,6 +69,8 @@ async def correct(
         kind=None if before.kind is None else Kind(before.kind),
         now_s=note.at_s,
     )
+    if is_assumed(before) and not above_bound:
+        _refuse_above_bound(before, cost_nusd, usage)
     changed = is_assumed(before) and await ports.ledger.correct(id, ending, note)
     after = await _row(ports, id)
     if not changed and (after.cost_nusd, after.usage, after.how) != (cost_nusd, usage, "reported"):
@@ -99,6 +102,22 @@ async def _row(ports: Ports, id: str) -> Row:
             help="`router usage settle` lists those charged at worst case; one that was moved out stays as it is",
         )
     return row
+
+
+def _refuse_above_bound(row: Row, cost_nusd: int, usage: Usage | None) -> None:
+    """A provider may bill that much, but a slip of the keyboard is likelier, and could not be taken back."""
+    shown = scalars.money_text
+    if cost_nusd > row.worst_nusd:
+        told = f"{shown(cost_nusd)} is above what row `{row.id}` could cost at most, {shown(row.worst_nusd)}"
+    elif usage is not None and usage.input_tokens + usage.output_tokens > row.worst_tokens:
+        tokens = usage.input_tokens + usage.output_tokens
+        told = f"{tokens} tokens are above what row `{row.id}` could take at most, {row.worst_tokens}"
+    else:
+        return
+    raise RequestError(
+        f"{told}; a cost that was told can't be corrected later",
+        help="if the provider did bill that, say so: `--above-bound`, or `above_bound=True`",
+    )
 
 
 def _not_assumed(row: Row) -> RequestError:

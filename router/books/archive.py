@@ -17,10 +17,12 @@ from router.decide.windows import window_start
 from router.engine import Ports
 from router.errors import RequestError, StoreError
 from router.plan import Plan, Window
+from router.policy.scalars import duration_ms
 from router.ports import Balance, Counter, Row
 
 ROWS_A_FILE = 10_000
 ROWS_A_LOOK = 1_000
+DAY_S = 86_400.0
 MARGIN_S = 2 * 86_400.0
 """A window counts as over this long after its end: the clock of another machine, or an edited time zone, may differ."""
 
@@ -45,9 +47,13 @@ async def archive(
     compressed: bool = False,
     rows_a_file: int = ROWS_A_FILE,
 ) -> Archived:
-    """Move rows that ended before then. Those under way stay, whatever their age. Raises RequestError, StoreError."""
+    """Move rows that ended before then. Those under way stay, whatever their age. Raises RequestError, StoreError.
+
+    What a person writes must be a day ago or more; the seconds and the datetime of a program are taken as they are."""
     now_s = ports.clock.now_s()
     before_s = since_of(before, now_s=now_s, time_zone=plan.settings.time_zone)
+    if isinstance(before, str) and before_s > now_s - DAY_S:
+        raise _too_late(before, before_s, now_s)
     await ports.ledger.reconcile(now_s=now_s)
     moved, files = 0, []
     with alone_in(folder):
@@ -65,6 +71,21 @@ async def archive(
             moved += await _emptied(ports, file, rows)
     forgotten = await ports.ledger.forget(await _over(plan, ports, now_s))
     return Archived(rows=moved, files=tuple(files), counters=forgotten)
+
+
+def _too_late(before: str, before_s: float, now_s: float) -> RequestError:
+    """No command brings rows back, and what is moved is in no `usage`, `forecast` or `advise` any more."""
+    ago = duration_ms(before)
+    if before_s > now_s:
+        what = f"`{before}` is still to come"
+    elif ago is not None and before.endswith("m"):
+        what = f"`{before}` is {ago // 60_000} minute{'' if ago == 60_000 else 's'} ago"
+    else:
+        what = f"`{before}` is less than a day ago"
+    return RequestError(
+        f"{what}: rows leave that are a day old or older",
+        help="write days, as in `90d` (three months), or a day that is over, as in `2026-08-01`",
+    )
 
 
 async def rows_with(ports: Ports, folder: Path | None, *, since_s: float = 0.0) -> Sequence[Row]:

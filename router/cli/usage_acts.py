@@ -104,6 +104,9 @@ def _shown(unit: str) -> Callable[[int], str]:
 @click.option("--cost", metavar="MONEY", help="What it really cost: $0.02.")
 @click.option("--input-tokens", type=int, help="As the provider reports them; with --output-tokens.")
 @click.option("--output-tokens", type=int, help="As the provider reports them; with --input-tokens.")
+@click.option(
+    "--above-bound", is_flag=True, help="It did cost more than its worst case; else that is refused."
+)
 @_signed(needed=False)
 @policies_option
 @json_option
@@ -114,6 +117,7 @@ def settle(
     cost: str | None,
     input_tokens: int | None,
     output_tokens: int | None,
+    above_bound: bool,
     who: str | None,
     why: str | None,
     policies: Path | None,
@@ -133,12 +137,20 @@ def settle(
             _list(out, router.worst_cases(), ZoneInfo(router.plan.settings.time_zone))
             return
         done = router.settle(
-            id, cost=cost, input_tokens=input_tokens, output_tokens=output_tokens, who=who, why=why
+            id,
+            cost=cost,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            above_bound=above_bound,
+            who=who,
+            why=why,
         )
     if out.json:
         out.document(plain(done))
     elif done.changed:
-        out.line(f"{id} cost {money(done.row.cost_nusd)}, and not {money(done.before_nusd)}")
+        over = done.row.cost_nusd - done.row.worst_nusd
+        above = f": {money(over)} above its bound" if over > 0 else ""
+        out.line(f"{id} cost {money(done.row.cost_nusd)}, and not {money(done.before_nusd)}{above}")
     else:
         out.line(f"{id} was at {money(done.row.cost_nusd)} already")
 
@@ -204,7 +216,11 @@ def acts(out: Out, policies: Path | None) -> None:
 
 @click.command("archive")
 @click.option(
-    "--before", type=Since(), metavar="TIME", required=True, help="Ended before: 90d, or 2026-08-01."
+    "--before",
+    type=Since(),
+    metavar="TIME",
+    required=True,
+    help="Ended before: 90d, or 2026-08-01; a day ago at least.",
 )
 @click.option(
     "--to",

@@ -54,12 +54,13 @@ class Keeping(Books):
         cost: str,
         input_tokens: int | None = None,
         output_tokens: int | None = None,
+        above_bound: bool = False,
         who: str,
         why: str,
     ) -> Correction:
         """Record what an attempt really cost (`$0.02`) that was charged at its worst case, in the windows in which it
         was reserved. Telling the same again changes nothing. Raises RequestError for an attempt that is under way, or
-        whose cost is known; StoreError."""
+        whose cost is known, and for more than its worst case unless `above_bound` says that it is meant; StoreError."""
         with self._gate:
             return run_inline(
                 correct(
@@ -68,6 +69,7 @@ class Keeping(Books):
                     cost=cost,
                     input_tokens=input_tokens,
                     output_tokens=output_tokens,
+                    above_bound=above_bound,
                     who=who,
                     why=why,
                 )
@@ -84,9 +86,10 @@ class Keeping(Books):
             return run_inline(acts(self.ports))
 
     def archive(self, *, before: Since, to: str | PathLike[str], compressed: bool = False) -> Archived:
-        """Move the attempts that ended before then (`90d` ago, `2026-08-01`) into files in a folder, which is made
-        where there is none. What they cost stays in the balances; attempts under way stay. It may run beside calls, and
-        may be killed: the next run makes it good. Raises RequestError, StoreError."""
+        """Move the attempts that ended before then (`90d` ago, `2026-08-01`; a day ago or more, where it is text) into
+        files in a folder, which is made where there is none. What they cost stays in the balances; attempts under way
+        stay. It may run beside calls, and may be killed: the next run makes it good. Raises RequestError, StoreError.
+        """
         with self._gate:
             return run_inline(
                 archive(self.plan, self.ports, before=before, folder=Path(to), compressed=compressed)
@@ -116,6 +119,7 @@ class AsyncKeeping(Books):
         cost: str,
         input_tokens: int | None = None,
         output_tokens: int | None = None,
+        above_bound: bool = False,
         who: str,
         why: str,
     ) -> Correction:
@@ -127,6 +131,7 @@ class AsyncKeeping(Books):
                 cost=cost,
                 input_tokens=input_tokens,
                 output_tokens=output_tokens,
+                above_bound=above_bound,
                 who=who,
                 why=why,
             )

@@ -50,7 +50,7 @@ CALL = {"policy": "main", "tenant": "acme/search", "user": "ann", "session": "s1
 
 
 def opened(clock: ManualClock, *outcomes: Any) -> Router:
-    says = [*outcomes, Says("ok", usage=Usage(input_tokens=1_000, output_tokens=100))]
+    says = [*outcomes, Says("ok", usage=Usage(input_tokens=300, output_tokens=100))]
     transport = ScriptedTransport({"openai/gpt-5-nano": says}, clock=clock)
     return Router.open(POLICIES, state="memory", cache="memory", clock=clock, transport=transport)
 
@@ -165,7 +165,7 @@ def test_a_condition_on_what_is_used_counts_what_was_granted() -> None:
     main = {**MAIN, "rules": [rule], "budget": {"in_total": "$0.000179999"}}
     policies = {**POLICIES, "budgets": {"other": {"per_day": "$5"}}, "policies": {"main": main}}
     policies.pop("budgets")
-    says = Says("ok", usage=Usage(input_tokens=1_000, output_tokens=100))
+    says = Says("ok", usage=Usage(input_tokens=300, output_tokens=100))
     transport = ScriptedTransport({"openai/gpt-5-nano": says}, clock=clock)
     with Router.open(policies, state="memory", cache="memory", clock=clock, transport=transport) as router:
         router.grant(policy="main", window="in_total", amount="$1", **BY)
@@ -210,18 +210,18 @@ def timed_out() -> Iterator[Router]:
 def test_what_timed_out_is_listed_and_takes_the_truth_once(timed_out: Router) -> None:
     (row,) = timed_out.worst_cases()
     assert (row.how, row.kind) == ("worst_case", "timeout")
-    done = timed_out.settle(row.id, cost="$0.00009", input_tokens=1_000, output_tokens=100, **BY)
+    done = timed_out.settle(row.id, cost="$0.00009", input_tokens=300, output_tokens=100, **BY)
     assert (done.changed, done.before_nusd, done.row.cost_nusd) == (True, row.cost_nusd, 90_000)
     assert (done.row.how, done.row.kind, done.row.usage) == (
         "reported",
         "timeout",
-        Usage(input_tokens=1_000, output_tokens=100),
+        Usage(input_tokens=300, output_tokens=100),
     )
     assert timed_out.worst_cases() == []
     used = {(each.owner, each.unit): each.settled for each in timed_out.usage().budgets}
     assert used["provider:openai", "nusd"] == 90_000
-    assert used["tenant:acme", "tokens"] == 1_100
-    again = timed_out.settle(row.id, cost="$0.00009", input_tokens=1_000, output_tokens=100, **BY)
+    assert used["tenant:acme", "tokens"] == 400
+    again = timed_out.settle(row.id, cost="$0.00009", input_tokens=300, output_tokens=100, **BY)
     assert (again.changed, again.row) == (False, done.row)
     with pytest.raises(RequestError, match=r"the truth of row .* is known: \$0\.00009, reported"):
         timed_out.settle(row.id, cost="$0.00008", **BY)
@@ -245,6 +245,7 @@ def test_it_may_have_cost_nothing_and_then_tokens_are_told_or_stay(timed_out: Ro
         (None, {"cost": "$1", "input_tokens": 5}, "both input and output tokens"),
         (None, {"cost": "$1", "input_tokens": 5, "output_tokens": -1}, "can't be below 0"),
         (None, {"cost": "$1", "why": ""}, "goes on record"),
+        (None, {"cost": "$1"}, r"\$1 is above what row `.*` could cost at most, \$0\.0"),
     ],
 )
 def test_what_is_no_truth_is_refused(timed_out: Router, id: str | None, figures: Any, message: str) -> None:

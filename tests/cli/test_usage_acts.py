@@ -73,8 +73,15 @@ def test_what_is_charged_at_worst_case_is_listed_and_takes_its_truth(run, timed_
     assert told.stdout.startswith("1 attempt charged at worst case, $0.0000")
     assert timed_out in told.stdout
     assert "timeout" in told.stdout
-    told = run("usage", "settle", timed_out, "--cost", "$0.02", *BY)
+    told = run("usage", "settle", timed_out, "--cost", "$0.02", *BY, code=2)
+    assert f"$0.02 is above what row `{timed_out}` could cost at most, $0.0" in told.stderr
+    assert "--above-bound" in told.stderr
+    tokens = ("--input-tokens", "9999999", "--output-tokens", "1")
+    told = run("usage", "settle", timed_out, "--cost", "$0.00001", *tokens, *BY, code=2)
+    assert "10000000 tokens are above what row" in told.stderr
+    told = run("usage", "settle", timed_out, "--cost", "$0.02", "--above-bound", *BY)
     assert told.stdout.startswith(f"{timed_out} cost $0.02, and not $0.0000")
+    assert told.stdout.endswith(" above its bound\n")
     assert run("usage", "settle", timed_out, "--cost", "$0.02", *BY).stdout.endswith("was at $0.02 already\n")
     assert (
         "is known: $0.02, reported" in run("usage", "settle", timed_out, "--cost", "$1", *BY, code=2).stderr
@@ -136,6 +143,14 @@ def test_slips_of_an_archive_are_one_line_and_a_hint(run, old, folder):
     (folder / "file").write_text("")
     assert "neither a duration" in run("usage", "archive", "--before", "soon", "--to", "old", code=2).stderr
     assert "--to" in run("usage", "archive", "--before", "90d", code=2).stderr
+    for before, why in (
+        ("3m", "`3m` is 3 minutes ago"),
+        ("23h", "`23h` is less than a day ago"),
+        ("2999-01-01", "`2999-01-01` is still to come"),
+    ):
+        told = run("usage", "archive", "--before", before, "--to", "old", code=2).stderr
+        assert f"{why}: rows leave that are a day old or older" in told
+        assert not old.exists()
     assert "file" in run("usage", "archive", "--before", "90d", "--to", "file", code=2).stderr
     assert "can't be read" in run("audit", "--archive", "nowhere", code=2).stderr
     run("usage", "archive", "--before", "90d", "--to", "old")
