@@ -115,12 +115,16 @@ def takes_of(keys: Iterable[K], takes: Iterable[Take], rooms: Iterable[Room]) ->
 
 def verdict(hold: Hold, seq: int, used: Iterable[int], rooms: Iterable[Room]) -> Granted | Refused:
     """Refused where a budget or token limit that is not in shadow has no room for `hold`. `used` (settled + reserved)
-    and `rooms` are in the order of its charges and takes."""
-    short = _shortfalls(hold, used, rooms)
-    if not short:
-        return Granted(seq=seq)
+    and `rooms` are in the order of its charges and takes. Raises StoreError for more than a counter can hold."""
+    amounts = tuple(used)
+    short = _shortfalls(hold, amounts, rooms)
     hard = tuple(each for each in short if not in_shadow(each))
-    return Refused(seq=seq, shortfalls=hard) if hard else Granted(seq=seq, shadow=short)
+    if hard:
+        return Refused(seq=seq, shortfalls=hard)
+    for charge, amount in zip(hold.charges, amounts, strict=True):
+        if charge.needed > 0 and amount + charge.needed >= 2 * MOST:  # in shadow, which refuses nothing
+            raise too_much_held(hold.id, charge.needed)
+    return Granted(seq=seq, shadow=short)
 
 
 def in_shadow(short: Shortfall) -> bool:
@@ -320,6 +324,14 @@ def too_costly(id: str, ending: Settlement | None) -> StoreError:
         f"the ledger can't hold what `{id}` is said to cost: {said}",
         port="ledger",
         help="its provider reported a usage that can't be; the row ends at its worst case",
+    )
+
+
+def too_much_held(id: str, needed: int) -> StoreError:
+    return StoreError(
+        f"the ledger can't hold a reservation of {needed} for `{id}` on top of the others",
+        port="ledger",
+        help="nothing is sent: see whether the price of its model can be right",
     )
 
 

@@ -67,6 +67,8 @@ class RedisLedger:
                 rooms = [room_from(take, flat, now_s) for take, flat in zip(hold.takes, windows, strict=True)]
                 sums = [int(used[at]) + int(used[at + 1]) for at in range(0, len(used), 2)]
                 return accounts.verdict(hold, int(seq), sums, rooms)
+            case ["too much", needed]:
+                raise accounts.too_much_held(hold.id, int(needed))
             case _:
                 raise accounts.known_row(hold.id)
 

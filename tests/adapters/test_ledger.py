@@ -154,6 +154,18 @@ def test_a_cost_above_the_reservation_is_recorded_in_full(state: State) -> None:
     assert refused(state, hold("b", charge(DAY, 1))).shortfalls[0].available == 0
 
 
+def test_more_than_a_counter_can_hold_is_not_reserved_in_shadow_either(state: State) -> None:
+    """A budget in shadow refuses nothing; a script would stop in the middle, and SQLite go on with a rounded number."""
+    tried, hard = budget("policy:tried", 100, shadow=True), budget("pool:hard", 100)
+    for number in range(9):
+        assert granted(state, hold(f"a{number}", charge(hard, 1), charge(tried, 10**18)))
+    for number in range(9, 12):
+        with pytest.raises(StoreError, match="can't hold a reservation of 1000000000000000000"):
+            do(state.ledger.reserve(hold(f"a{number}", charge(hard, 1), charge(tried, 10**18))))
+    assert (balance(state, hard), balance(state, tried)) == ((0, 9), (0, 9 * 10**18))
+    assert granted(state, hold("b", charge(hard, 1), charge(tried, 5)))
+
+
 def test_what_no_counter_can_hold_leaves_everything_as_it_was(state: State) -> None:
     """A provider may report anything. SQLite would go on with a rounded number, a script stop in the middle."""
     tokens, full = limit(at_most=100), budget("pool:full", 100)

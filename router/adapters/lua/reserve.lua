@@ -1,7 +1,8 @@
 -- Reserve all or nothing. ARGV from 3: id, now, end of the lease, again ("1" where an answer may have been lost), worst in
 -- nano-USD, fixed fields of the row as JSON, how many charges, for each: counter, unit, needed, amount, "shadow" or ""; how many
 -- takes, for each: window, unit, amount, at most, bucket, length in seconds, "shadow" or "", "rolling" (a budget) or ""; how
--- many lapsed leases to resolve first. What is in shadow refuses nothing; where it did not fit, what it looked at is returned with the grant.
+-- many lapsed leases to resolve first. What is in shadow refuses nothing; where it did not fit, what it looked at is
+-- returned with the grant; but more than a counter can hold is "too much".
 if lost() then return {"lost"} end
 local id, now_s, until_s, again, worst, fixed = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local key = attempt_key(id)
@@ -22,7 +23,7 @@ for number = 1, tonumber(pop()) do
 end
 lapse(now_s, tonumber(pop()))
 local seq = redis.call("HINCRBY", META, "seq", 1)
-local short, shadow = false, false
+local short, shadow, too_much = false, false, nil
 local names, used, slides, settled_by, reserved_by = {}, {}, {}, {}, {}
 for number, charge in ipairs(charges) do names[number] = charge[1] end
 if #names > 0 then
@@ -33,6 +34,7 @@ for number, charge in ipairs(charges) do
   used[#used + 1], used[#used + 2] = settled, reserved
   if charge[3] ~= "0" and not fits(settled, reserved, charge[3], charge[4]) then
     if charge[5] == "" then short = true else shadow = true end
+    if not fits(settled, reserved, charge[3], LARGEST) then too_much = too_much or charge[3] end
   end
 end
 for number, wanted in ipairs(takes) do
@@ -48,6 +50,7 @@ if short or shadow then
   for number, slide in ipairs(slides) do windows[number] = flat_of(slide[1]) end
 end
 if short then return {"refused", whole(seq), used, windows} end
+if too_much then return {"too much", too_much} end
 if redis.call("EXISTS", key) == 1 then return {"known"} end
 -- Two budgets on one counter are the same money, not twice the money; the same of windows.
 local parts, takings, most, order = {}, {}, {}, {}
