@@ -58,13 +58,20 @@ class RedisLedger:
         return self._store.suspends
 
     async def reserve(self, hold: Hold) -> Granted | Refused:
-        answer = await self._store.run("ledger", "reserve", lambda again: self._reservation(hold, again))
+        at_s = hold.now_s
+
+        def reservation(again: bool) -> list[str]:
+            nonlocal at_s
+            at_s = self._store.server_s(hold.now_s)
+            return self._reservation(hold, at_s, again)
+
+        answer = await self._store.run("ledger", "reserve", reservation)
         match answer:
             case ["granted", seq]:
                 return Granted(seq=int(seq))
             case ["granted" | "refused", seq, used, windows]:  # granted: what it has in shadow did not fit
-                now_s = self._store.server_s(hold.now_s)
-                rooms = [room_from(take, flat, now_s) for take, flat in zip(hold.takes, windows, strict=True)]
+                # At the time that the script was told: another call may have asked for the server's since.
+                rooms = [room_from(take, flat, at_s) for take, flat in zip(hold.takes, windows, strict=True)]
                 sums = [int(used[at]) + int(used[at + 1]) for at in range(0, len(used), 2)]
                 return accounts.verdict(hold, int(seq), sums, rooms)
             case ["too much", needed]:
@@ -72,8 +79,7 @@ class RedisLedger:
             case _:
                 raise accounts.known_row(hold.id)
 
-    def _reservation(self, hold: Hold, again: bool) -> list[str]:
-        now_s = self._store.server_s(hold.now_s)
+    def _reservation(self, hold: Hold, now_s: float, again: bool) -> list[str]:
         lasting = {name: getattr(hold, name) for name in _FIXED}
         lasting |= {name: value for name in _OFTEN_EMPTY if (value := getattr(hold, name))}
         fixed = json.dumps(lasting, separators=(",", ":"))

@@ -22,9 +22,10 @@ class RedisLimiter:
         return self._store.suspends
 
     async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> Admission:
-        ticket = uuid4().hex
+        ticket, at_s = uuid4().hex, now_s
 
         def values(again: bool) -> list[str]:
+            nonlocal at_s
             at_s = self._store.server_s(now_s)
             wanted = [value for take in takes for value in take_values(take, at_s)]
             return [id, repr(at_s), repr(at_s + lease_s), ticket, str(int(again)), str(len(takes)), *wanted]
@@ -33,7 +34,6 @@ class RedisLimiter:
         _, seq, *told = answer
         if not told:
             return Admission(seq=int(seq))
-        at_s = self._store.server_s(now_s)
         waits = ((take.limit, _wait_s(take, flat, at_s)) for take, flat in zip(takes, told[0], strict=True))
         return accounts.admission(int(seq), waits)
 

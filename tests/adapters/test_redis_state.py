@@ -24,7 +24,7 @@ from router.adapters.redis_store import RedisStore
 from router.client import AsyncRouter, Router
 from router.client.assembly import public
 from router.errors import BudgetExceeded, StoreError
-from router.ports import Balance, CacheEntry, Granted, Take, Watch
+from router.ports import Balance, CacheEntry, Granted, Refused, Take, Watch
 from router.testing import Says, ScriptedTransport
 from router.values import Usage
 from tests.adapters.states import (
@@ -712,3 +712,25 @@ def test_a_damaged_answer_is_absent() -> None:
         client.set(name, client.get(name)[:-1] + b"!")
     assert do(cache.get("ab" * 8)) is None
     do(cache.aclose())
+
+
+def test_a_clock_that_is_set_right_between_question_and_answer_changes_no_answer(
+    server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another call may ask for the server's time while this one waits."""
+    tokens, requests = limit(at_most=5), limit(unit="requests", at_most=1)
+    with state_at(server.url) as state:
+        assert granted(state, hold("a", takes=[Take(limit=tokens, amount=5)]))
+        takes = [Take(limit=requests, amount=1)]
+        assert do(state.limiter.admit("a", takes, now_s=NOW_S, lease_s=30)).full is None
+        asked: list[float] = []
+
+        def server_s(now_s: float) -> float:
+            asked.append(now_s)
+            return now_s if len(asked) == 1 else now_s + 300.0
+
+        monkeypatch.setattr(state.ledger._store, "server_s", server_s)
+        found = do(state.ledger.reserve(hold("b", takes=[Take(limit=tokens, amount=1)])))
+        assert isinstance(found, Refused)
+        asked.clear()
+        assert do(state.limiter.admit("b", takes, now_s=NOW_S, lease_s=30)).full is not None
