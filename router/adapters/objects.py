@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from inspect import isroutine
 from typing import Any
 
@@ -50,26 +50,66 @@ def _told(error: Any) -> str:
 def _of_schema(schema: Mapping[str, Any]) -> Output:
     from jsonschema import SchemaError
     from jsonschema.validators import validator_for
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
-    own = json.loads(json.dumps(schema))
-    kind = validator_for(own)
     try:
+        own = json.loads(json.dumps(schema))
+        kind = validator_for(own)
         kind.check_schema(own)
+        _check_references(own)
     except SchemaError as error:
-        raise RequestError(f"`response_model` is no JSON Schema: {error.message}", help=WANTED) from None
-    validator = kind(own)
+        raise _no_schema(error.message) from None
+    except (TypeError, ValueError, RecursionError, Unresolvable) as error:
+        raise _no_schema(str(error)) from None
+    validator = kind(own, registry=Registry())  # one of its own: the usual one fetches what a `$ref` names
 
     def read(text: str) -> Any:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise Misfit([f"it is not JSON: {error}"]) from None
-        faults = [f"{each.json_path}: {each.message}" for each in validator.iter_errors(value)]
+        try:
+            faults = [f"{each.json_path}: {each.message}" for each in validator.iter_errors(value)]
+        except Unresolvable as error:
+            raise _no_schema(str(error)) from None
         if faults:
             raise Misfit(faults)
         return value
 
     return _output(str(own.get("title") or "answer"), own, read)
+
+
+def _no_schema(why: str) -> RequestError:
+    return RequestError(f"`response_model` is no JSON Schema: {why}", help=WANTED)
+
+
+def _check_references(schema: Any) -> None:
+    """Raises Unresolvable for a `$ref` that leads nowhere within the schema: nothing is fetched from elsewhere. Of a
+    schema with names of its own (`$id`) that is known when one is followed."""
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
+    found = list(_strings(schema))
+    if any(name == "$id" for name, _ in found):
+        return
+    resolver = Registry[Any]().resolver_with_root(DRAFT202012.create_resource(schema))
+    for name, reference in found:
+        if name == "$ref":
+            resolver.lookup(reference)
+
+
+def _strings(schema: Any) -> Iterator[tuple[str, str]]:
+    """(key, text) of all that a schema says in texts; what values may be is not its own."""
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _strings(each)
+    elif isinstance(schema, Mapping):
+        for name, value in schema.items():
+            if isinstance(value, str):
+                yield name, value
+            elif name not in ("const", "enum", "default", "examples"):
+                yield from _strings(value)
 
 
 def _output(name: str, schema: Mapping[str, Any], read: Any) -> Output:

@@ -254,3 +254,32 @@ def test_repairs_stay_within_the_bounds_that_are_printed(
     assert sum(event.worst_nusd for event in reserved) <= printed.cost_nusd
     assert all(event.input_tokens <= inputs for event in reserved)
     assert len(reserved) <= printed.sends
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"type": {1, 2}}, "not JSON serializable"),
+        ({"$ref": "#/$defs/missing"}, "missing"),
+        ({"properties": {"a": {"$ref": "http://127.0.0.1:9/x.json"}}}, "127.0.0.1"),
+    ],
+    ids=["not-json", "nowhere", "elsewhere"],
+)
+def test_a_schema_that_leads_nowhere_is_refused_before_anything_is_sent(schema: Any, why: str) -> None:
+    with pytest.raises(RequestError, match=f"`response_model` is no JSON Schema: .*{why}"):
+        output_of(schema)
+
+
+def test_a_schema_of_several_documents_is_not_fetched() -> None:
+    named = {"$id": "http://127.0.0.1:9/a.json", "properties": {"n": {"$ref": "b.json"}}}
+    with pytest.raises(RequestError, match="is no JSON Schema: "):
+        output_of(named).read('{"n": 1}')
+
+
+def test_a_schema_may_refer_to_itself_and_speak_of_references() -> None:
+    tree = {
+        "type": "object",
+        "properties": {"child": {"$ref": "#"}, "leaf": {"$ref": "#/$defs/leaf"}},
+        "$defs": {"leaf": {"const": {"$ref": "x"}}},
+    }
+    assert output_of(tree).read('{"child": {"leaf": {"$ref": "x"}}}') == {"child": {"leaf": {"$ref": "x"}}}
