@@ -1,7 +1,7 @@
 """Law 2: every reservation ends once.
 
-A process is killed at every step that a call, a fallback and a retry take, and at moments of chance. Afterwards every
-row has ended, balances are the sum of the rows, and what was sent is charged.
+A process is killed at every step that a call, a fallback, a retry and a stream take, and at moments of chance.
+Afterwards every row has ended, balances are the sum of the rows, and what was sent is charged.
 """
 
 import os
@@ -10,6 +10,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from router.adapters.clocks import ManualClock, SystemClock
 from router.adapters.scripted_transport import Fails, Says, Script
 from router.books.audit import audit
 from router.client.inline import run_inline
-from router.engine import execute
-from router.errors import RouterError
+from router.engine import Ports, execute, open_stream
+from router.errors import RouterError, StreamBroken
 from router.plan import RetryRule
 from router.ports import Take
 from router.values import Kind, Usage
@@ -46,21 +47,45 @@ PLAN = plan(
     providers={"openai": replace(provider("openai"), limits=(HOUR,), model_limits={"a": (BUSY,)})},
 )
 ANSWER = Says("x", usage=Usage(input_tokens=10, output_tokens=40))
+WORDS = replace(ANSWER, text="one two three")
 COST = 10 + 80
 SCRIPTS: dict[str, Script] = {
     "a call": ANSWER,
     "a fallback": {"openai/a": Fails(Kind.NOT_FOUND, status=404), "openai/b": ANSWER},
     "a retry": [Fails(Kind.SERVER_ERROR, status=500), ANSWER],
+    "a stream": WORDS,
+    "a stream that falls back": {
+        "openai/a": Fails(Kind.CONNECTION, says=WORDS, chunks=0),
+        "openai/b": WORDS,
+    },
+    "a stream that breaks": Fails(Kind.CONNECTION, says=WORDS, chunks=2),
+    "a stream that is closed": WORDS,
 }
 TIMES = 5
 UNITS = ("nusd", "requests")
 AFTER_S = 61.0
 
 
-def call(store: str, place: Path, script: Script, *sinks: Any, number: object = 1) -> None:
+def call(store: str, place: Path, name: str, *sinks: Any) -> None:
     clock = ManualClock(T0_S)
     with opened(store, place, clock) as state:
-        run_inline(execute(PLAN, ports_of(PLAN, state, clock, script, *sinks), asked(number)))
+        ask(ports_of(PLAN, state, clock, SCRIPTS[name], *sinks), 1, name)
+
+
+def ask(ports: Ports, number: object, name: str) -> None:
+    if "stream" in name:
+        run_inline(read(ports, number, closed="closed" in name))
+    else:
+        run_inline(execute(PLAN, ports, asked(number)))
+
+
+async def read(ports: Ports, number: object, *, closed: bool) -> None:
+    """To its end, or for one piece."""
+    live = await open_stream(PLAN, ports, replace(asked(number), stream=True))
+    with suppress(StreamBroken):
+        while await live.advance() is not None and not closed:
+            pass
+    await live.close()
 
 
 def dying_at(step: int) -> Callable[[ev.Event], None]:
@@ -113,10 +138,10 @@ def left_behind(store: str, place: Path) -> str:
 
 @needs_fork
 @pytest.mark.parametrize("store", SHARED)
-def test_killed_at_every_step_of_a_call_a_fallback_and_a_retry(store: str, tmp_path: Path) -> None:
+def test_killed_at_every_step_of_a_call_a_fallback_a_retry_and_a_stream(store: str, tmp_path: Path) -> None:
     valkey()
     died: Counter[str] = Counter()
-    for place, name, script in places(tmp_path):
+    for place, name in places(tmp_path):
         step, code = 0, -9
         while code == -9:
             step += 1
@@ -125,7 +150,7 @@ def test_killed_at_every_step_of_a_call_a_fallback_and_a_retry(store: str, tmp_p
                 here = place / f"{place.name}-{step}-{turn}"  # a server tells states apart by that name
                 here.mkdir(parents=True)
                 doomed = dying_at(step)
-                codes.add(ended(in_child(lambda: call(store, here, script, doomed))))  # noqa: B023
+                codes.add(ended(in_child(lambda: call(store, here, name, doomed))))  # noqa: B023
                 left = left_behind(store, here)
                 died[left if code == -9 else "ended"] += 1
             assert len(codes) == 1, f"{name} dies at step {step} now and then"
@@ -135,24 +160,32 @@ def test_killed_at_every_step_of_a_call_a_fallback_and_a_retry(store: str, tmp_p
     assert {"nothing", "admitted", "reserved", "sent", "settled"} <= died.keys()
 
 
-EVENTS = {"a call": 9, "a fallback": 14, "a retry": 15}
+EVENTS = {
+    "a call": 9,
+    "a fallback": 14,
+    "a retry": 15,
+    "a stream": 10,
+    "a stream that falls back": 15,
+    "a stream that breaks": 10,
+    "a stream that is closed": 9,
+}
 """How many events each tells: the steps there are to die at."""
 
 
-def places(folder: Path) -> Iterator[tuple[Path, str, Script]]:
-    for number, (name, script) in enumerate(SCRIPTS.items()):
-        yield folder / str(number), name, script
+def places(folder: Path) -> Iterator[tuple[Path, str]]:
+    for number, name in enumerate(SCRIPTS):
+        yield folder / str(number), name
 
 
 def live(store: str, place: Path, process: int) -> None:
     """Calls without end, on real time: whoever kills this one finds it anywhere."""
     clock = SystemClock()
-    scripts = list(SCRIPTS.values())
+    names = list(SCRIPTS)
     with opened(store, place, clock) as state:
         for number in range(10**9):
             try:
-                ports = ports_of(PLAN, state, clock, scripts[number % len(scripts)])
-                run_inline(execute(PLAN, ports, asked(f"{process}-{number}")))
+                name = names[number % len(names)]
+                ask(ports_of(PLAN, state, clock, SCRIPTS[name]), f"{process}-{number}", name)
             except RouterError:
                 continue
 

@@ -63,7 +63,7 @@ def policies(url: str, kind: str = "openai", model: str = "m", **timeout: str) -
                 "targets": [f"first/{model}", "spare/m"],
                 "retry": "off",
                 "ceiling": {"input_tokens": "10k", "output_tokens": "1k"},
-                "timeout": {"total": "20s", "attempt": "10s", **timeout},
+                "timeout": {"total": "4m", "attempt": "2m", **timeout},
             }
         },
         "tenants": {
