@@ -1,7 +1,7 @@
 """How an attempt ends in the ledger: its cost, and where that figure comes from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from router.decide.classify import Charge, charge_for
@@ -25,6 +25,7 @@ class Ending:
 
 def answered(prices: PriceTable | None, usage: Usage) -> Ending:
     """An answer costs what its usage costs, above the reservation too."""
+    usage = _possible(usage)
     cost = 0 if prices is None else cost_nusd(prices, usage)
     return Ending(cost_nusd=cost, usage=usage, how="reported" if usage.reported else "counted", kind=None)
 
@@ -37,12 +38,20 @@ def failed(error: ProviderError, prices: PriceTable | None, worst_nusd: int) -> 
         error.kind, sent=error.sent, answered=error.status is not None and error.status >= 300
     )
     if error.usage is not None and charge is not Charge.NOTHING:
-        cost = 0 if prices is None else cost_nusd(prices, error.usage)
-        how: How = "reported" if error.usage.reported else "counted"
-        return Ending(cost_nusd=cost, usage=error.usage, how=how, kind=error.kind)
+        usage = _possible(error.usage)
+        cost = 0 if prices is None else cost_nusd(prices, usage)
+        how: How = "reported" if usage.reported else "counted"
+        return Ending(cost_nusd=cost, usage=usage, how=how, kind=error.kind)
     if charge is Charge.WORST_CASE:
         return Ending(cost_nusd=worst_nusd, usage=None, how="worst_case", kind=error.kind)
     return Ending(cost_nusd=0, usage=None, how="nothing", kind=error.kind)
+
+
+def _possible(usage: Usage) -> Usage:
+    """Without counts below 0: a transport may report anything, and those would give others what is spent."""
+    if usage.input_tokens >= 0 and usage.output_tokens >= 0:
+        return usage
+    return replace(usage, input_tokens=max(0, usage.input_tokens), output_tokens=max(0, usage.output_tokens))
 
 
 def interrupted(worst_nusd: int, *, sent: bool) -> Ending:

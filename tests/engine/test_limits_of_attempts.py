@@ -564,3 +564,23 @@ def test_a_stream_that_is_interrupted_while_it_gives_back_gives_back_all(
         stream.close() if way == "closed" else stream.reply()
     assert len(asked) == 2
     assert used(one, *concurrency(one)) == [0, 0]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_usage_below_zero_gives_back_nothing_that_others_have_used(fails: bool) -> None:
+    text = CALLED.replace(
+        "tokens_per_hour: 150k}", "tokens_per_hour: 300k}, retry: off, budget: {tokens_per_day: 1M}"
+    )
+    absurd = Usage(input_tokens=-(10**6), output_tokens=7)
+    odd = Fails(Kind.TIMEOUT, usage=absurd) if fails else Says("x", usage=absurd)
+    one = world(text, [Says("x", usage=Usage(input_tokens=5, output_tokens=100)), odd])
+    one.call(tenant="acme")
+    if fails:
+        with pytest.raises(RouterError):
+            one.call(tenant="acme")
+    else:
+        one.call(tenant="acme")
+    tokens = [each for each in one.plan.policies["main"].limits if each.unit == "tokens"]
+    assert used(one, *tokens) == [105 + 7]
+    spent = run_inline(one.ports.ledger.all_balances())
+    assert [each.settled for of, each in spent.items() if of.unit == "tokens"] == [105 + 7]
