@@ -11,7 +11,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from router.books.aside import aside
-from router.books.row_files import RowFile, alone_in, each_row, files_in, path_for, read_rows, write_rows
+from router.books.row_files import (
+    RowFile,
+    alone_in,
+    each_row,
+    files_in,
+    path_for,
+    read_rows,
+    require_own,
+    write_rows,
+)
 from router.books.since import Since, since_of
 from router.decide.windows import window_start
 from router.engine import Ports
@@ -91,13 +100,20 @@ def _too_late(before: str, before_s: float, now_s: float) -> RequestError:
 async def rows_with(ports: Ports, folder: Path | None, *, since_s: float = 0.0) -> Sequence[Row]:
     """The rows of the store with those that were moved to a folder, oldest first. Raises RequestError, StoreError."""
     kept = await ports.ledger.rows(since_s=since_s)
-    moved = [] if folder is None else await aside(ports, _since, folder, since_s)
-    numbers = {row.seq for row in kept}
+    if folder is None:
+        return sorted(kept, key=lambda row: row.seq)
+    numbers = {row.seq: row.id for row in (kept if not since_s else await ports.ledger.rows())}
+    moved = await aside(ports, _since, folder, since_s, numbers)
     return sorted((*kept, *(row for row in moved if row.seq not in numbers)), key=lambda row: row.seq)
 
 
-def _since(folder: Path, since_s: float) -> list[Row]:
-    return [row for row in each_row(folder) if row.reserved_at_s >= since_s]
+def _since(folder: Path, since_s: float, in_store: Mapping[int, str]) -> list[Row]:
+    found = []
+    for row in each_row(folder):
+        require_own(folder, row, in_store)
+        if row.reserved_at_s >= since_s:
+            found.append(row)
+    return found
 
 
 async def _next_rows(ports: Ports, after: int, before_s: float, at_most: int) -> tuple[Sequence[Row], int]:
@@ -125,9 +141,13 @@ def _written(folder: Path, rows: Sequence[Row], compressed: bool) -> RowFile:
 
 async def _finished(ports: Ports, file: RowFile) -> int:
     """Take out of the store what is in a file of an earlier run. Most have nothing there any more."""
-    if not await _between(ports, file):
+    kept = {row.seq: row.id for row in await _between(ports, file)}
+    if not kept:
         return 0
-    return await _emptied(ports, file, await aside(ports, read_rows, file))
+    rows = await aside(ports, read_rows, file)
+    for row in rows:
+        require_own(file.path.parent, row, kept)
+    return await _emptied(ports, file, rows)
 
 
 async def _emptied(ports: Ports, file: RowFile, rows: Sequence[Row]) -> int:

@@ -6,15 +6,17 @@ It runs beside traffic: what changes while it looks is looked at again, and what
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast, get_args
 
+from router.adapters.accounts import settled_amount
 from router.books.aside import aside
-from router.books.row_files import each_row
+from router.books.row_files import each_row, require_own
 from router.decide.outcome import dollars
 from router.decide.sliding import MOST
 from router.engine import Ports
 from router.plan import ROLLING_S, Budget
-from router.ports import Act, Balance, Counter, Row
+from router.ports import Act, Balance, Counter, Row, Settlement
+from router.ports.ledger import How
 from router.values import Place
 
 ROUNDS = 3
@@ -24,8 +26,8 @@ LAPSED_GRACE_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`law` is a stable word: balance, moved, granted, told, sequence, orphan, ended, overrun. Only an overrun is no
-    fault of the ledger's: a provider billed above its bound, which is recorded in full."""
+    """`law` is a stable word: balance, moved, figure, granted, told, sequence, orphan, ended, overrun. Only an overrun
+    is no fault of the ledger's: a provider billed above its bound, which is recorded in full."""
 
     law: str
     subject: str  # a counter or the id of a row
@@ -35,7 +37,8 @@ class Finding:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """`rows` of the store, `moved` rows in the files of a folder, `acts` of people. `resolved` leases, of processes
-    that had died, were ended first. `under_way`: counters that never stood still."""
+    that had died, were ended first. `under_way`: counters that never stood still. `unchecked`: counters with a part
+    whose rows were moved out, which nothing was held against, as no folder was named."""
 
     rows: int
     moved: int
@@ -44,6 +47,7 @@ class Audit:
     resolved: int
     findings: tuple[Finding, ...]
     under_way: tuple[str, ...]
+    unchecked: int = 0
 
     @property
     def sound(self) -> bool:
@@ -65,15 +69,17 @@ async def audit(ports: Ports, *, archive: Path | None = None) -> Audit:
         *_of_grants(acts, granted),
         *_of_truths(acts, {each.id: each for each in seen.rows}),
         *_of_rows(seen.rows, now_s),
+        *(finding for row in seen.rows for finding in _of_figures(row)),
     )
     return Audit(
         rows=len(seen.rows),
         moved=files.rows,
         acts=len(acts),
-        counters=len(sums_of(seen.rows)),
+        counters=seen.counters,
         resolved=resolved,
         findings=findings,
         under_way=tuple(sorted(map(name_of, seen.moving))),
+        unchecked=seen.partly_moved if archive is None else 0,
     )
 
 
@@ -133,19 +139,25 @@ Differences = Mapping[Counter, tuple[Balance, Balance]]
 
 
 class _Seen(NamedTuple):
-    """The rows, the counters that differ while nothing moved them, and those that moved every time."""
+    """The rows, the counters that differ while nothing moved them, those that moved every time; how many there are, and
+    how many of them hold something of rows that were moved out."""
 
     rows: Sequence[Row]
     differing: Differences
     moving: frozenset[Counter]
+    counters: int
+    partly_moved: int
 
 
 async def _compared(ports: Ports) -> _Seen:
     moving: frozenset[Counter] = frozenset()
     differing: Differences = {}
+    known: frozenset[Counter] = frozenset()
+    partly_moved = 0
     rows: Sequence[Row] = await ports.ledger.rows()
     for _ in range(ROUNDS):
-        before, kept = sums_of(rows), _in_rows(await ports.ledger.all_balances())
+        balances = await ports.ledger.all_balances()
+        before, kept = sums_of(rows), _in_rows(balances)
         rows = await ports.ledger.rows()
         after = sums_of(rows)
         moving = frozenset(each for each in {*before, *after} if before.get(each) != after.get(each))
@@ -154,9 +166,10 @@ async def _compared(ports: Ports) -> _Seen:
             for counter in {*kept, *after}
             if counter not in moving and kept.get(counter, Balance()) != after.get(counter, Balance())
         }
+        known, partly_moved = frozenset({*kept, *after}), sum(each.moved != 0 for each in balances.values())
         if not moving:
             break
-    return _Seen(rows, differing, moving)
+    return _Seen(rows, differing, moving, len(known), partly_moved)
 
 
 class _Files(NamedTuple):
@@ -170,8 +183,8 @@ async def _in_files(ports: Ports, folder: Path) -> _Files:
     """Whether the files hold what every counter says was moved out. Counters that are forgotten are not judged, nor
     those that a run under way is changing."""
     before = await ports.ledger.all_balances()
-    in_store = frozenset(row.seq for row in await ports.ledger.rows())
-    rows, told = await aside(ports, _told, folder, in_store)
+    in_store = {row.seq: row.id for row in await ports.ledger.rows()}
+    rows, told, figures = await aside(ports, _told, folder, in_store)
     after = await ports.ledger.all_balances()
     findings = [
         Finding(
@@ -183,17 +196,20 @@ async def _in_files(ports: Ports, folder: Path) -> _Files:
         for counter, kept in sorted(before.items(), key=lambda item: name_of(item[0]))
         if kept.moved != told.get(counter, 0) and counter in after and after[counter].moved == kept.moved
     ]
-    return _Files(rows, findings)
+    return _Files(rows, [*findings, *figures])
 
 
-def _told(folder: Path, in_store: frozenset[int]) -> tuple[int, Mapping[Counter, int]]:
-    """How many rows are in the files, and what they sum up to. A run that was cut short left some in the store too."""
-    rows, sums = 0, dict[Counter, int]()
+def _told(folder: Path, in_store: Mapping[int, str]) -> tuple[int, Mapping[Counter, int], Sequence[Finding]]:
+    """How many rows are in the files, what they sum up to, and what is wrong with them. A run that was cut short left
+    some in the store too. Raises RequestError for the rows of another ledger."""
+    rows, sums, figures = 0, dict[Counter, int](), list[Finding]()
     for row in each_row(folder):
+        require_own(folder, row, in_store)
         rows += 1
+        figures += _of_figures(row)
         for counter, amount in row.counters if row.seq not in in_store else ():
             sums[counter] = sums.get(counter, 0) + amount
-    return rows, sums
+    return rows, sums, figures
 
 
 async def _granted(ports: Ports) -> tuple[Sequence[Act], Mapping[Counter, int]]:
@@ -294,3 +310,25 @@ def _of_rows(rows: Sequence[Row], now_s: float) -> Iterator[Finding]:
             yield Finding(
                 law="ended", subject=row.id, detail=f"it is {row.state}, but has no time of its end"
             )
+
+
+def _of_figures(row: Row) -> Iterator[Finding]:
+    """What a row that has ended cost is what its counters hold of it, its worst case, or nothing, by its state."""
+    by_state = {"released": 0, "expired": row.worst_nusd}
+    must = by_state.get(row.state)
+    if must is not None and row.cost_nusd != must:
+        detail = f"it is {row.state} at {dollars(row.cost_nusd)}, and must be at {dollars(must)}"
+        yield Finding(law="figure", subject=row.id, detail=detail)
+    if row.state != "settled" or row.how not in get_args(How):
+        return
+    ending = Settlement(
+        cost_nusd=row.cost_nusd, usage=row.usage, how=cast(How, row.how), kind=None, now_s=0.0
+    )
+    for counter, amount in (*row.counters, *row.rolling):
+        says = settled_amount(counter.unit, amount, ending)
+        if says != amount:
+            held = f"{name_of(counter)} holds {_amount(amount, counter)} of it"
+            yield Finding(
+                law="figure", subject=row.id, detail=f"it says {_amount(says, counter)}, and {held}"
+            )
+            return  # the others say the same

@@ -103,6 +103,18 @@ def each_row(folder: Path) -> Iterator[Row]:
                 yield row
 
 
+def require_own(folder: Path, row: Row, in_store: Mapping[int, str]) -> None:
+    """Raises RequestError where the store has another row (ids by number) under the number of one in a file: no ledger
+    gives a number twice."""
+    kept = in_store.get(row.seq)
+    if kept is not None and kept != row.id:
+        raise RequestError(
+            f"`{folder}` holds the rows of another ledger: its row {row.seq} is `{row.id}`, and that of this ledger "
+            f"`{kept}`",
+            help="name the folder that the rows of this ledger were moved to, or the ledger that is meant",
+        )
+
+
 def _overlaps(files: Sequence[RowFile]) -> list[bool]:
     """For each file whether another one has numbers between its own; most have not, and need not be remembered."""
     found = [False] * len(files)

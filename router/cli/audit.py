@@ -95,8 +95,26 @@ def _show(out: Out, found: "Audit") -> None:
         )
     verdict = "add up" if found.sound else "do not add up"
     out.line(f"{looked} {verdict}", bold=True, fg="green" if found.sound else "red")
-    if not found.sound:
+    if found.unchecked:
+        of = count(found.unchecked, "counter")
         out.line(
-            "help: only another hand than router's, or a bug, does that: keep a copy of the state and report it;"
+            f"  not checked: what rows that were moved out hold of {of}; --archive names their folder",
+            dim=True,
         )
-        out.line("  calls go on by the balances kept, and another place of state begins every budget anew")
+    for line in _help(found):
+        out.line(line)
+
+
+def _help(found: "Audit") -> tuple[str, ...]:
+    laws = {each.law for each in found.findings} - {"overrun"}
+    if not laws:
+        return ()
+    if laws == {"moved"}:
+        return (
+            "help: this folder has not all of the rows, or those of another ledger: where they were moved into several",
+            "  folders, copy all files into one and name that; else restore a copy of what is missing",
+        )
+    return (
+        "help: only another hand than router's, or a bug, does that: keep a copy of the state and report it;",
+        "  calls go on by the balances kept, and another place of state begins every budget anew",
+    )

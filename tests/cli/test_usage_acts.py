@@ -1,5 +1,6 @@
 """`router usage grant`, `settle` and `acts`."""
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -156,3 +157,70 @@ def test_slips_of_an_archive_are_one_line_and_a_hint(run, old, folder):
     run("usage", "archive", "--before", "90d", "--to", "old")
     (old / "rows-000000000001-000000000005.jsonl").write_text("{}\n")
     assert "is damaged" in run("audit", "--archive", "old", code=2).stderr
+
+
+def test_a_cost_that_was_changed_in_a_file_is_found(run, old):
+    run("usage", "archive", "--before", "90d", "--to", "old")
+    (file,) = old.glob("rows-*.jsonl")
+    changed = re.sub(r'"cost_nusd":\d+', '"cost_nusd":999999999', file.read_text(), count=1)
+    file.write_text(changed)
+    told = run("audit", "--archive", "old", code=1).stdout
+    assert "figure" in told
+    assert re.search(r"it says \$0\.999999999, and \S+ nusd month \S+ holds", told)
+    assert "add up" in run("audit").stdout
+
+
+def test_rows_that_were_moved_into_two_folders_are_told_as_such(run, old, folder):
+    run("usage", "archive", "--before", "90d", "--to", "old")
+    made_old(folder)
+    run("usage", "archive", "--before", "90d", "--to", "new")
+    for name in ("old", "new"):
+        told = run("audit", "--archive", name, code=1).stdout
+        assert "copy all files into one and name that" in told
+        assert "a bug" not in told
+    for file in old.glob("rows-*.jsonl"):
+        file.rename(folder / "new" / file.name)
+    assert (
+        run("audit", "--archive", "new")
+        .stdout.splitlines()[-1]
+        .startswith("0 rows, 4 moved out, and 2 counters add up")
+    )
+
+
+def test_counters_are_counted_when_no_row_is_left_and_what_was_not_checked_is_told(
+    run, old, folder, document
+):
+    made_old(folder)
+    run("usage", "archive", "--before", "90d", "--to", "old")
+    verdict, unchecked = run("audit").stdout.splitlines()
+    assert verdict == "0 rows and 2 counters add up"
+    assert re.fullmatch(
+        r"  not checked: what rows that were moved out hold of 2 counters; --archive names .*", unchecked
+    )
+    assert document("audit")["unchecked"] == 2
+    assert document("audit", "--archive", "old")["unchecked"] == 0
+
+
+def test_the_folder_of_another_ledger_is_refused(run, old, folder, monkeypatch):
+    monkeypatch.setenv("ROUTER_STATE", "sqlite:///other.db")
+    for number in range(3):
+        run("complete", "fast", f"Hello {number}", "--tenant", "acme")
+    monkeypatch.delenv("ROUTER_STATE")
+    run("usage", "archive", "--before", "90d", "--to", "old")
+    monkeypatch.setenv("ROUTER_STATE", "sqlite:///other.db")
+    for command in (("audit",), ("usage", "export")):
+        told = run(*command, "--archive", "old", code=2).stderr
+        assert "`old` holds the rows of another ledger: its row 1 is `" in told
+    before = sorted(each.name for each in old.iterdir())
+    made_old(folder, "other.db")
+    assert "another ledger" in run("usage", "archive", "--before", "90d", "--to", "old", code=2).stderr
+    assert sorted(each.name for each in old.iterdir()) == before
+
+
+def made_old(folder: Path, name: str = "state.db") -> None:
+    """Make all rows old."""
+    file = next(folder.rglob(name))
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "UPDATE attempts SET ended_at_s = ended_at_s - 8e6, reserved_at_s = reserved_at_s - 8e6"
+        )
