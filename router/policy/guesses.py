@@ -140,6 +140,12 @@ _PARAMS = Habit("params", "`params: {temperature: 0}`")
 _A_RATE = Habit("", "a rate: `limits: {requests_per_minute: 600, tokens_per_minute: 200k}`")
 _ONE_REQUEST = Habit("", "the number of sends of one request: `ceiling: {attempts: 3}`")
 
+
+def _no_longer(unit: str) -> Habit:
+    """A window that would be longer than any: the nearest word would be a far larger budget."""
+    return Habit("", f"`{unit}per_month` at the longest, or `{unit}in_total`, which never refills")
+
+
 _SPANS = {
     word: Habit(key, f"`{key}`")
     for key, spellings in {
@@ -152,8 +158,15 @@ _SPANS = {
     for word in spellings
 } | {
     **dict.fromkeys(
-        ("per_second", "per_minute"), Habit("", "`per_hour` at the least; rates stand in `limits`")
+        ("per_second", "per_minute", "per_sec", "per_min"),
+        Habit("", "`per_hour` at the least; rates stand in `limits`"),
     ),
+    **dict.fromkeys(("yearly", "annual", "annually", "quarterly"), _no_longer("")),
+    **{
+        f"{unit}{window}": _no_longer(unit)
+        for unit in ("", "tokens_", "requests_")
+        for window in ("per_year", "per_quarter")
+    },
     **{
         f"{unit}_{window}": _A_RATE
         for unit in ("requests", "tokens")
@@ -163,15 +176,27 @@ _SPANS = {
     "requests_per_request": _ONE_REQUEST,
 }
 
+_BUDGETS_OF_RATES = {
+    f"{unit}_{window}": f"`budget: {{{unit}_{window}: {amount}}}`"
+    for unit, amount in (("requests", "10k"), ("tokens", "2M"))
+    for window in ("per_day", "per_week", "per_month", "in_total")
+}
+"""What no limit bounds, as the budget that does."""
+
 _RATE_SPANS = {
     **dict.fromkeys(("rpm", "rpm_limit"), Habit("requests_per_minute", "`requests_per_minute`")),
     **dict.fromkeys(("tpm", "tpm_limit"), Habit("tokens_per_minute", "`tokens_per_minute`")),
+    **{word: Habit("", f"a budget: {written}") for word, written in _BUDGETS_OF_RATES.items()},
     **{
-        f"{unit}_{window}": Habit("", f"a budget: `budget: {{{unit}_{window}: {amount}}}`")
-        for unit, amount in (("requests", "10k"), ("tokens", "2M"))
-        for window in ("per_day", "per_week", "per_month")
+        f"{unit}_per_year": Habit(
+            "", f"a budget, of a month at the longest: {_BUDGETS_OF_RATES[f'{unit}_per_month']}"
+        )
+        for unit in ("requests", "tokens")
     },
 }
+
+_WITHOUT_BUDGET = {"model": "a model", "apiKey": "a key"}
+"""What has limits and no budget."""
 
 _HABITS: Mapping[str, Mapping[str, Habit]] = MappingProxyType(
     {
@@ -223,6 +248,18 @@ _HABITS: Mapping[str, Mapping[str, Habit]] = MappingProxyType(
 )
 
 
-def habit(block: str, key: str) -> Habit | None:
-    """What `key` is called here, in a block of that definition."""
+def habit(block: str, key: str, *, of: str = "") -> Habit | None:
+    """What `key` is called here, in a block of that definition, which stands in one of the definition `of`."""
+    if block == "limits" and of in _WITHOUT_BUDGET and key in _BUDGETS_OF_RATES:
+        written = f"{_BUDGETS_OF_RATES[key]} of its provider holds for all of that together"
+        return Habit("", f"a budget, and {_WITHOUT_BUDGET[of]} has none: {written}")
     return _HABITS.get(block, {}).get(key)
+
+
+_WINDOW = re.compile(r"(^|_)per_")
+
+
+def least_likeness(key: str) -> float:
+    """How like a word of the language a key must be to be taken for it: one window is no slip of the hand for another,
+    and may be hundreds of times as long."""
+    return 0.8 if _WINDOW.search(key) else 0.6

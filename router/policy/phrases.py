@@ -2,13 +2,15 @@
 
 import re
 from bisect import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from router.policy import words
 from router.policy.document import Path
 from router.policy.forms import Block, Form, ListOf, MapOf, Open, Scalar
 from router.policy.guesses import kind_meant, meant, variable_in
+from router.policy.scalars import COUNT, COUNT_UNITS, MONEY, MOST_TOKENS
 from router.policy.traps import NO_SPACE, SECRET, Fault, no_space, odd_space, shown
 
 _YES = {"on": "true", "yes": "true", "y": "true", "off": "false", "no": "false", "n": "false"}
@@ -38,10 +40,10 @@ def _near(name: str, names: Sequence[str]) -> list[str]:
     return sorted({*names[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS], *(each[::-1] for each in ends)})
 
 
-def suggestion(name: str, known: Iterable[str], *, what: str = "one of") -> str:
+def suggestion(name: str, known: Iterable[str], *, what: str = "one of", cutoff: float = 0.6) -> str:
     """`did you mean ...?` where something is close, else what there is."""
     names = sorted(set(known))
-    close = close_to(name, names)
+    close = close_to(name, names, cutoff=cutoff)
     if close is not None:
         return f"did you mean `{close}`?"
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
@@ -98,7 +100,16 @@ def wrong_form(form: Form, value: object, path: Path, raw: str | None) -> Fault:
         message = f"{label(path)} must be {expected(form)}, not {_kind(value, raw)}"
         return Fault("wrong-form", message, _unit_help(form, raw))
     message = f"{label(path)} must be {expected(form)}, not {quoted(value, path)}"
+    if isinstance(form, ListOf) and is_secretive(path):
+        return Fault("wrong-form", message, _listed_reference(value))
     return Fault("wrong-form", message, _help(form, None if is_secretive(path) else value))
+
+
+def _listed_reference(value: object) -> str:
+    """A secret by reference that stands without the list around it: only what is the name of a variable is shown."""
+    name = value.get("env") if isinstance(value, dict) else value
+    found = variable_in(name) if isinstance(name, str) and not looks_secret(name) else None
+    return f"write a list: `[{{env: {found or 'NAME'}}}]`"
 
 
 def _joined(form: Block, value: str) -> Fault | None:
@@ -171,6 +182,8 @@ def _unit_help(form: Scalar | Block, raw: str) -> str:
     text = form.text if isinstance(form, Block) else form
     if text is None or not raw.replace(".", "", 1).isdigit():
         return form.help
+    if large := too_large(text, raw):
+        return large
     if text.name == words.SHARE.name:
         return f"write a percentage: `{float(raw) * 100:g}%`" if float(raw) <= 1 else f"write `{raw}%`"
     units = {words.DURATION.name: (f"{raw}s", f"{raw}ms"), words.MONEY.name: (f"${raw}",)}
@@ -213,8 +226,34 @@ def _help_of_text(form: Scalar, value: str) -> str:
         return f"here that is `{kind}`"
     if form.types == ("integer",) and value.isdecimal():
         return f"a number has no quotes: `{value}`"
+    if large := too_large(form, value):
+        return large
     guess = meant(form, value)
     return f"did you mean {_as_written(form, guess)}?" if guess else ""
+
+
+class _Most(NamedTuple):
+    """A number as it would be written without a bound, and the bound."""
+
+    form: re.Pattern[str]
+    number: int
+    text: str
+
+
+_MOST: Mapping[str, _Most] = {
+    COUNT: _Most(re.compile(r"([0-9]{1,40})(?:\.[0-9]+)?([kM]?)"), MOST_TOKENS, str(MOST_TOKENS)),
+    MONEY: _Most(re.compile(r"\$([0-9]{1,40})(?:\.[0-9]+)?()"), 10**9 - 1, f"${10**9 - 1}"),
+}
+"""By the pattern of a scalar."""
+
+
+def too_large(form: Scalar, text: str) -> str:
+    """Empty for what is wrong in another way."""
+    most = _MOST.get(form.pattern or "")
+    found = most.form.fullmatch(text) if most else None
+    if most is None or found is None or int(found[1]) * COUNT_UNITS.get(found[2], 1) <= most.number:
+        return ""
+    return f"that is too large: at most `{most.text}`"
 
 
 def _help_of_item(form: Form, value: str) -> str:

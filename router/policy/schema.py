@@ -12,7 +12,7 @@ from router.errors import Problem
 from router.policy.accept import Accepts, acceptor
 from router.policy.document import Document, Path
 from router.policy.forms import Block, Form, MapOf, Scalar, form_at, homes
-from router.policy.guesses import habit
+from router.policy.guesses import habit, least_likeness
 from router.policy.json_schema import inlined, json_schema
 from router.policy.phrases import (
     SECRETIVE,
@@ -24,6 +24,7 @@ from router.policy.phrases import (
     quoted,
     secret_name,
     suggestion,
+    too_large,
     wrong_form,
 )
 from router.policy.table.root import ROOT
@@ -84,7 +85,7 @@ def _meant(path: Path, root: Block) -> Iterator[Path]:
     if isinstance(form, Block) and path[-1] not in form.keys:
         key = str(path[-1])
         here = habit(form.ref, key)
-        meant = here.key if here else close_to(key, form.keys)
+        meant = here.key if here else close_to(key, form.keys, cutoff=least_likeness(key))
         if meant:
             yield (*path[:-1], meant)
 
@@ -169,7 +170,7 @@ def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> "Iterator[Validati
 
 @cache
 def _homes(root: Block) -> Mapping[str, tuple[str, ...]]:
-    return homes(root)
+    return {key: tuple(dict.fromkeys(names)) for key, names in homes(root).items()}
 
 
 def _problems(error: "ValidationError", document: Document, root: Block) -> Iterator[tuple[Path, Problem]]:
@@ -181,7 +182,7 @@ def _problems(error: "ValidationError", document: Document, root: Block) -> Iter
             for key in value:
                 if key not in form.keys:
                     below = (*path, key)
-                    yield below, _problem(_unknown(key, form, root), document.key_place(below))
+                    yield below, _problem(_unknown(key, form, root, path), document.key_place(below))
         case "required" if isinstance(form, Block):
             yield from _missing(form, path, document, value)
         case "minProperties" | "maxProperties" if isinstance(form, Block):
@@ -199,22 +200,24 @@ def _problem(fault: Fault, place: Any) -> Problem:
     return Problem(code=fault.code, message=fault.message, help=fault.help, place=place)
 
 
-def _unknown(key: str, block: Block, root: Block) -> Fault:
+def _unknown(key: str, block: Block, root: Block, path: Path) -> Fault:
     if key in block.later:
         message = f"`{key}` is part of the language but not supported by this version yet"
         return Fault("unsupported", message, "take it out; a version that can't honour a word refuses it")
     if odd := odd_space(key):
         return odd
     message = f"unknown key {shown(key)} in {block.name}"
-    here = habit(block.ref, key)
+    around = form_at(root, path[:-1]) if path else None
+    here = habit(block.ref, key, of=around.ref if isinstance(around, Block) else "")
     advice = here.advice if here else block.habits.get(key)
     if advice is not None:
         return Fault("unknown-key", message, f"here that is {advice}")
     elsewhere = _homes(root).get(key, ())
-    close = close_to(key, (*block.keys, *block.later))
+    cutoff = least_likeness(key)
+    close = close_to(key, (*block.keys, *block.later), cutoff=cutoff)
     if elsewhere and close is None:
         return Fault("unknown-key", message, f"`{key}` belongs in {_either(elsewhere)}")
-    return Fault("unknown-key", message, suggestion(key, block.keys, what="keys here:"))
+    return Fault("unknown-key", message, suggestion(key, block.keys, what="keys here:", cutoff=cutoff))
 
 
 def _either(names: tuple[str, ...]) -> str:
@@ -306,9 +309,9 @@ def _wrong(form: Form | None, error: "ValidationError", path: Path, document: Do
     if form is None:
         return Fault("wrong-form", f"{label(path)} has the wrong form: {quoted(value, path)}")
     if error.validator in ("minimum", "maximum"):
-        return Fault(
-            "wrong-form", f"{label(path)} must be {expected(form)}, not {shown(value)}", _help_of(form)
-        )
+        text = form.text if isinstance(form, Block) else form
+        advice = (isinstance(text, Scalar) and too_large(text, str(value))) or _help_of(form)
+        return Fault("wrong-form", f"{label(path)} must be {expected(form)}, not {shown(value)}", advice)
     return wrong_form(form, value, path, document.raw.get(path))
 
 

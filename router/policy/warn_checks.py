@@ -21,7 +21,7 @@ def warnings(draft: Draft) -> Iterator[Problem]:
         own = [(key, warn_at) for key, spot in windows if (warn_at := spot.get("warn_at")) is not None]
         for key, warn_at in own:
             if "per_request" in key:
-                yield _never(f"`{key}` is anew for each request", warn_at)
+                yield _never(f"`{key}` starts anew with each request", warn_at)
         beside = block.get("warn_at")
         if (
             beside is not None
@@ -29,7 +29,7 @@ def warnings(draft: Draft) -> Iterator[Problem]:
             and windows
             and all("per_request" in key for key, _ in windows)
         ):
-            yield _never(f"`{block.key}` is anew for each request", beside)
+            yield _never(f"every window of `{block.key}` starts anew with each request", beside)
         for warn_at in (*(each for _, each in own), *([beside] if beside else [])):
             yield from _falling(warn_at)
 
@@ -42,10 +42,12 @@ def _never(why: str, warn_at: Spot) -> Problem:
 
 
 def _falling(warn_at: Spot) -> Iterator[Problem]:
-    last = 0
+    """One that is written twice is told where its form is."""
+    last, seen = 0, set[str | None]()
     for item in warn_at.items():
         share = scalars.share(item.value) or 0
-        if share <= last:
+        if share <= last and item.text not in seen:
             message = f"{shown(item.value)} is not more than the share before it"
             yield problem("wrong-form", message, item.place, help="let them rise: `warn_at: [50%, 80%]`")
+        seen.add(item.text)
         last = max(share, last)

@@ -152,7 +152,8 @@ def windowless(block: Spot) -> Problem | None:
     if not beside and keys != ["was"]:
         return None
     message = f"`{block.key}` names no window{f' for `{beside[0]}` to hold for' if beside else ''}"
-    advice = "write an amount for a window: `per_day: $25`, `requests_per_minute: 600`"
+    of_limits = block.key == "limits" and block.path[:-1] != ("budgets",)
+    advice = f"write {'a rate: `requests_per_minute: 600`' if of_limits else 'an amount for a window: `per_day: $25`'}"
     return problem("missing-key", message, block.key_place, help=advice)
 
 

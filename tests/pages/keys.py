@@ -23,9 +23,9 @@ def keys_page() -> str:
 def _index() -> Iterator[str]:
     yield "## Every key\n"
     yield "| key | stands in |\n|---|---|"
-    refs = {block.name: block.ref for block in blocks(ROOT)}
-    for key, names in sorted(homes(ROOT).items()):
-        yield f"| `{key}` | {', '.join(_link(refs[name]) for name in names)} |"
+    for key in sorted(homes(ROOT)):
+        refs = (block.ref for block in blocks(ROOT) if key in block.keys)
+        yield f"| `{key}` | {', '.join(map(_link, refs))} |"
     yield ""
 
 

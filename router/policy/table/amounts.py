@@ -71,9 +71,11 @@ def _amount(ref: str, name: str, amount: Scalar, description: str, *, of_budget:
     )
 
 
-MONEY_WINDOW = _amount("moneyWindow", "an amount of money", words.MONEY, "An amount, or `{at_most: $25}`.")
-COUNT_WINDOW = _amount("countWindow", "a count", words.COUNT, "A count, or `{at_most: 2M}`.")
-RATE_WINDOW = _amount("rateWindow", "a count", words.COUNT, "A count, or `{at_most: 600}`.", of_budget=False)
+MONEY_WINDOW = _amount("moneyWindow", "a window of a budget", words.MONEY, "An amount, or `{at_most: $25}`.")
+COUNT_WINDOW = _amount("countWindow", "a window of a budget", words.COUNT, "A count, or `{at_most: 2M}`.")
+RATE_WINDOW = _amount(
+    "rateWindow", "a window of limits", words.COUNT, "A count, or `{at_most: 600}`.", of_budget=False
+)
 
 _SPANS = {
     "per_request": "All attempts of one request together.",
