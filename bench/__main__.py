@@ -12,6 +12,7 @@ from bench.paths import ROLES
 from bench.processes import upstream, workers
 from bench.report import as_json, as_text, machine
 from bench.sections import SECTIONS, Run, Table
+from bench.streams import streams
 
 ROLES_OF = {
     "async": ("router", "litellm", "litellm-router"),
@@ -22,7 +23,7 @@ ROLES_OF = {
 }
 
 
-MORE = {"ledger": ledger, "long_files": long_files, "burst": burst}
+MORE = {"ledger": ledger, "long_files": long_files, "burst": burst, "streams": streams}
 """Sections that run only where they are named."""
 
 

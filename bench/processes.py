@@ -102,9 +102,9 @@ class Worker(Speaking):
 @contextmanager
 def upstream() -> Iterator[dict[str, str]]:
     """The environment in which every kind of provider is the project's fake one, in a process of its own."""
-    provider = Speaking(["-m", "router.testing", "--instant"], _clean())
+    provider = Speaking(["-m", "router.testing", "--instant"], clean())
     try:
-        yield {**_clean(), **QUIET, URLS_VARIABLE: json.dumps(provider.hear()), KEY_VARIABLE: KEY}
+        yield {**clean(), **QUIET, URLS_VARIABLE: json.dumps(provider.hear()), KEY_VARIABLE: KEY}
     finally:
         provider.terminate()
 
@@ -129,7 +129,7 @@ def answer_of(arguments: Sequence[str], environment: dict[str, str]) -> Any:
         process.end()
 
 
-def _clean() -> dict[str, str]:
+def clean() -> dict[str, str]:
     """The environment without settings of a router or keys of a provider."""
     kept = {
         name: value

@@ -108,7 +108,7 @@ def test_a_table_prints_units_in_its_heading_and_aligns_its_columns() -> None:
 @pytest.fixture(scope="module")
 def money(tmp_path_factory: pytest.TempPathFactory) -> dict:
     file = tmp_path_factory.mktemp("bench") / "money.json"
-    sections = ["--sections", "ledger", "long_files", "burst"]
+    sections = ["--sections", "ledger", "long_files", "burst", "streams"]
     arguments = [
         "--quick",
         "--seconds",
@@ -153,6 +153,15 @@ def test_a_burst_is_made_with_real_calls_and_ours_spends_the_budget_and_no_more(
     }
     assert {row["answered"]["max"] for row in ours} == {row["answered"]["min"] for row in ours} == {17}
     assert {row["ratio"]["max"] for row in ours} == {1.0}
+
+
+def test_streams_are_read_to_their_end_beside_litellm_s_own(money: dict) -> None:
+    theirs, ours = money["streams"]["rows"]
+    assert (theirs["path"], ours["path"]) == ("litellm.acompletion", "AsyncRouter")
+    assert theirs["streams"] == ours["streams"] >= 4
+    assert theirs["first_ratio"] == {"min": 1.0, "median": 1.0, "max": 1.0}
+    assert ours["first_us"] > 0
+    assert ours["first_ratio"]["median"] > 0
 
 
 def test_a_file_is_filled_with_copies_under_fresh_ids(tmp_path: Path) -> None:
