@@ -54,6 +54,19 @@ LATER: Mapping[str, Sequence[str]] = {
 }
 
 
+def test_what_is_numbered_is_numbered_in_order() -> None:
+    """References from elsewhere, as (9.8), are by number."""
+    for section in re.split("^## ", PAGE, flags=re.MULTILINE):
+        numbers = [int(each) for each in re.findall(r"^([0-9]+)\. ", section, re.MULTILINE)]
+        assert numbers == list(range(1, len(numbers) + 1)), section.partition("\n")[0]
+
+
+def test_the_store_that_fails_is_where_it_is_said_to_be() -> None:
+    (number,) = re.findall(r"when one of them fails \(9\.([0-9])\)", PAGE)
+    ninth = PAGE.partition("## 9 ")[2].partition("\n## ")[0]
+    assert f"\n{number}. `settings.on_store_error`" in ninth
+
+
 def rows(mark: str) -> list[list[str]]:
     """The cells of the table below a mark, its heading first."""
     found = re.search(rf"^<!-- {mark}: .*? -->\n((?:\|.*\n)+)", PAGE, re.MULTILINE)

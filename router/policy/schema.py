@@ -189,6 +189,8 @@ def _problems(error: "ValidationError", document: Document, root: Block) -> Iter
             yield from _miscounted(form, path, document, value)
         case "minItems" if path in document.holed:
             return  # what it held was refused while reading
+        case "minimum" | "maximum" if not isinstance(value, int):
+            return  # that it is no whole number is told by itself
         case _ if "propertyNames" in error.absolute_schema_path and isinstance(form, MapOf):
             below = (*path, value)
             yield below, _problem(_bad_name(form, value), document.key_place(below))

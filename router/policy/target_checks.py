@@ -1,7 +1,7 @@
 """Checks of targets: each can be tried on some call, and every caller has one left wherever rules lead it."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 
 from router.decide.axes import Witness
@@ -10,7 +10,7 @@ from router.decide.cells import cells
 from router.decide.demands import refusal
 from router.decide.fit import as_open
 from router.decide.jumps import callers_budgets, jumps, way_to
-from router.decide.match import ROOT, PathTo, candidate_of, path_of, reachable, taking_over
+from router.decide.match import ROOT, Jump, PathTo, candidate_of, path_of, reachable, taking_over
 from router.decide.scopes import NOBODY, Caller, caller, least
 from router.errors import Problem
 from router.plan import Candidate, Demand, Entry, Plan, Policy, Target, TargetEntry
@@ -168,9 +168,10 @@ def targets_left(draft: Draft) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Empty:
-    """A request to `policy` for which no target is left, `detail` says why not the first one."""
+    """A request to `policy` for which no target is left, `detail` says why not the first one. `jump` led to it."""
 
     policy: Policy
+    jump: Jump | None
     witness: Witness
     target: str
     detail: str
@@ -207,17 +208,19 @@ class _Search:
     def _look(self, policy: Policy, tenant: str | None, who: Caller) -> Iterator[_Empty]:
         """In its own lists, and in those that take over where a budget is spent."""
         above, plan = path_of(who), self._plan
-        ways = [(policy, above.into(policy), ROOT.into(policy))]
+        ways: list[tuple[Policy, PathTo, PathTo, Jump | None]] = [
+            (policy, above.into(policy), ROOT.into(policy), None)
+        ]
         for jump in jumps(plan, policy, above, who.budgets):
             landing, alone = plan.policies[jump.entry.policy], way_to(plan, jump, ROOT)
-            ways.append((landing, jump.path.into(landing), alone.into(landing)))
-        for first, path, alone in ways:
+            ways.append((landing, jump.path.into(landing), alone.into(landing), jump))
+        for first, path, alone, led in ways:
             asked, by_itself = _Left(plan, first, path), _Left(plan, first, alone)
             found = (
                 None if asked.anywhere else self._among_cells(policy.name, first, tenant, asked, by_itself)
             )
             if found is not None:
-                yield found
+                yield replace(found, jump=led)
 
     def _among_cells(
         self, called: str, policy: Policy, tenant: str | None, asked: "_Left", alone: "_Left"
@@ -238,7 +241,12 @@ class _Search:
             target, detail = asked.first_drop(chosen)
             severity = "warning" if by_hand else "error"
             return _Empty(
-                policy=policy, witness=cell.witness, target=target, detail=detail, severity=severity
+                policy=policy,
+                jump=None,
+                witness=cell.witness,
+                target=target,
+                detail=detail,
+                severity=severity,
             )
         return None
 
@@ -352,15 +360,25 @@ def _emptied(place: Place | None, found: list[_Empty]) -> Iterator[Problem]:
     first, more = found[0], len(found) - 1
     others = f" and of {more} more {'policy' if more == 1 else 'policies'}" if more else ""
     whom = f" for tenant `{first.witness.tenant}`" if first.witness.tenant else ""
+    led = f", which takes over where `{first.jump.budget.text}` is spent," if first.jump else ""
     message = (
-        f"no target of policy `{first.policy.name}`{others} is left{whom}: `{first.target}`: {first.detail}"
+        f"no target of policy `{first.policy.name}`{led}{others} is left{whom}: `{first.target}`: {first.detail}"
         f" (request: {first.witness})"
     )
-    advice = (
-        "enable one, or write another target"
-        if first.severity == "warning"
-        else "take the policy from what it may call, ask for less, or write a target that meets it"
-    )
+    also = first.jump.entry.place if first.jump else None
     yield problem(
-        "no-target-left", message, place or first.policy.place, help=advice, severity=first.severity
+        "no-target-left",
+        message,
+        place or first.policy.place,
+        help=_way_out(first, also),
+        severity=first.severity,
+        also=also,
     )
+
+
+def _way_out(empty: _Empty, jump: Place | None) -> str:
+    if empty.severity == "warning":
+        return "enable one, or write another target"
+    if jump is not None:
+        return f"let another policy take over ({jump}), ask for less, or write a target that meets it"
+    return "take the policy from what it may call, ask for less, or write a target that meets it"

@@ -100,7 +100,15 @@ def test_a_tenant_without_a_target_after_the_jump_is_told() -> None:
     fast = FAST.replace("[openai/small]", "[gemini/flash]")
     text = f"{HEAD}{fast}{last}tenants:\n  acme: {{policies: [fast], require: [eu]}}\n"
     (found,) = told(text)
-    assert found.startswith("error no-target-left: no target of policy `last` is left for tenant `acme`")
+    assert found.startswith(
+        f"error no-target-left: no target of policy `last`, which takes over where `{SPENT[1:-1]}` is spent, "
+        "is left for tenant `acme`"
+    )
+    (problem,) = load_text(text, Book()).problems
+    line = next(at for at, each in enumerate(text.splitlines(), 1) if "when_spent" in each)
+    assert problem.also is not None
+    assert problem.also.line == line
+    assert problem.help.startswith(f"let another policy take over ({problem.also}), ask for less")
     assert told(text.replace(", require: [eu]", "")) == []
 
 

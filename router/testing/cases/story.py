@@ -61,6 +61,11 @@ def _warned(event: ev.BudgetWarning) -> str:
     return f"  {event.owner} has come to {event.percent:g}% of `{event.rule}`"
 
 
+def _jumped(event: ev.Jumped) -> str:
+    why = f"{event.budget} has no room in `{event.rule}`"
+    return f"policy {event.to_policy} takes over from {event.from_policy}: {why}"
+
+
 TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.RuleMatched: lambda event: f"rule {event.rule} of {event.policy} holds",
     ev.RuleUnknown: _unknown,
@@ -73,6 +78,7 @@ TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.LimitRefused: lambda event: f"the limit `{event.limit}` is full",
     ev.ReserveRefused: lambda event: f"{event.target} is not asked: {'; '.join(event.shortfalls)}",
     ev.ShadowExceeded: _shadowed,
+    ev.Jumped: _jumped,
     ev.KeyPassedOver: lambda event: (
         f"{event.target} is asked with another key: {'; '.join(event.shortfalls)}"
     ),

@@ -6,8 +6,9 @@ from router.adapters.tiktoken_tokens import TiktokenTokens
 from router.policy.load import load_text
 from router.testing.cases.files import read_case_text
 from router.testing.cases.report import play_case
+from router.testing.cases.telling import case_lines
 from tests.policy.books import Book
-from tests.testing.cases.parts import DEFAULTS, POLICIES, misses, read
+from tests.testing.cases.parts import DEFAULTS, POLICIES, case, misses, read, the_plan
 
 
 @pytest.mark.parametrize("store", ["ledger", "limiter"])
@@ -22,6 +23,14 @@ def test_what_is_open_is_done_without(store: str) -> None:
         f"{request}down: [{store}]\nexpect: {{served_by: {'anthropic/haiku' if request else 'openai/small'}, "
     )
     assert misses(f"{text}events: [StoreBypassed]}}") == []
+
+
+def test_what_happened_tells_a_store_that_was_passed_by() -> None:
+    result = play_case(the_plan(), case("down: [cache]\nexpect: {cached: true}"), TiktokenTokens())
+    assert "the cache has no answer (" in "\n".join(case_lines(result))
+    request = "request: {only: [anthropic/haiku]}\ndown: [health]\nexpect: {cached: true}"
+    result = play_case(the_plan(), case(request), TiktokenTokens())
+    assert "the health is down: the call goes on without its " in "\n".join(case_lines(result))
 
 
 def test_a_step_says_anew_which_stores_are_down() -> None:

@@ -1,5 +1,6 @@
 """Cases over budgets that hand over: what they can expect, and what of it they cover."""
 
+from router import events as ev
 from router.adapters.tiktoken_tokens import TiktokenTokens
 from router.plan import Plan
 from router.policy.load import load_text
@@ -7,6 +8,8 @@ from router.testing.cases.coverage import coverage, exercised
 from router.testing.cases.files import CaseFile, read_case_text
 from router.testing.cases.play import play
 from router.testing.cases.report import play_case
+from router.testing.cases.story import TOLD
+from router.testing.cases.telling import case_lines
 from tests.policy.books import Book
 
 POLICIES = """\
@@ -85,6 +88,25 @@ def test_a_users_budget_is_the_one_that_is_written_for_each() -> None:
         "edge home: after the budget of user:acme:* is spent",
         "target home: vllm/llama",
     }
+
+
+def test_what_happened_tells_the_jump() -> None:
+    (case,) = read(f"{SPENT}, expect: {{jumps_to: none}}").cases
+    result = play_case(the_plan(), case, TiktokenTokens())
+    lines = "\n".join(case_lines(result))
+    rule = "per_day: {at_most: $5, when_spent: {policy: spare}}"
+    assert f"policy spare takes over from smart: policy:smart has no room in `{rule}`" in lines
+
+
+def test_whatever_decides_is_told_of_what_happened() -> None:
+    """An event of a kind to come is told, or named here as bookkeeping."""
+    bookkeeping = {
+        ev.RequestStarted, ev.Routed, ev.AnswerShared, ev.Admitted, ev.Reserved, ev.AttemptSent, ev.FirstContent,
+        ev.StreamClosed, ev.LeaseRenewed, ev.RenewFailed, ev.OutputMisfit, ev.SettleFailed, ev.ReleaseFailed,
+    }  # fmt: skip
+    kinds = {each for each in vars(ev).values() if isinstance(each, type) and issubclass(each, ev.Event)}
+    assert set(TOLD) | bookkeeping == kinds - {ev.Event}
+    assert not set(TOLD) & bookkeeping
 
 
 def test_an_expectation_of_a_jump_can_be_missed() -> None:

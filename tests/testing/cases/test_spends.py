@@ -71,6 +71,7 @@ def test_what_is_spent_stops_who_spends_from_it(plan: Plan, policy: str, spent: 
     ("spent", "said"),
     [
         (f"{CANARY}per_day, amount: 3M}}", "`amount` must be an amount of money, not `3M`"),
+        (f"{CANARY}per_day, amount: 0.05}}", "`amount` must be an amount, not the number `0.05`"),
         (f"{TOKENS}$3}}", "`amount` must be a count of tokens, not `$3`"),
         (f"{REQUESTS}$3}}", "`amount` must be a count of requests, not `$3`"),
         ("{of: policy, name: fast, window: per_day, amount: $3}", "policy `fast` has no budget `per_day`"),
