@@ -144,8 +144,10 @@ def _note(ports: Ports, who: str, why: str) -> Note:
 
 def _amount(text: str, unit: str) -> int:
     """`$500` or `-200k`."""
-    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text)
-    found = scalars.money_nusd(rest) if unit == "nusd" else scalars.count(rest)
+    found, sign = None, 1
+    if isinstance(text, str):
+        sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text)
+        found = scalars.money_nusd(rest) if unit == "nusd" else scalars.count(rest)
     if not found:
         money, counted = "an amount of money like `$500` or `-$0.25`", "a count like `200k` or `-500`"
         what = money if unit == "nusd" else counted

@@ -79,9 +79,9 @@ def forecast(
     counters hold now, as rows of this window may have been moved out; without it, what the rows do."""
     spends, used = _spends(rows), used or {}
     found = (
-        _forecast(budget, spends[_key(budget)], now_s, zone, used.get(budget))
+        _forecast(budget, spends.get(_key(budget), ()), now_s, zone, used.get(budget))
         for budget in budgets
-        if budget.window in LONGEST_S and not budget.rolling and _key(budget) in spends
+        if budget.window in LONGEST_S and not budget.rolling and (_key(budget) in spends or used.get(budget))
     )
     return tuple(sorted(found, key=_urgency))
 
@@ -108,7 +108,7 @@ def _forecast(
 ) -> Forecast:
     _, resets_at_s = window_start(budget.window, now_s, zone)
     ends_at_s = now_s if resets_at_s is None else resets_at_s
-    first_s, left_s = min(at_s for at_s, _ in spends), ends_at_s - now_s
+    first_s, left_s = min((at_s for at_s, _ in spends), default=now_s), ends_at_s - now_s
     began_at_s, *ends = _ends_before(budget, ends_at_s, first_s, zone)
     of_rows = sum(amount for at_s, amount in spends if began_at_s <= at_s <= now_s)
     used = of_rows if counted is None else counted
@@ -151,7 +151,7 @@ def _from_pace(per_s: float, left_s: float) -> _Rest:
 def _ends_before(budget: Budget, ends_at_s: float, first_s: float, zone: tzinfo) -> Iterator[float]:
     """The ends of earlier windows, the latest first, back to the one in which spending began; at least one."""
     end_s, longest_s = ends_at_s, LONGEST_S[budget.window]
-    for number in range(PAST + 1):
+    for number in range(PAST):
         _, before_s = window_start(budget.window, end_s - longest_s - 1.0, zone)
         if before_s is None or (number and before_s <= first_s):
             return

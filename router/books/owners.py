@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
+from router.books.renamed import name_today
 from router.decide.scopes import Value, bucket_of, child_value, did_you_mean
 from router.errors import RequestError
 from router.plan import Budget, Plan, Tenant
@@ -80,6 +81,7 @@ def _declared(plan: Plan, kind: str, name: str) -> tuple[str, Iterable[Budget]]:
         "policy": {known: each.budgets for known, each in plan.policies.items()},
         "provider": {known: each.budgets for known, each in plan.providers.items()},
     }[kind]
+    _refuse_renamed(plan, kind, name, budgets)
     own = [each for each in budgets[_known(name, budgets, kind)] if each.whose == f"{kind}:{name}"]
     return f"{kind} `{name}`", own
 
@@ -91,6 +93,12 @@ def _refuse_child(plan: Plan, path: str) -> None:
             f"tenant `{path}` is in no file: its budgets are those of a child of `{above}`",
             help=f"name tenant `{above}` and child `{name}`",
         )
+
+
+def _refuse_renamed(plan: Plan, kind: str, name: str, known: Iterable[str]) -> None:
+    today = name_today(plan, kind, name)
+    if today != name and name not in known:
+        raise RequestError(f"{kind} `{name}` is `{today}` now", help="name it so: what it has spent is kept")
 
 
 def _known(name: str, known: Iterable[str], kind: str) -> str:
@@ -146,6 +154,7 @@ def _upward(plan: Plan, path: str) -> Iterator[Tenant]:
     if path not in plan.tenants and not (
         above in plan.tenants and any(each.of == "child" for each in plan.tenants[above].each)
     ):
+        _refuse_renamed(plan, "tenant", path, plan.tenants)
         _known(path, plan.tenants, "tenant")
     for depth in range(len(segments), 0, -1):
         found = plan.tenants.get("/".join(segments[:depth]))

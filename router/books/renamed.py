@@ -12,7 +12,7 @@ def named_today(plan: Plan) -> Callable[[Row], Row]:
     """How a row reads by the names that things have now; its counters stay as they are counted."""
     policies = {each.was: name for name, each in plan.policies.items() if each.was}
     providers = {each.was: name for name, each in plan.providers.items() if each.was}
-    tenants = {each.was: path for path, each in plan.tenants.items() if each.was}
+    tenants = _renamed_tenants(plan)
     if not (policies or providers or tenants):
         return lambda row: row
 
@@ -26,6 +26,26 @@ def named_today(plan: Plan) -> Callable[[Row], Row]:
         )
 
     return renamed
+
+
+def tenant_today(plan: Plan, path: str) -> str:
+    """The present path of a tenant that is called by an earlier one; else the path as it is."""
+    return _tenant(path, plan, _renamed_tenants(plan))
+
+
+def name_today(plan: Plan, kind: str, name: str) -> str:
+    """The same for what else has a name: `policy`, `provider`."""
+    if kind == "tenant":
+        return tenant_today(plan, name)
+    was = {
+        "policy": {each.was: known for known, each in plan.policies.items()},
+        "provider": {each.was: known for known, each in plan.providers.items()},
+    }.get(kind, {})
+    return was.get(name, name)
+
+
+def _renamed_tenants(plan: Plan) -> Mapping[str, str]:
+    return {each.was: path for path, each in plan.tenants.items() if each.was}
 
 
 def _tenant(path: str, plan: Plan, renamed: Mapping[str, str]) -> str:

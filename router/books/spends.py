@@ -79,16 +79,21 @@ IN_TIME = ("day", "window")
 """Words that say when."""
 
 
-def words_of(by: Sequence[str], window: str) -> Sequence[Sequence[str]]:
-    """The words of each table. Raises RequestError."""
+def words_of(by: Sequence[str], window: str | None) -> Sequence[Sequence[str]]:
+    """The words of each table. `window` None: nobody asked for one. Raises RequestError."""
     words = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
     for word in words:
         if word not in KEYS:
             raise RequestError(
                 f"`by` knows no `{word}`{did_you_mean(word, KEYS)}", help=f"words: {', '.join(KEYS)}"
             )
-    if window not in WINDOWS:
+    if window is not None and window not in WINDOWS:
         raise RequestError(f"`window` is one of {', '.join(WINDOWS)}, not `{window}`")
+    if window is not None and "window" not in words:
+        raise RequestError(
+            f"`window` says how long the windows of a table by `window` are, and no table is by that: `{window}`",
+            help='`--by window --window hour`, or `by=["window"], window="hour"`',
+        )
     return (words,) if words else OVERVIEW
 
 

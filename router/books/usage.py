@@ -6,7 +6,7 @@ from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
 from router.books.balance import BudgetNow, LimitNow, budgets_now, limits_now
-from router.books.renamed import bucket_named, named_today
+from router.books.renamed import bucket_named, named_today, tenant_today
 from router.books.since import Since, since_of
 from router.books.spends import Spend, Table, spend_of, steps_of, table_of, words_of
 from router.decide.scopes import Value, bucket_of, child_value, did_you_mean
@@ -47,7 +47,7 @@ async def usage(
     *,
     since: Since = "7d",
     by: Sequence[str] = (),
-    window: Window = "day",
+    window: Window | None = None,
     tenant: str | None = None,
 ) -> Report:
     """One table by all words of `by` (of KEYS); without any, the tables of OVERVIEW. `tenant` leaves out spend that is
@@ -59,6 +59,12 @@ async def usage(
     named = map(named_today(plan), kept)
     rows = [row for row in named if tenant is None or _at_or_below(row.tenant, tenant)]
     if tenant is not None and not rows and not _may_exist(plan, tenant):
+        today = tenant_today(plan, tenant)
+        if today != tenant:
+            raise RequestError(
+                f"tenant `{tenant}` is `{today}` now",
+                help="ask by that: what was spent under the old name is there",
+            )
         near = did_you_mean(tenant, plan.tenants)
         raise RequestError(
             f"unknown tenant `{tenant}`{near}", help="neither the policies nor the ledger know it"
@@ -74,7 +80,9 @@ async def usage(
         total=spend_of(counted),
         step=step,
         steps=steps,
-        tables=tuple(table_of(counted, words, window, zone, step=step, steps=steps) for words in tables),
+        tables=tuple(
+            table_of(counted, words, window or "day", zone, step=step, steps=steps) for words in tables
+        ),
         budgets=tuple((await budgets_now(ports.ledger, budgets, now_s=now_s, zone=zone)).values()),
         limits=tuple((await limits_now(ports.limiter, limits, now_s=now_s)).values()),
     )

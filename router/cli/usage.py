@@ -41,8 +41,7 @@ BY = ("tenant", "user", "policy", "model", "provider", "key", "tag", "day", "win
 @click.option(
     "--window",
     type=click.Choice(("hour", "day", "week", "month")),
-    default="day",
-    help="The window of --by window.",
+    help="The window of --by window (default day).",
 )
 @click.option("--tenant", "--team", "tenant", metavar="PATH", help="Only this tenant and those below it.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the table of --by as CSV, in nano-dollars.")

@@ -258,7 +258,9 @@ def _told(act: "Act") -> str:
         return f"{what}: {of.owner} {of.window} {of.start}".rstrip()
     if act.row is not None:
         return f"{act.row} cost {money(act.amount)}, not {money(act.before)}"
-    return f"accepted the loss of rows up to number {act.amount}"
+    return (
+        f"accepted a loss of rows: number {act.amount} was the last seen here, and any after it are lost too"
+    )
 
 
 def _time(at_s: float, zone: tzinfo) -> str:

@@ -87,6 +87,8 @@ def _forecast(each: "Forecast", now_s: float) -> tuple[str, ...]:
     shown = spent if each.budget.unit == "nusd" else tokens
     low, high = ("" if bound is None else shown(bound) for bound in (each.low, each.high))
     out_in = "" if each.runs_out_at_s is None else about(max(each.runs_out_at_s - now_s, 0.0))
+    if each.used >= each.budget.amount:  # when it did is not known
+        out_in = "ran out"
     judged = count(each.past, "past window") if each.past else "the pace of this window"
     figures = shown(each.used), shown(each.expected), percent(each.expected, each.budget.amount), low, high
     text = marked(each.budget)

@@ -40,16 +40,17 @@ class Bookkeeping(Books):
         *,
         since: Since = "7d",
         by: Sequence[str] = (),
-        window: Window = "day",
+        window: Window | None = None,
         tenant: str | None = None,
     ) -> Report:
         """What was spent since then, and what is left of every budget and limit now.
 
         `since`: `7d` ago, from the day `2026-11-21` on, Unix seconds, or a datetime. `by`: one table of what shares all
         of these words (`tenant`, `user`, `policy`, `model`, `provider`, `key`, `tag`, `day`, `window`); without any,
-        one table each by tenant, policy and model. An attempt with several tags counts under each. `tenant`: only spend
-        at or below it, and the budgets and limits that hold for it. Answers from the cache cost nothing and are no
-        rows. Raises RequestError, StoreError.
+        one table each by tenant, policy and model. `window`: how long those of the word `window` are, a day where
+        nothing is said. An attempt with several tags counts under each. `tenant`: only spend at or below it, and the
+        budgets and limits that hold for it. Answers from the cache cost nothing and are no rows. Raises RequestError,
+        StoreError.
         """
         with self._gate:
             return run_inline(usage(self.plan, self.ports, since=since, by=by, window=window, tenant=tenant))
@@ -83,7 +84,7 @@ class AsyncBookkeeping(Books):
         *,
         since: Since = "7d",
         by: Sequence[str] = (),
-        window: Window = "day",
+        window: Window | None = None,
         tenant: str | None = None,
     ) -> Report:
         """As `Router.usage`."""

@@ -60,7 +60,7 @@ def build_request(
         id=id,
         policy=_policy(plan, policy),
         messages=_messages(messages),
-        tenant=_one_of("tenant", tenant, "team", team),
+        tenant=one_of("tenant", tenant, "team", team),
         user=_text("user", user),
         session=_text("session", session),
         tags=_names("tags", tags),
@@ -188,7 +188,8 @@ def _short(value: object) -> str:
     return whole if len(whole) <= 40 else f"{whole[:40]}..."
 
 
-def _one_of(name: str, value: str | None, alias: str, aliased: str | None) -> str | None:
+def one_of(name: str, value: str | None, alias: str, aliased: str | None) -> str | None:
+    """What two names of one argument say. Raises RequestError."""
     if value is not None and aliased is not None and value != aliased:
         raise RequestError(f"`{name}` and `{alias}` are one argument, and this call gives it two values")
     return _text(name, value if value is not None else aliased)

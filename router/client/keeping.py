@@ -7,7 +7,7 @@ functions of `router.books`.
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from router.books.acts import Correction, Grant, acts, assumed, correct, grant
 from router.books.archive import Archived, archive
@@ -15,14 +15,16 @@ from router.books.audit import Audit, audit
 from router.books.owners import Owner
 from router.books.since import Since
 from router.client.bookkeeping import Books, as_path
+from router.client.calls import one_of
 from router.client.inline import run_inline
 from router.ports import Act, Row
 
 
 class Owned(TypedDict, total=False):
-    """Whose budget: `tenant`; `tenant` with a `user`, `session` or `child` of it; `policy`, `provider` or `pool`."""
+    """Whose budget: `tenant` (or `team`); with it a `user`, `session` or `child`; `policy`, `provider` or `pool`."""
 
     tenant: str
+    team: str
     user: str
     session: str
     child: str
@@ -31,20 +33,27 @@ class Owned(TypedDict, total=False):
     pool: str
 
 
+def _owner(named: Owned) -> Owner:
+    """`team` is another name of `tenant`. Raises RequestError."""
+    words: dict[str, Any] = {**named}
+    tenant = one_of("tenant", words.pop("tenant", None), "team", words.pop("team", None))
+    return Owner(tenant=tenant, **words)
+
+
 class Keeping(Books):
     """The methods of `Router`."""
 
     def grant(self, *, window: str, amount: str, who: str, why: str, **owner: Unpack[Owned]) -> Grant:
         """Let one budget spend more in its present window, at once and for every process that shares the state.
 
-        >>> router.grant(tenant="acme", window="per_month", amount="$500", who="ann", why="launch week")
+        >>> mine.grant(tenant="acme", window="per_month", amount="$500", who="ann", why="launch week")
 
         `window` is the key that the policies write; `amount` is what they could write there, or as much less (`-$50`).
         Another budget of the owner, and the next window, are as they were. Raises RequestError, StoreError.
         """
         with self._gate:
             return run_inline(
-                grant(self.plan, self.ports, Owner(**owner), window=window, amount=amount, who=who, why=why)
+                grant(self.plan, self.ports, _owner(owner), window=window, amount=amount, who=who, why=why)
             )
 
     def settle(
@@ -109,7 +118,7 @@ class AsyncKeeping(Books):
         """As `Router.grant`."""
         with self._gate:
             return await grant(
-                self.plan, self.ports, Owner(**owner), window=window, amount=amount, who=who, why=why
+                self.plan, self.ports, _owner(owner), window=window, amount=amount, who=who, why=why
             )
 
     async def settle(

@@ -21,7 +21,8 @@ class Note:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """What was done. `amount`: what was granted in the unit of `counter`, or what `row` costs now in nano-USD, where it
-    was `before`; of a loss that was accepted, up to which number rows are given up. `seq` 0: it took no number."""
+    was `before`; of a loss that was accepted, the last number that whoever accepted it had seen: any after it are lost
+    too. `seq` 0: it took no number."""
 
     seq: int
     at_s: float

@@ -87,6 +87,19 @@ def test_budgets_that_spent_nothing_or_never_refill_are_left_out() -> None:
     )
 
 
+def test_eight_past_windows_are_looked_at() -> None:
+    rows = [spent(f"2026-11-{day:02}T15:00", 100) for day in range(1, 20)]
+    (found,) = forecast([DAY], rows, now_s=at("2026-11-20T12:00"), zone=ZONE)
+    assert found.past == 8
+
+
+def test_a_window_whose_rows_were_all_moved_out_is_forecast_by_its_pace() -> None:
+    now_s = at("2026-11-20T06:00")
+    (found,) = forecast([DAY], [], now_s=now_s, zone=ZONE, used={DAY: 300})
+    assert (found.used, found.expected, found.past) == (300, 1200, 0)
+    assert forecast([DAY], [], now_s=now_s, zone=ZONE, used={DAY: 0}) == ()
+
+
 @given(
     amounts=st.lists(st.tuples(st.integers(0, 12 * 24 * 60), st.integers(0, 500)), min_size=1, max_size=30),
     hour=st.integers(0, 23),

@@ -100,6 +100,45 @@ def test_a_forecast_names_each_budget_and_what_it_is_judged_by(run, document, mo
     assert document("usage", "forecast")["forecasts"][0]["past"] == 0
 
 
+def test_what_ran_out_says_so_and_a_window_that_no_table_is_by_is_refused(run, monkeypatch):
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+    run("complete", "fast", "Hello", "--tenant", "acme")
+    less = ("--window", "per_month", "--amount", "-$5000", "--who", "ann", "--why", "too much")
+    run("usage", "grant", "--tenant", "acme", *less)
+    first = run("usage", "forecast").stdout.splitlines()[1]
+    assert "tenant:acme" in first
+    assert "ran out" in first
+    told = run("usage", "--window", "hour", code=2).stderr
+    assert "no table is by that: `hour`" in told
+    assert run("usage", "--by", "window", "--window", "hour").stdout
+
+
+def test_who_was_renamed_is_told_by_the_present_name(run, folder, monkeypatch):
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+    run("complete", "fast", "Hello", "--tenant", "acme")
+    main = folder / "policies" / "main.yaml"
+    text = main.read_text().replace("  acme/", "  company/").replace("  acme: {", "  company: {was: acme, ")
+    text = text.replace("  fast:\n", "  quick:\n    was: fast\n").replace("policy: fast", "policy: quick")
+    main.write_text(text.replace("policies: [fast]", "policies: [quick]"))
+    assert "tenant `acme` is `company` now" in run("usage", "--tenant", "acme", code=2).stderr
+    assert (
+        "tenant `acme/search` is `company/search` now"
+        in run("usage", "--tenant", "acme/search", code=2).stderr
+    )
+    assert "company" in run("usage", "--tenant", "company").stdout
+    grant = ("--amount", "$1", "--who", "ann", "--why", "x")
+    for owner, window, told in (
+        (("--tenant", "acme"), "per_month", "tenant `acme` is `company` now"),
+        (
+            ("--tenant", "acme/search", "--user", "bo"),
+            "per_day",
+            "tenant `acme/search` is `company/search` now",
+        ),
+        (("--policy", "fast"), "per_day", "policy `fast` is `quick` now"),
+    ):
+        assert told in run("usage", "grant", *owner, "--window", window, *grant, code=2).stderr
+
+
 def test_advice_is_given_where_it_saves_something(run, monkeypatch):
     monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
     run("complete", "fast", "Hello", "--tenant", "acme")
