@@ -59,9 +59,10 @@ async def outcome_of(
     transport, clock = run.ports.transport, run.ports.clock
     done = None
     try:
-        while done is None and (left_s := ends_s - clock.mono_s()) > 0:
+        while done is None and clock.mono_s() < ends_s:
             if run.renew_in_s() <= 0:  # by the clock: a stream whose pieces come quickly never waits for long
                 await renew(run, hold)
+            left_s = max(0.0, ends_s - clock.mono_s())  # a store may have taken its time
             done = await transport.wait((pending,), min(left_s, max(0.0, run.renew_in_s())))
     finally:
         if done is None or whole:

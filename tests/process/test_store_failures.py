@@ -13,9 +13,11 @@ import pytest
 
 from router import AsyncRouter, Reply, Router, StoreError
 from router import events as ev
+from router.adapters.clocks import ManualClock
 from router.adapters.memory_ledger import MemoryLedger
 from router.adapters.memory_store import MemoryStore
-from router.adapters.scripted_transport import Says
+from router.adapters.scripted_transport import NeverAnswers, Says
+from router.errors import RouterError
 from router.testing import Answer
 from tests.build import lexical, plan, policy
 from tests.process.scene import WHO, Scene, begin, ended
@@ -223,6 +225,26 @@ class Unrenewed(MemoryLedger):
 
     async def renew(self, id: str, *, lease_until_s: float) -> None:
         raise StoreError("busy", port="ledger")
+
+
+class SlowToRenew(MemoryLedger):
+    """A ledger in which a lease is extended after four seconds."""
+
+    clock: ManualClock
+
+    async def renew(self, id: str, *, lease_until_s: float) -> None:
+        self.clock.advance(4.0)
+        await super().renew(id, lease_until_s=lease_until_s)
+
+
+def test_a_lease_that_takes_long_to_extend_gives_no_provider_more_time():
+    world = World(plan(policy("main", "openai/a", lexical=lexical(attempt_s=12.0))), NeverAnswers())
+    ledger = SlowToRenew(MemoryStore())
+    ledger.clock = world.clock
+    world.ports = replace(world.ports, ledger=ledger)
+    with pytest.raises(RouterError):
+        world.call()
+    assert {event.duration_s for event in world.facts(ev.AttemptFailed)} == {14.0}
 
 
 def test_a_lease_that_can_not_be_extended_ends_no_call():
