@@ -98,6 +98,27 @@ def test_what_takes_over_is_told_whatever_became_of_who_asked(run, document, fol
     }
 
 
+RENAMED = """\
+version: 1
+providers: {openai: {}}
+policies: {chat: {targets: [openai/gpt-5], ceiling: {output_tokens: 400}}}
+tenants: {%s}
+"""
+
+
+def test_a_rename_hides_nothing_that_loosens(run, folder):
+    old, new = folder / "old.yaml", folder / "new.yaml"
+    old.write_text(RENAMED % "acme: {policies: all, ceiling: {attempts: 1}, content: {log: never}}")
+    new.write_text(
+        RENAMED % "company: {was: acme, policies: all, ceiling: {attempts: 1}, content: {log: never}}"
+    )
+    run("diff", str(old), str(new), "--fail-on", "loosened", code=0)
+    new.write_text(RENAMED % "company: {was: acme, policies: all}")
+    told = run("diff", str(old), str(new), "--fail-on", "loosened", code=1).stdout
+    assert "LOOSENS   tenant company: ceiling.attempts 1 -> none" in told
+    assert told.endswith("3 changed values; 2 of them loosen\n")
+
+
 def test_the_document(document, edited):
     told = document("diff", "old", code=1)
     assert list(told) == [

@@ -1,12 +1,11 @@
 """Upper bounds that changed: budgets and limits of every owner, figures of ceilings, dearest prices."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from router.plan import Budget, Limit, Provider
 from router.policy.scalars import count_text, money_text, share_text
 from router.tools.diff.change import Area, Change, Effect, combined
-from router.tools.diff.renames import KEPT, kept
 from router.tools.diff.side import Moved, Side, eaches
 from router.values import Place
 
@@ -51,31 +50,15 @@ def budget_changes(old: Side, new: Side, among: Moved) -> Iterator[Change]:
         yield from _pool_changes(subject, before, after)
     old_pools, new_pools = pooled(each for _, each, _ in owners), pooled(each for _, _, each in owners)
     for pool, budgets in old_pools.items():
-        name = pool if pool in new_pools else next(_same_pool(budgets[0], new_pools), "")
-        if name:
-            yield from bounds_changed("budgets", f"pool {name}", figures(budgets), figures(new_pools[name]))
-            yield from _warnings_changed(f"pool {name}", budgets, new_pools[name])
+        if pool in new_pools:
+            yield from bounds_changed("budgets", f"pool {pool}", figures(budgets), figures(new_pools[pool]))
+            yield from _warnings_changed(f"pool {pool}", budgets, new_pools[pool])
 
 
 def pairs(old: Side, new: Side, among: Moved) -> Iterator[tuple[str, Held, Held]]:
-    """(name on the new side, before, after) of every owner that may be otherwise, those with another name last."""
-    policies = kept(old.plan.policies, new.plan.policies)
-    tenants = kept(old.plan.tenants, new.plan.tenants)
-    providers = kept(old.plan.providers, new.plan.providers)
-    was = Moved(policies=tuple(policies), tenants=tuple(tenants), providers=tuple(providers))
-    now = Moved(
-        policies=tuple(policies.values()),
-        tenants=tuple(tenants.values()),
-        providers=tuple(providers.values()),
-    )
-    for before, after in ((among, among), (was, now)):
-        for (_, held), (subject, holds) in zip(holders(old, before), holders(new, after), strict=True):
-            yield subject, held, holds
-
-
-def _same_pool(of: Budget, pools: Mapping[str, Sequence[Budget]]) -> Iterator[str]:
-    """The pool by another name that is counted as `of` is."""
-    return (name for name, budgets in pools.items() if budgets[0].owner == of.owner)
+    """(name, before, after) of every owner that may be otherwise."""
+    for (subject, held), (_, holds) in zip(holders(old, among), holders(new, among), strict=True):
+        yield subject, held, holds
 
 
 def bounds_changed(
@@ -198,18 +181,12 @@ def pooled(held: Iterable[Held]) -> dict[str, tuple[Budget, ...]]:
 
 
 def _pool_changes(subject: str, before: Held, after: Held) -> Iterator[Change]:
-    owners = {each.owner: pool for pool, each in after.pools.items()}
-    renamed = {pool: owners[each.owner] for pool, each in before.pools.items() if each.owner in owners}
     for pool in sorted({*before.pools, *after.pools}):
         old, new = before.pools.get(pool), after.pools.get(pool)
         if old and new and old.owner != new.owner:
             text = f"pool {pool} is counted under another name: what was spent is left behind"
             yield _pool_change(subject, pool, old, new, text, "both")
-        elif old and renamed.get(pool, pool) != pool:
-            name = renamed[pool]
-            text = f"pool {pool} is {name} now; {KEPT}"
-            yield _pool_change(subject, pool, old, after.pools[name], text, "neither")
-        elif (old is None) != (new is None) and pool not in renamed.values():
+        elif (old is None) != (new is None):
             text = f"spends from pool {pool} {'too' if new else 'no longer'}"
             yield _pool_change(subject, pool, old, new, text, "tightens" if new else "loosens")
 

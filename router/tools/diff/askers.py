@@ -145,11 +145,14 @@ class _Chains:
         self._known: dict[str, int] = {"": -1}
 
     def admits(self, path: str) -> bool:
+        """A tenant that moved below a new one has nobody above it on the side where it was not there yet."""
         tenants = self.plan.tenants
-        if not tenants or path in tenants:
+        if not tenants:
             return True
+        if not all(above in tenants for above in chain(path)[:-1]):
+            return False
         parent = tenants.get(path.rpartition("/")[0])
-        return parent is not None and any(each.of == "child" for each in parent.each)
+        return path in tenants or (parent is not None and any(each.of == "child" for each in parent.each))
 
     def sort(self, path: str) -> int:
         if path not in self._known:

@@ -8,7 +8,7 @@ from router.policy.document import Spot
 from router.policy.tenants import chain, granted
 from router.tools.diff.amounts import Held, amount_text, name_of
 from router.tools.diff.change import Area, Change
-from router.tools.diff.renames import ANEW, KEPT, kept, spends
+from router.tools.diff.renames import ANEW, spends
 from router.tools.diff.side import Side, eaches, meaning
 from router.values import Place
 
@@ -20,13 +20,11 @@ def policy_changes(old: Side, new: Side) -> Iterator[Change]:
     before, after = old.plan.policies, new.plan.policies
     gone = {name: before[name] for name in before if name not in after}
     come = {name: after[name] for name in after if name not in before}
-    keeping = kept(before, after)
-    renamed = {**_renamed(gone, come), **keeping}
+    renamed = _renamed(gone, come)
     for name, policy in gone.items():
         if name in renamed:
             now = come[renamed[name]]
-            spend = f"; {KEPT}" if name in keeping else f"; {ANEW}" if spends(policy) else ""
-            text = f"is {now.name} now{spend}"
+            text = f"is {now.name} now{f'; {ANEW}' if spends(policy) else ''}"
             yield _presence("policies", f"policy {name}", text, policy.place, now.place, (name, now.name))
         else:
             yield _presence("policies", f"policy {name}", "gone", policy.place, None, (name, None))
@@ -51,19 +49,10 @@ def caller_changes(old: Side, new: Side) -> Iterator[Change]:
             text=text,
             effect="tightens" if after else "loosens",
         )
-    renamed = kept(before, after)
     for path in sorted({*before, *after}):
-        if path in renamed:
-            now = after[renamed[path]]
-            text = f"is {now.path} now; {KEPT}; {_described(new.plan, now)}"
-            yield _presence(
-                "callers", f"tenant {path}", text, before[path].place, now.place, (path, now.path)
-            )
-        elif path not in after:
+        if path not in after:
             text = f"gone; {_instead(new.plan, path)}"
             yield _presence("callers", f"tenant {path}", text, before[path].place, None, (path, None))
-        elif path in renamed.values():
-            continue
         elif path not in before:
             spend = _spend_of(after[path], bool(before.keys() - after.keys()))
             text = f"new; {_described(new.plan, after[path])}{spend}"

@@ -14,7 +14,7 @@ from router.policy.targets import OwnFacts, own_facts
 from router.policy.traps import written
 from router.tools.diff.amounts import related
 from router.tools.diff.change import Change, Effect, combined
-from router.tools.diff.renames import ANEW, KEPT, kept, spends
+from router.tools.diff.renames import ANEW, spends
 from router.tools.diff.side import Side, meaning, place_of
 from router.tools.price_texts import discount_text, own_price_text, price_text
 from router.values import Place, SecretRef
@@ -47,20 +47,9 @@ def catalog_changes(old: Side, new: Side) -> Iterator[Change]:
 
 def _come_and_gone(old: Side, new: Side) -> Iterator[Change]:
     before, after = old.plan.providers, new.plan.providers
-    renamed, is_any_gone = kept(before, after), bool(before.keys() - after.keys())
+    is_any_gone = bool(before.keys() - after.keys())
     for name in sorted({*before, *after}):
-        if name in renamed:
-            yield Change(
-                area="catalog",
-                subjects=(f"provider {name}",),
-                what="provider",
-                before=name,
-                after=renamed[name],
-                text=f"is {renamed[name]} now; {KEPT}",
-                old_place=before[name].place,
-                new_place=after[renamed[name]].place,
-            )
-        elif (name in before) != (name in after) and name not in renamed.values():
+        if (name in before) != (name in after):
             is_new = name in after
             spend = f"; {ANEW}" if is_new and is_any_gone and spends(after[name]) else ""
             yield Change(

@@ -7,6 +7,7 @@ from router.decide.jumps import callers_budgets
 from router.decide.match import reachable, taking_over
 from router.plan import Demand, Plan, Policy, Provider, Target, TargetEntry, Tenant
 from router.tools.diff.amounts import budget_changes
+from router.tools.diff.as_named import as_named
 from router.tools.diff.bounds import bound_changes
 from router.tools.diff.callers import caller_changes, policy_changes
 from router.tools.diff.catalog import catalog_changes
@@ -14,7 +15,8 @@ from router.tools.diff.ceilings import ceiling_changes
 from router.tools.diff.change import Area, Change, Compared, Difference, gathered
 from router.tools.diff.findings import finding_changes
 from router.tools.diff.jumps import jump_changes
-from router.tools.diff.renames import recounted
+from router.tools.diff.names import names_today
+from router.tools.diff.renames import recounted, rename_changes
 from router.tools.diff.routes import route_changes
 from router.tools.diff.settings import setting_changes
 from router.tools.diff.side import Moved, Side, meaning, moved
@@ -23,23 +25,26 @@ NO_EFFECT = "; no call that both sides accept is treated differently"
 
 
 def compare(old: Side, new: Side) -> Difference:
-    among = moved(old, new)
-    changes = [*policy_changes(old, new), *caller_changes(old, new)]
+    names = names_today(old, new)
+    was = as_named(old, names)
+    among = moved(was, new)
+    changes = [*rename_changes(old, new, names), *policy_changes(was, new), *caller_changes(was, new)]
     for part in (ceiling_changes, budget_changes, jump_changes, setting_changes):
-        changes += part(old, new, among)
-    changes += [*recounted(old, new), *catalog_changes(old, new)]
-    routed = route_changes(old, new, frozenset(each.what for each in changes))
-    told = {subject for each in changes for subject in each.subjects}
+        changes += part(was, new, among)
+    changes += [*recounted(was, new), *catalog_changes(was, new)]
+    routed = route_changes(was, new, frozenset(each.what for each in changes))
+    told = {_entry(subject) for each in changes for subject in each.subjects}
+    told |= {f"tenant {names.tenant(path)}" for path in names.tenants if not names.stays(path)}
     moving = {each.policy for change in routed.changes for each in (change.asked, *change.also)}
-    told |= {f"policy {name}" for side in (old, new) for name in _led_to(side.plan, moving)}
-    changes += _the_rest(old, new, among, told, sure=not routed.unfinished)
-    new_findings, gone_findings = finding_changes(old.loaded, new.loaded)
+    told |= {f"policy {name}" for side in (was, new) for name in _led_to(side.plan, moving)}
+    changes += _the_rest(was, new, among, told, sure=not routed.unfinished)
+    new_findings, gone_findings = finding_changes(old.loaded, new.loaded, names)
     return Difference(
         old=_compared(old),
         new=_compared(new),
         routes=routed.changes,
         changes=gathered(changes),
-        bounds=bound_changes(old, new, _to_bound(old.plan, new.plan, frozenset(among.policies))),
+        bounds=bound_changes(was, new, _to_bound(was.plan, new.plan, frozenset(among.policies))),
         new_findings=new_findings,
         gone_findings=gone_findings,
         unfinished=routed.unfinished,
@@ -48,6 +53,11 @@ def compare(old: Side, new: Side) -> Difference:
 
 def _compared(side: Side) -> Compared:
     return Compared(source=side.name, digest=side.plan.digest, prices_digest=side.plan.prices_digest)
+
+
+def _entry(subject: str) -> str:
+    """Where it stands in the files: `tenant acme` of `each user of acme`."""
+    return f"tenant {subject.partition(' of ')[2]}" if subject.startswith("each ") else subject
 
 
 # --- What no other part has told --------------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 
 from router.errors import Problem
 from router.policy.document import Document, Path
 from router.policy.load import Loaded
+from router.tools.diff.names import Names
 from router.values import Place
 
 _PLACE = re.compile(r"\S+:\d+:\d+")
@@ -15,30 +16,54 @@ _FIGURE = re.compile(r"\$?\d[\d.]*[a-zA-Z%]*")
 _VALUE = re.compile(r"[:{\[]")
 """In backticks: a value as it is written, not a name."""
 
+_NAMED = re.compile(r"(?<=policy |tenant )[\w-]+(?:[./][\w-]+)*")
+"""What requests and budgets are described by, without backticks."""
+
 _NAMED_BY = ("name", "model", "policy")
 """What an item of a list is known by, wherever it stands in the list."""
 
 Sense = tuple[str, str, str, tuple[str, ...]]
 """(code, severity, message without places and figures, the path to the value)."""
 
+Found = tuple[Sense, Problem]
 
-def finding_changes(old: Loaded, new: Loaded) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
-    """(new, gone), each in the order of its files."""
+
+def finding_changes(
+    old: Loaded, new: Loaded, names: Names
+) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """(new, gone), each in the order of its files. What is said of something by its old name is no other finding."""
     was, now = list(_senses(old)), list(_senses(new))
-    return _beyond(now, was), _beyond(was, now)
+    come, gone = _beyond(now, was), _beyond(was, now)
+    if names.are_the_same:
+        return _problems(come), _problems(gone)
+    renamed = [(_today(sense, names), problem) for sense, problem in gone]
+    return _problems(_beyond(come, renamed)), _problems(_beyond(renamed, come))
 
 
-def _beyond(found: list[tuple[Sense, Problem]], known: list[tuple[Sense, Problem]]) -> tuple[Problem, ...]:
+def _problems(found: Iterable[Found]) -> tuple[Problem, ...]:
+    return tuple(problem for _, problem in found)
+
+
+def _beyond(found: Iterable[Found], known: Iterable[Found]) -> list[Found]:
     left = Counter(sense for sense, _ in known)
     more = []
     for sense, problem in found:
         left[sense] -= 1
         if left[sense] < 0:
-            more.append(problem)
-    return tuple(more)
+            more.append((sense, problem))
+    return more
 
 
-def _senses(loaded: Loaded) -> Iterator[tuple[Sense, Problem]]:
+def _today(sense: Sense, names: Names) -> Sense:
+    """With the names of today. What a message names may be anything: which of them is meant, the place says."""
+    code, severity, message, where = sense
+    parts = message.split("`")
+    parts[::2] = [_NAMED.sub(lambda found: names.any(found[0]), part) for part in parts[::2]]
+    parts[1::2] = [names.any(part) for part in parts[1::2]]
+    return code, severity, "`".join(parts), tuple(map(names.any, where))
+
+
+def _senses(loaded: Loaded) -> Iterator[Found]:
     places = {document.file: _Index(document) for document in loaded.documents}
     for problem in loaded.problems:
         index = places.get(problem.place.file)

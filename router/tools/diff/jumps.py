@@ -14,7 +14,6 @@ from router.plan import Budget, Plan, TargetEntry
 from router.tools.diff.amounts import Held, name_of, pairs
 from router.tools.diff.askers import Askers, askers_of
 from router.tools.diff.change import Change, combined
-from router.tools.diff.renames import kept
 from router.tools.diff.side import Moved, Side
 from router.values import Place
 
@@ -24,13 +23,12 @@ REJECT = "reject"
 def jump_changes(old: Side, new: Side, among: Moved) -> Iterator[Change]:
     """Of every budget that both sides have. One that came or is gone is told with its amount, and what it names here
     all the same."""
-    renamed = kept(old.plan.policies, new.plan.policies)
     askers = cache(lambda: askers_of(old.plan, new.plan, ()))
     for subject, before, after in pairs(old, new, among):
         was, now = _named(before), _named(after)
         for name in dict.fromkeys((*was, *now)):
             one, other = _landing(was.get(name)), _landing(now.get(name))
-            if renamed.get(one or "", one) != other:
+            if one != other:
                 yield _change(old, new, askers, subject, name, was.get(name), now.get(name))
 
 
