@@ -142,6 +142,10 @@ def _note(ports: Ports, who: str, why: str) -> Note:
     return Note(id=ports.draw.id(), who=who, why=why, at_s=ports.clock.now_s())
 
 
+IN_A_SHELL = ", in a shell in quotes: '$0.02'; it reads an unquoted `$` itself"
+"""What has gone wrong where half an amount arrives."""
+
+
 def _amount(text: str, unit: str) -> int:
     """`$500` or `-200k`."""
     found, sign = None, 1
@@ -151,14 +155,15 @@ def _amount(text: str, unit: str) -> int:
     if not found:
         money, counted = "an amount of money like `$500` or `-$0.25`", "a count like `200k` or `-500`"
         what = money if unit == "nusd" else counted
-        raise RequestError(f"`{text}` is no amount of this budget", help=f"write {what}")
+        advice = f"write {what}{IN_A_SHELL if unit == 'nusd' else ''}"
+        raise RequestError(f"`{text}` is no amount of this budget", help=advice)
     return sign * found
 
 
 def _cost(text: str) -> int:
     found = scalars.money_nusd(text)
     if found is None:
-        raise RequestError(f"`{text}` is no cost", help="write an amount of money like `$0.02`")
+        raise RequestError(f"`{text}` is no cost", help=f"write an amount of money like `$0.02`{IN_A_SHELL}")
     return found
 
 

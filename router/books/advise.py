@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from router.books.renamed import named_today
-from router.books.since import Since, since_of
+from router.books.since import Since, looking_back_s
 from router.decide.estimate import cost_nusd, worst_nusd
 from router.decide.prices import price_at
 from router.engine import Ports
@@ -41,7 +41,7 @@ class Advice:
 
 async def advice(plan: Plan, ports: Ports, *, since: Since = "30d") -> tuple[Advice, ...]:
     """On the rows since then. Raises StoreError, RequestError."""
-    since_s = since_of(since, now_s=ports.clock.now_s(), time_zone=plan.settings.time_zone)
+    since_s = looking_back_s(since, now_s=ports.clock.now_s(), time_zone=plan.settings.time_zone)
     return advise(plan, list(map(named_today(plan), await ports.ledger.rows(since_s=since_s))))
 
 

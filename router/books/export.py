@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from router.books.archive import rows_with
-from router.books.since import Since, since_of
+from router.books.since import Since, looking_back_s
 from router.engine import Ports
 from router.plan import Plan
 from router.ports import Row
@@ -58,7 +58,7 @@ async def exported(
 ) -> tuple[Record, ...]:
     """The rows since then, oldest first; `archive`: a folder with rows that were moved out, which are then among them.
     Raises StoreError, RequestError."""
-    since_s = since_of(since, now_s=ports.clock.now_s(), time_zone=plan.settings.time_zone)
+    since_s = looking_back_s(since, now_s=ports.clock.now_s(), time_zone=plan.settings.time_zone)
     return records(await rows_with(ports, archive, since_s=since_s))
 
 

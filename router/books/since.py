@@ -30,6 +30,16 @@ def since_of(since: Since, *, now_s: float, time_zone: str) -> float:
         ) from None
 
 
+def looking_back_s(since: Since, *, now_s: float, time_zone: str) -> float:
+    """The same of a report, which has nothing to tell of what is to come. Raises RequestError."""
+    found = since_of(since, now_s=now_s, time_zone=time_zone)
+    if found > now_s:
+        raise RequestError(
+            f"`since` is in the future: `{since}`", help="a day that has begun, or how long ago: `7d`"
+        )
+    return found
+
+
 def start_of_day_s(day: str, zone: ZoneInfo) -> float:
     """Unix seconds of `2026-11-21` 00:00 in the zone. Raises ValueError."""
     return day_start_s(date.fromisoformat(day), zone)

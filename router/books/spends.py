@@ -11,9 +11,6 @@ from router.errors import RequestError
 from router.plan import Window
 from router.ports import Row
 
-NOBODY = "-"
-"""Stands for a tenant, user, key or tag that a call did not name."""
-
 WINDOWS: tuple[Window, ...] = ("hour", "day", "week", "month")
 
 OVERVIEW = (("tenant",), ("policy",), ("model",))
@@ -45,10 +42,10 @@ class Spend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The attempts that share these values, one for each word of `Table.by`. `over_time` is what was spent in each of
-    `Report.steps`, in nano-USD."""
+    """The attempts that share these values, one for each word of `Table.by`; None is that of a tenant, user, key or tag
+    that a call did not name. `over_time` is what was spent in each of `Report.steps`, in nano-USD."""
 
-    values: tuple[str, ...]
+    values: tuple[str | None, ...]
     spend: Spend
     over_time: tuple[int, ...]
 
@@ -62,14 +59,14 @@ class Table:
     overlaps: bool
 
 
-KEYS: Mapping[str, Callable[[Row, Window, tzinfo], Sequence[str]]] = {
-    "tenant": lambda row, _, __: (row.tenant or NOBODY,),
-    "user": lambda row, _, __: (row.user or NOBODY,),
+KEYS: Mapping[str, Callable[[Row, Window, tzinfo], Sequence[str | None]]] = {
+    "tenant": lambda row, _, __: (row.tenant,),
+    "user": lambda row, _, __: (row.user,),
     "policy": lambda row, _, __: (row.policy,),
     "model": lambda row, _, __: (row.target,),
     "provider": lambda row, _, __: (row.target.partition("/")[0],),
-    "key": lambda row, _, __: (row.key or NOBODY,),
-    "tag": lambda row, _, __: tuple(dict.fromkeys(row.tags)) or (NOBODY,),
+    "key": lambda row, _, __: (row.key,),
+    "tag": lambda row, _, __: tuple(dict.fromkeys(row.tags)) or (None,),
     "day": lambda row, _, zone: (window_start("day", row.reserved_at_s, zone)[0],),
     "window": lambda row, window, zone: (window_start(window, row.reserved_at_s, zone)[0],),
 }
@@ -121,7 +118,7 @@ def table_of(
     step: Window,
     steps: Sequence[str],
 ) -> Table:
-    found: dict[tuple[str, ...], list[Row]] = {}
+    found: dict[tuple[str | None, ...], list[Row]] = {}
     overlaps = False
     for row in rows:
         places = list(product(*(KEYS[word](row, window, zone) for word in by)))
@@ -133,8 +130,13 @@ def table_of(
         for values, each in found.items()
     ]
     in_time = bool(by) and by[0] in IN_TIME
-    groups.sort(key=lambda each: each.values if in_time else (-each.spend.spent_nusd, *each.values))
+    groups.sort(key=lambda each: (0 if in_time else -each.spend.spent_nusd, _ordered(each.values)))
     return Table(by=tuple(by), groups=tuple(groups), overlaps=overlaps)
+
+
+def _ordered(values: Sequence[str | None]) -> Sequence[tuple[bool, str]]:
+    """Nobody comes first."""
+    return [(value is not None, value or "") for value in values]
 
 
 def _over_time(rows: Sequence[Row], step: Window, steps: Sequence[str], zone: tzinfo) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from router.books.balance import BudgetNow, LimitNow, budgets_now, limits_now
 from router.books.renamed import bucket_named, named_today, tenant_today
-from router.books.since import Since, since_of
+from router.books.since import Since, looking_back_s
 from router.books.spends import Spend, Table, spend_of, steps_of, table_of, words_of
 from router.decide.scopes import Value, bucket_of, child_value, did_you_mean
 from router.decide.windows import window_start
@@ -54,7 +54,10 @@ async def usage(
     not at or below it, and budgets and limits that do not hold for it. Raises StoreError, RequestError for a word that
     is none, and for a tenant that neither files nor rows know."""
     now_s, zone = ports.clock.now_s(), ZoneInfo(plan.settings.time_zone)
-    since_s, tables = since_of(since, now_s=now_s, time_zone=plan.settings.time_zone), words_of(by, window)
+    since_s, tables = (
+        looking_back_s(since, now_s=now_s, time_zone=plan.settings.time_zone),
+        words_of(by, window),
+    )
     kept = await ports.ledger.rows(since_s=min(since_s, _buckets_since_s(plan, now_s)))
     named = map(named_today(plan), kept)
     rows = [row for row in named if tenant is None or _at_or_below(row.tenant, tenant)]

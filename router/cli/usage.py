@@ -128,7 +128,7 @@ def _spends(out: Out, table: Any, step: str, marks: str) -> None:
         columns,
         [
             (
-                *group.values,
+                *map(_named, group.values),
                 *_figures(group.spend),
                 spark(group.over_time, marks) if over_time else "",
             )
@@ -137,6 +137,11 @@ def _spends(out: Out, table: Any, step: str, marks: str) -> None:
     )
     if table.overlaps:
         out.line("  an attempt with several tags counts under each of them", dim=True)
+
+
+def _named(value: str | None) -> str:
+    """`-` stands for what a call did not name, so who is called that is quoted."""
+    return "-" if value is None else f'"{value}"' if value == "-" else value
 
 
 def _figures(spend: Any) -> Sequence[str]:

@@ -55,7 +55,7 @@ def _signed(needed: bool) -> Callable[[F], F]:
 @click.command("grant")
 @_owner_options
 @click.option("--window", metavar="KEY", required=True, help="per_month, tokens_per_day, as in the policies.")
-@click.option("--amount", required=True, help="$500, 200k; -$50 takes as much away.")
+@click.option("--amount", required=True, help="'$500', 200k; '-$50' takes as much away.")
 @_signed(needed=True)
 @policies_option
 @json_option
@@ -101,7 +101,7 @@ def _shown(unit: str) -> Callable[[int], str]:
 
 @click.command("settle")
 @click.argument("id", required=False)
-@click.option("--cost", metavar="MONEY", help="What it really cost: $0.02.")
+@click.option("--cost", metavar="MONEY", help="What it really cost: '$0.02'.")
 @click.option("--input-tokens", type=int, help="As the provider reports them; with --output-tokens.")
 @click.option("--output-tokens", type=int, help="As the provider reports them; with --input-tokens.")
 @click.option(

@@ -1,6 +1,7 @@
 """`usage`: every figure is the ledger's."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,9 @@ from router.books.usage import Report, usage
 from router.client import Router
 from router.client.inline import run_inline
 from router.decide.windows import window_start
-from router.errors import RouterError
+from router.errors import RequestError, RouterError
+from router.tools.plain import plain
+from router.tools.usage_csv import table_csv
 from router.values import Kind, Usage
 from tests.tools.rows import row
 
@@ -378,11 +381,34 @@ def test_by_key_day_and_tag(router, clock) -> None:
     assert spends == {
         ("batch",): (1, NANO_NUSD),
         ("vip",): (2, NANO_NUSD + HAIKU_NUSD),
-        ("-",): (1, HAIKU_NUSD),
+        (None,): (1, HAIKU_NUSD),
     }
     assert (by_tag.overlaps, by_key.overlaps, by_day.overlaps) == (True, False, False)
     assert {group.values for group in by_key.groups} == {("OPENAI_API_KEY",), ("ANTHROPIC_API_KEY",)}
     assert [group.values for group in by_day.groups] == [("2026-11-18",), ("2026-11-19",)]
+
+
+def test_a_tag_that_looks_like_none_is_a_group_of_its_own(router) -> None:
+    ask(router, tags=["-"])
+    ask(router, policy="side")
+    report = told(router, by=["tag", "policy"])
+    (table,) = report.tables
+    assert [group.values for group in table.groups] == [(None, "side"), ("-", "main")]
+    assert table_csv(table).splitlines()[1].startswith(",side,")
+    assert [group["values"] for group in plain(report)["tables"][0]["groups"]] == [
+        [None, "side"],
+        ["-", "main"],
+    ]
+
+
+@pytest.mark.parametrize("since", ["2026-11-19", 1e11, datetime(2027, 1, 1)])
+def test_nothing_is_told_of_what_is_to_come(router, since) -> None:
+    with pytest.raises(RequestError, match="`since` is in the future") as refused:
+        router.usage(since=since)
+    assert refused.value.help == "a day that has begun, or how long ago: `7d`"
+    for report in (router.advise, router.export):
+        with pytest.raises(RequestError, match="in the future"):
+            report(since=since)
 
 
 def test_spend_over_time_is_that_of_each_window_and_comes_to_the_whole(router, clock) -> None:

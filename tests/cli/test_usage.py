@@ -50,6 +50,18 @@ def test_since_a_day_or_a_duration(run, used):
     assert " for 2 requests in the last 12h" in run("usage", "--since", "12h").stdout
     assert "for 2 requests" in run("usage", "--since", "2020-01-01").stdout
     assert "neither a duration like 7d" in run("usage", "--since", "yesterday", code=2).stderr
+    told = run("usage", "--since", "2099-01-01", code=2)
+    assert told.stderr.startswith("error: `since` is in the future: `2099-01-01`\nhelp: a day that has begun")
+
+
+def test_a_tag_that_looks_like_none_is_told_apart(run, folder, monkeypatch):
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+    for tag in (("--tag", "-"), ()):
+        run("complete", "fast", "Hello", "--tenant", "acme/search", "--user", "ann", *tag)
+    lines = run("usage", "--by", "tag").stdout.splitlines()
+    firsts = [line.split()[0] for line in lines if line.split()]
+    assert '"-"' in firsts
+    assert "-" in firsts
 
 
 def test_the_document(document, used):

@@ -52,6 +52,18 @@ def test_a_grant_as_a_document_has_the_budget_after_it(run, folder, document):
     )
 
 
+def test_half_an_amount_is_what_a_shell_leaves_of_one(run, folder, timed_out):
+    """`$500` and `$0.02` without quotes, as bash hands them on."""
+    grant = ("usage", "grant", "--tenant", "acme", "--window", "per_month")
+    for given in ("--amount=00", "--amount="):
+        told = run(*grant, given, *BY, code=2)
+        assert "in a shell in quotes: '$0.02'; it reads an unquoted `$` itself" in told.stderr
+    told = run("usage", "settle", timed_out, "--cost", "bash.02", *BY, code=2)
+    assert "in a shell in quotes: '$0.02'; it reads an unquoted `$` itself" in told.stderr
+    assert "'$500', 200k; '-$50' takes as much away." in run("usage", "grant", "--help").stdout
+    assert "'$0.02'" in run("usage", "settle", "--help").stdout
+
+
 def test_slips_are_one_line_and_a_hint(run, folder):
     told = run("usage", "grant", "--tenant", "acne", "--window", "per_month", "--amount", "$5", *BY, code=2)
     assert told.stderr.startswith(
