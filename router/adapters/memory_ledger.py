@@ -1,6 +1,7 @@
 """Reservations in memory."""
 
 import sys
+import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -80,6 +81,7 @@ class MemoryLedger:
     suspends = False
 
     def __init__(self, store: MemoryStore, *, max_rows: int = MAX_ROWS) -> None:
+        self._identity = uuid.uuid4().hex
         self._store = store
         self._max_rows = max_rows
         self._seq = 0
@@ -155,6 +157,9 @@ class MemoryLedger:
     async def held(self, budgets: Sequence[Budget], *, now_s: float) -> Mapping[Budget, int]:
         with self._store.step():
             return {budget: self._room(Take(limit=budget, amount=0), now_s).held for budget in budgets}
+
+    async def identity(self) -> str:
+        return self._identity
 
     async def all_balances(self) -> Mapping[Counter, Balance]:
         with self._store.step():

@@ -1,6 +1,7 @@
 """Reservations on a Redis or Valkey server: one hash per attempt, and counters that are always the sum of the rows."""
 
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Any
@@ -185,6 +186,10 @@ class RedisLedger:
             "ledger", "used", lambda again: used_values(budgets, self._store.server_s(now_s))
         )
         return {budget: int(held) for budget, held in zip(budgets, found[1], strict=True)}
+
+    async def identity(self) -> str:
+        fresh = uuid.uuid4().hex
+        return str((await self._store.run("ledger", "identity", lambda again: [fresh]))[1])
 
     async def all_balances(self) -> Mapping[Counter, Balance]:
         _, *found = await self._store.run("ledger", "all_balances", lambda again: [])

@@ -1,5 +1,6 @@
 """What people do to the ledger in a state file: grants, and the record of every act."""
 
+import secrets
 import sqlite3
 
 from router.adapters import accounts
@@ -43,3 +44,10 @@ def add_act(cursor: sqlite3.Cursor, kind: ActKind, note: Note, what: str) -> Non
 def acts(cursor: sqlite3.Cursor) -> list[Act]:
     found = cursor.execute("SELECT seq, at_s, who, why, kind, what FROM acts ORDER BY seq").fetchall()
     return [act_from(*values) for values in found]
+
+
+def identity(cursor: sqlite3.Cursor) -> str:
+    """A number drawn once for each file; copies of it keep it."""
+    cursor.execute("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", (secrets.randbits(62),))
+    (found,) = cursor.execute("SELECT value FROM meta WHERE name = 'identity'").fetchone()
+    return f"{found:016x}"

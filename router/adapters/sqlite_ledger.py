@@ -148,6 +148,9 @@ class SqliteLedger:
 
         return await self._file.step("ledger", work, begin="BEGIN")
 
+    async def identity(self) -> str:
+        return await self._file.step("ledger", sqlite_acts.identity)
+
     async def all_balances(self) -> Mapping[Counter, Balance]:
         def work(cursor: sqlite3.Cursor) -> Mapping[Counter, Balance]:
             found = cursor.execute(SELECT_BALANCES).fetchall()

@@ -18,6 +18,7 @@ from router.books.row_files import (
     files_in,
     path_for,
     read_rows,
+    require_bound,
     require_own,
     write_rows,
 )
@@ -66,10 +67,13 @@ async def archive(
     await ports.ledger.reconcile(now_s=now_s)
     moved, files = 0, []
     with alone_in(folder):
+        identity = await ports.ledger.identity()
+        await aside(ports, require_bound, folder, identity)
         for file in await aside(ports, files_in, folder):
             gone = await _finished(ports, file)
             files += [str(file.path)] if gone else []
             moved += gone
+        await aside(ports, require_bound, folder, identity, bind=True)
         after = 0
         while True:
             rows, after = await _next_rows(ports, after, before_s, rows_a_file)
@@ -102,6 +106,7 @@ async def rows_with(ports: Ports, folder: Path | None, *, since_s: float = 0.0) 
     kept = await ports.ledger.rows(since_s=since_s)
     if folder is None:
         return sorted(kept, key=lambda row: row.seq)
+    await aside(ports, require_bound, folder, await ports.ledger.identity())
     numbers = {row.seq: row.id for row in (kept if not since_s else await ports.ledger.rows())}
     moved = await aside(ports, _since, folder, since_s, numbers)
     return sorted((*kept, *(row for row in moved if row.seq not in numbers)), key=lambda row: row.seq)

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast, get_args
 
 from router.adapters.accounts import settled_amount
 from router.books.aside import aside
-from router.books.row_files import each_row, require_own
+from router.books.row_files import each_row, require_bound, require_own
 from router.decide.outcome import dollars
 from router.decide.sliding import MOST
 from router.engine import Ports
@@ -182,6 +182,7 @@ class _Files(NamedTuple):
 async def _in_files(ports: Ports, folder: Path) -> _Files:
     """Whether the files hold what every counter says was moved out. Counters that are forgotten are not judged, nor
     those that a run under way is changing."""
+    await aside(ports, require_bound, folder, await ports.ledger.identity())
     before = await ports.ledger.all_balances()
     in_store = {row.seq: row.id for row in await ports.ledger.rows()}
     rows, told, figures = await aside(ports, _told, folder, in_store)

@@ -22,6 +22,8 @@ from router.values import Usage
 
 NAME = re.compile(r"rows-(\d{12,})-(\d{12,})\.jsonl(\.gz)?")
 LOCK = ".lock"
+LEDGER = ".ledger"
+"""Says which ledger a folder belongs to. One that was made by an earlier router has none until the next run."""
 _FIELDS = tuple(field.name for field in fields(Row))
 
 
@@ -113,6 +115,23 @@ def require_own(folder: Path, row: Row, in_store: Mapping[int, str]) -> None:
             f"`{kept}`",
             help="name the folder that the rows of this ledger were moved to, or the ledger that is meant",
         )
+
+
+def require_bound(folder: Path, identity: str, *, bind: bool = False) -> None:
+    """Raises RequestError for the folder of another ledger. `bind`: one that belongs to none yet is this one's."""
+    mark = folder / LEDGER
+    try:
+        if mark.exists() and (said := mark.read_text(encoding="utf-8").strip()):
+            if said != identity:
+                raise RequestError(
+                    f"`{folder}` holds the rows of another ledger",
+                    help="name the folder that the rows of this ledger were moved to, or the ledger that is meant",
+                )
+        elif bind:
+            mark.touch(mode=0o600)
+            mark.write_text(f"{identity}\n", encoding="utf-8")
+    except OSError as error:
+        raise _unreadable(mark, error) from None
 
 
 def _overlaps(files: Sequence[RowFile]) -> list[bool]:

@@ -232,6 +232,10 @@ class Ledger(Protocol):
         """Everything that people did, oldest first."""
         ...
 
+    async def identity(self) -> str:
+        """A name of these rows that no other ledger has, for ever the same: whoever asks first makes it."""
+        ...
+
     async def move_out(self, rows: Sequence[Row]) -> int:
         """Remove rows that are kept elsewhere, in several steps; each adds what its rows had settled to what was moved,
         so balances stay. Left alone is one that is open, or that was corrected since it was read. Returns how many

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from router.adapters.memory_state import MemoryState
 from router.errors import StoreError
 from router.ports import Act, Balance, Note, Take
 from router.values import Kind, Usage
@@ -67,6 +68,14 @@ def test_a_grant_lets_that_much_more_be_spent_in_its_window(state: State) -> Non
     assert not granted(state, hold("f", charge(DAY, 1, start="2026-09-22"))), (
         "the next window starts without it"
     )
+
+
+def test_a_ledger_has_a_name_of_its_own_that_stays(state: State) -> None:
+    name = do(state.ledger.identity())
+    assert granted(state, hold("a", charge(DAY, 1)))
+    assert do(state.ledger.identity()) == name
+    assert len(name) >= 16
+    assert do(MemoryState().ledger.identity()) != name
 
 
 def test_what_was_granted_is_told_apart_from_what_was_settled(state: State) -> None:

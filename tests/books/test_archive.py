@@ -202,11 +202,11 @@ def test_files_are_private_and_json_lines_of_whole_rows(
     names = [each.name for each in sorted(folder.iterdir())]
     ending = ".jsonl.gz" if compressed else ".jsonl"
     spans = [(rows[a].seq, rows[b].seq) for a, b in ((0, 3), (4, 7), (8, 9))]
-    assert names == [".lock", *(f"rows-{first:012d}-{last:012d}{ending}" for first, last in spans)]
+    assert names == [".ledger", ".lock", *(f"rows-{first:012d}-{last:012d}{ending}" for first, last in spans)]
     if os.name == "posix":
         assert {stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()} == {0o600}
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    body = (folder / names[1]).read_bytes()
+    body = (folder / names[2]).read_bytes()
     lines = (gzip.decompress(body) if compressed else body).decode().splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["a0", "a1", "a2", "a3"]
     assert list(each_row(folder)) == rows[:-1]

@@ -110,6 +110,9 @@ class Odd:
     async def acts(self) -> Any:
         return await self._ledger.acts()
 
+    async def identity(self) -> str:
+        return str(await self._ledger.identity())
+
     async def rows(self, **since: float) -> Any:
         self._asked += 1
         if self._busy:

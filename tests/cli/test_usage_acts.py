@@ -136,7 +136,11 @@ def test_old_rows_go_into_files_and_what_they_cost_stays(run, old, document):
         run("usage", "archive", "--before", "90d", "--to", "old").stdout
         == "moved 3 rows into 1 file in old\n"
     )
-    assert [each.name for each in sorted(old.iterdir())] == [".lock", "rows-000000000001-000000000005.jsonl"]
+    assert [each.name for each in sorted(old.iterdir())] == [
+        ".ledger",
+        ".lock",
+        "rows-000000000001-000000000005.jsonl",
+    ]
     assert [each["settled"] for each in document("usage")["budgets"]] == [each["settled"] for each in before]
     assert run("audit").stdout.startswith("1 row and ")
     assert run("audit", "--archive", "old").stdout.startswith("1 row, 3 moved out, and ")
@@ -222,7 +226,19 @@ def test_the_folder_of_another_ledger_is_refused(run, old, folder, monkeypatch):
     monkeypatch.setenv("ROUTER_STATE", "sqlite:///other.db")
     for command in (("audit",), ("usage", "export")):
         told = run(*command, "--archive", "old", code=2).stderr
+        assert "`old` holds the rows of another ledger" in told
+    mark = (old / ".ledger").read_text()
+    (old / ".ledger").unlink()  # as earlier folders have none
+    for command in (("audit",), ("usage", "export")):
+        told = run(*command, "--archive", "old", code=2).stderr
         assert "`old` holds the rows of another ledger: its row 1 is `" in told
+    made_old(folder, "other.db")
+    assert "another ledger" in run("usage", "archive", "--before", "90d", "--to", "old", code=2).stderr
+    (old / ".ledger").write_text(mark)
+    run("usage", "archive", "--before", "90d", "--to", "others")
+    told = run("usage", "export", "--archive", "old", code=2).stderr
+    assert "`old` holds the rows of another ledger" in told, "although nothing is left to compare"
+    run("complete", "fast", "Hello", "--tenant", "acme")
     before = sorted(each.name for each in old.iterdir())
     made_old(folder, "other.db")
     assert "another ledger" in run("usage", "archive", "--before", "90d", "--to", "old", code=2).stderr
