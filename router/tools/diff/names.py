@@ -91,9 +91,18 @@ def counted(side: Side, block: str) -> Mapping[str, str]:
 
 def _matched(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
     """Old name -> new name: by what both are counted under; then, for `was` may be said wrongly, by the name that one
-    had itself."""
+    of them says and the other one has."""
     gone = {counted: name for name, counted in before.items() if name not in after}
     come = {counted: name for name, counted in after.items() if name not in before}
-    found = {gone[counted]: come[counted] for counted in gone if counted in come}
-    left = {name for name in gone.values() if name not in found}
-    return found | {name: come[name] for name in left if name in come and come[name] not in found.values()}
+    pairs = [
+        *((gone[counted], come[counted]) for counted in gone if counted in come),
+        *((name, come[name]) for name in gone.values() if name in come),
+        *((gone[name], name) for name in come.values() if name in gone),
+    ]
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name, now in pairs:
+        if name not in found and now not in taken:
+            found[name] = now
+            taken.add(now)
+    return found

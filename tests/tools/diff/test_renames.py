@@ -103,12 +103,14 @@ def histories() -> tuple[tuple[Side, Side, Side, Names], ...]:
         sides = [accepted(one, "old"), accepted(other, "new"), accepted(renamed(other, names), "new")]
         if None not in sides:
             found.append((*sides, names))
-    assert len(found) > len(SEEDS) // 3
+    assert len(found) > len(SEEDS) // 4
     return tuple(found)
 
 
 def is_rename(change: Mapping[str, Any]) -> bool:
-    return change["what"] in ("name", "provider") and MARK in (change["after"] or "")
+    return change["what"] in ("name", "provider") and any(
+        MARK in (change[each] or "") for each in ("before", "after")
+    )
 
 
 def told(found: Difference) -> tuple[Counter[str], ...]:
@@ -142,6 +144,11 @@ def test_a_rename_changes_nothing_else_of_what_is_told() -> None:
         assert after.loosened == before.loosened
         loosened += before.loosened
     assert loosened > 50
+
+
+def test_nor_does_the_way_back() -> None:
+    for old, new, by_other_names, _ in histories():
+        assert told(compare(by_other_names, old)) == told(compare(new, old))
 
 
 def test_every_rename_is_told_once() -> None:
