@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -156,11 +157,18 @@ def test_a_state_mends_once_its_file_does(state: SqliteState, path: Path) -> Non
     assert granted(state, hold("a", charge(DAY, 1)))
 
 
-def test_a_step_that_fails_halfway_leaves_nothing(state: SqliteState) -> None:
-    """A number that SQLite can't hold is met after the row and the first counter were written."""
-    huge = budget("policy:cheap-fast", 2**80)
-    with pytest.raises(StoreError, match="too large"):
-        do(state.ledger.reserve(hold("a", charge(DAY, 1), charge(huge, 2**70), worst_nusd=1)))
+def test_a_step_that_fails_halfway_leaves_nothing(state: SqliteState, path: Path) -> None:
+    """The file refuses the second counter, after the row and the first counter were written."""
+    other = budget("policy:cheap-fast", 100)
+    assert do(state.ledger.rows()) == []
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON counters WHEN NEW.reserved = 7 AND "
+            "(SELECT count(*) FROM attempts) = 1 AND (SELECT count(*) FROM counters) = 1 "
+            "BEGIN SELECT RAISE(ABORT, 'halfway'); END"
+        )
+    with pytest.raises(StoreError, match="halfway"):
+        do(state.ledger.reserve(hold("a", charge(DAY, 1), charge(other, 7), worst_nusd=1)))
     assert balance(state, DAY) == (0, 0)
     assert do(state.ledger.rows()) == []
     assert granted(state, hold("a", charge(DAY, 1)))
