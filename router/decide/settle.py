@@ -30,13 +30,15 @@ def answered(prices: PriceTable | None, usage: Usage) -> Ending:
     return Ending(cost_nusd=cost, usage=usage, how="reported" if usage.reported else "counted", kind=None)
 
 
-def failed(error: ProviderError, prices: PriceTable | None, worst_nusd: int) -> Ending:
-    """What the failure table says of this failure; one that never left holds nothing."""
-    if not error.sent:
+def failed(
+    error: ProviderError, prices: PriceTable | None, worst_nusd: int, *, began: bool = False
+) -> Ending:
+    """What the failure table says of this failure; one that never left holds nothing. `began`: content had come, so the
+    provider has worked, whatever it says in the end."""
+    if not (error.sent or began):
         return unsent(error.kind)
-    charge = charge_for(
-        error.kind, sent=error.sent, answered=error.status is not None and error.status >= 300
-    )
+    answered = error.status is not None and error.status >= 300
+    charge = Charge.WORST_CASE if began else charge_for(error.kind, sent=error.sent, answered=answered)
     if error.usage is not None and charge is not Charge.NOTHING:
         usage = _possible(error.usage)
         cost = 0 if prices is None else cost_nusd(prices, usage)

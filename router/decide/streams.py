@@ -25,7 +25,7 @@ def is_too_much(deltas: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _size(delta: Mapping[str, Any]) -> int:
-    return len(json.dumps(delta, ensure_ascii=False, default=str))
+    return len(json.dumps(delta, ensure_ascii=False, default=str).encode(errors="surrogatepass"))
 
 
 def pieces_of(reply: Reply) -> tuple[tuple[int, Mapping[str, Any], str | None], ...]:

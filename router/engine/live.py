@@ -116,7 +116,9 @@ class Live:
             await run.ports.transport.close(opened.wire)
         finally:
             try:
-                await failed(run, opened.candidate, opened.hold, opened.step, error, self._took_s())
+                await failed(
+                    run, opened.candidate, opened.hold, opened.step, error, self._took_s(), began=True
+                )
             finally:
                 await permits.give_all_back(run)
         broken = StreamBroken(

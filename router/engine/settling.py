@@ -55,9 +55,17 @@ def counted(run: Run, candidate: Candidate, choices: Sequence[Mapping[str, Any]]
 
 
 async def failed(
-    run: Run, candidate: Candidate, hold: Hold, step: Try, error: ProviderError, duration_s: float
+    run: Run,
+    candidate: Candidate,
+    hold: Hold,
+    step: Try,
+    error: ProviderError,
+    duration_s: float,
+    *,
+    began: bool = False,
 ) -> None:
-    ending = endings.failed(error, price_at(candidate.target, hold.now_s), hold.worst_nusd)
+    """`began`: a stream, after its first content."""
+    ending = endings.failed(error, price_at(candidate.target, hold.now_s), hold.worst_nusd, began=began)
     run.emit(
         ev.AttemptFailed,
         attempt=hold.id,

@@ -11,6 +11,7 @@ from router import events as ev
 from router.adapters.memory_state import MemoryState
 from router.adapters.scripted_transport import Fails, NeverAnswers, Says
 from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
+from router.decide.streams import MOST_CHUNKS, is_too_much
 from router.engine.assembly import Assembly
 from router.errors import DeadlineExceeded, StreamBroken, TargetsExhausted
 from router.plan import CacheRule, Limit, RetryRule
@@ -88,7 +89,9 @@ def test_whatever_fails_before_the_first_content_is_followed_by_the_next_target(
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 3])
-@pytest.mark.parametrize("kind", [Kind.CONNECTION, Kind.SERVER_ERROR, Kind.TIMEOUT, Kind.OVERLOADED])
+@pytest.mark.parametrize(
+    "kind", [Kind.CONNECTION, Kind.SERVER_ERROR, Kind.TIMEOUT, Kind.OVERLOADED, Kind.CONTENT_FILTER]
+)
 def test_after_the_first_content_a_broken_stream_is_never_continued(pieces: int, kind: Kind) -> None:
     world = World(TWO, {"openai/a": cut(pieces, kind), "groq/b": SPOKEN})
     stream, read = world.stream(), []
@@ -103,7 +106,7 @@ def test_after_the_first_content_a_broken_stream_is_never_continued(pieces: int,
         assert once_more.value.received == broken.value.received
     (row,) = world.rows()
     assert row.state == "settled"
-    assert row.cost_nusd == (0 if kind is Kind.OVERLOADED else row.worst_nusd)
+    assert (row.how, row.cost_nusd) == ("worst_case", row.worst_nusd)
     assert world.facts(ev.RequestFailed)[0].error == "StreamBroken"
 
 
@@ -173,6 +176,15 @@ def test_a_stream_closed_after_its_last_words_costs_what_it_said() -> None:
     assert (row.how, row.cost_nusd < row.worst_nusd) == ("counted", True)
 
 
+def test_an_error_in_a_stream_that_had_said_why_it_ended_costs_what_came() -> None:
+    world = World(TWO, cut(4, Kind.OVERLOADED, status=529))
+    with pytest.raises(StreamBroken):
+        list(world.stream())
+    (row,) = world.rows()
+    assert row.how == "counted"
+    assert 0 < row.cost_nusd < row.worst_nusd
+
+
 def test_the_permit_is_held_until_the_stream_ends() -> None:
     one = Limit(
         owner="tenant:acme", unit="concurrent_requests", window_s=0, at_most=1, place=PLACE, text="one"
@@ -225,6 +237,12 @@ def test_the_lease_is_renewed_while_a_stream_is_read() -> None:
     assert world.stream().reply().text == "a b c d e f"
     assert [row.state for row in world.rows()] == ["settled"]
     assert len(world.facts(ev.LeaseRenewed)) >= 6
+
+
+@pytest.mark.parametrize("piece", ["hm", "思" * 3_000, "\ud800"], ids=["short", "wide", "half"])
+def test_what_is_held_back_is_bounded_in_pieces_and_in_bytes(piece: str) -> None:
+    held = next(number for number in range(1, 99) if is_too_much([{"reasoning_content": piece}] * number))
+    assert held == (MOST_CHUNKS if len(piece) < 3 else 30)
 
 
 def test_reasoning_is_held_back_and_comes_before_the_content() -> None:
