@@ -55,12 +55,31 @@ def two(attempts: int, total_s: float, ceiling: Ceiling, cap: int | None) -> Pla
     return plan(main, targets=(DEAR,))
 
 
+def assert_bounded(world: World, most_nusd: int, *, capped: bool) -> None:
+    """At no moment has the run spent and reserved more than that, what a provider bills above its bound aside. A cap on
+    the request counts what was spent: an attempt that cost less than it reserved leaves the rest to the next. Without
+    one, all reservations together are bounded."""
+    spent = held = 0
+    for event in world.seen:
+        if isinstance(event, ev.Reserved):
+            held += event.worst_nusd
+        elif isinstance(event, ev.Settled):
+            spent += min(event.cost_nusd or 0, event.worst_nusd)
+            held -= event.worst_nusd
+        assert spent + held <= most_nusd
+    if not capped:
+        assert sum(event.worst_nusd for event in world.facts(ev.Reserved)) <= most_nusd
+
+
+CAPS = st.none() | st.integers(0, 40_000) | st.integers(0, 40_000_000)
+
+
 @given(
     steps=st.lists(STEPS, min_size=12, max_size=12),
     attempts=st.integers(1, 3),
     total_s=st.floats(0.5, 40),
     ceiling=st.builds(Ceiling, output_tokens=st.integers(1, 400), attempts=st.none() | st.integers(1, 4)),
-    cap=st.none() | st.integers(0, 40_000_000),
+    cap=CAPS,
     seed=st.integers(0, 100),
 )
 def test_no_run_lasts_longer_or_reserves_more_than_is_printed_beforehand(
@@ -72,7 +91,7 @@ def test_no_run_lasts_longer_or_reserves_more_than_is_printed_beforehand(
     with suppress(RouterError):  # how it ends is for other tests
         world.call()
     assert printed.cost_nusd is not None
-    assert sum(event.worst_nusd for event in world.facts(ev.Reserved)) <= printed.cost_nusd
+    assert_bounded(world, printed.cost_nusd, capped=cap is not None)
     assert world.clock.mono_s() <= printed.seconds
     assert world.clock.mono_s() <= total_s + GRACE_S
     began_s = world.seen[0].at_s
@@ -202,7 +221,7 @@ class SlowLedger:
     attempts=st.integers(1, 3),
     total_s=st.floats(0.5, 40),
     ceiling=st.builds(Ceiling, output_tokens=st.integers(1, 400), attempts=st.none() | st.integers(1, 4)),
-    caps=st.lists(st.none() | st.integers(0, 40_000_000), min_size=2, max_size=2),
+    caps=st.lists(CAPS, min_size=2, max_size=2),
 )
 def test_no_run_after_a_jump_passes_the_branch_that_is_printed_for_it(
     steps: Sequence[Step], attempts: int, total_s: float, ceiling: Ceiling, caps: list[int | None]
@@ -219,9 +238,8 @@ def test_no_run_after_a_jump_passes_the_branch_that_is_printed_for_it(
     world = World(whole, steps)
     with suppress(RouterError):
         world.call()
-    reserved = sum(event.worst_nusd for event in world.facts(ev.Reserved))
     assert bound.cost_nusd is not None
-    assert reserved <= bound.cost_nusd
-    assert bool(reserved) <= bool(world.facts(ev.Jumped))
+    assert_bounded(world, bound.cost_nusd, capped=caps[1] is not None)
+    assert bool(world.facts(ev.Reserved)) <= bool(world.facts(ev.Jumped))
     assert world.clock.mono_s() <= min(bound.seconds, total_s + GRACE_S)
     assert len(world.facts(ev.AttemptSent)) <= bound.sends
