@@ -22,6 +22,8 @@ def output_of(response_model: Any) -> Output:
 def _of_type(model: Any) -> Output:
     from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
+    if isinstance(model, str):  # the name of a type, which is known where it is written and not here
+        raise RequestError("`response_model` is text, not a type", help=WANTED)
     if isroutine(model):  # pydantic would make a schema of its arguments
         raise RequestError("`response_model` is a function", help=WANTED)
     try:

@@ -283,3 +283,8 @@ def test_a_schema_may_refer_to_itself_and_speak_of_references() -> None:
         "$defs": {"leaf": {"const": {"$ref": "x"}}},
     }
     assert output_of(tree).read('{"child": {"leaf": {"$ref": "x"}}}') == {"child": {"leaf": {"$ref": "x"}}}
+
+
+def test_the_name_of_a_type_is_no_type() -> None:
+    with pytest.raises(RequestError, match="`response_model` is text, not a type"):
+        output_of("City")
