@@ -193,8 +193,11 @@ class ProviderError(RouterError):
     """One attempt failed at a provider.
 
     `sent` is False only when it is certain that no byte of the request left (a refused connection): such an attempt
-    is never charged. `usage` is what the provider reported with its failure, if it did.
+    is never charged. `usage` is what the provider reported with its failure, if it did. `began`: some of an answer had
+    come before it, so that the provider has worked.
     """
+
+    began = False
 
     def __init__(
         self,

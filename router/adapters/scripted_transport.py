@@ -28,6 +28,7 @@ class Says:
 
     text: str = ""
     _: KW_ONLY
+    reasoning: str = ""  # before the text
     tool_calls: tuple[Mapping[str, Any], ...] = ()  # OpenAI's
     usage: Usage | None = None
     unreported: bool = False
@@ -217,6 +218,8 @@ def _whole(call: WireCall, step: Step) -> WireReply | ProviderError | None:
     if isinstance(step, NeverAnswers):
         return None
     message: dict[str, Any] = {"role": "assistant", "content": step.text or None}
+    if step.reasoning:
+        message["reasoning_content"] = step.reasoning
     if step.tool_calls:
         message["tool_calls"] = [dict(one) for one in step.tool_calls]
     reason = _reason(step)
@@ -237,7 +240,8 @@ def _pieces(call: WireCall, step: Step) -> list[tuple[WireChunk | ProviderError,
         return [(_failure(call, step), 0.0)] if isinstance(step, Fails) else []
     words = says.text.split(" ")
     texts = [word if n == len(words) - 1 else f"{word} " for n, word in enumerate(words)]
-    chunks = [WireChunk(delta={"content": text}) for text in texts if text]
+    chunks = [WireChunk(delta={"reasoning_content": says.reasoning})] if says.reasoning else []
+    chunks += [WireChunk(delta={"content": text}) for text in texts if text]
     calls = [{"index": n, **one} for n, one in enumerate(says.tool_calls)]
     chunks += [WireChunk(delta={"tool_calls": [one]}) for one in calls]
     chunks.append(WireChunk(delta={}, finish_reason=_reason(says)))

@@ -67,7 +67,8 @@ async def _send(
         pending = run.ports.transport.start(call)
         wire = await _answer(run, route, step, hold, call, pending, sent_s=sent_s, ends_s=ends_s)
     except ProviderError as error:
-        await failed(run, candidate, hold, step, error, run.ports.clock.mono_s() - sent_s)
+        duration_s = run.ports.clock.mono_s() - sent_s
+        await failed(run, candidate, hold, step, error, duration_s, began=error.began)
         return Failure(index=step.index, key=step.key, kind=error.kind, retry_after_s=error.retry_after_s)
     except BaseException:
         await given_up(run, candidate, hold, pending)

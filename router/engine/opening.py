@@ -46,7 +46,9 @@ async def opened(
                 await run.ports.transport.close(wire)
                 return _without_content(assembly, hold)
             held.append(chunk)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, ProviderError):
+            error.began = bool(held)
         await run.ports.transport.close(wire)
         raise
     committed_s = run.ports.clock.mono_s()

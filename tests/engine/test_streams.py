@@ -261,6 +261,18 @@ def test_the_pieces_of_an_old_style_function_call_are_put_together() -> None:
     assert choice["message"]["function_call"] == {"name": "f", "arguments": '{"a": 1}'}
 
 
+def test_a_provider_that_has_begun_to_think_is_charged_for_whatever_breaks_it() -> None:
+    thinking = Fails(Kind.OVERLOADED, status=529, says=Says("no", reasoning="hm"), chunks=1)
+    world = World(TWO, {"openai/a": thinking, "groq/b": Says("yes", reasoning="so")})
+    reply = world.stream().reply()
+    assert (reply.target, reply.text, reply.message["reasoning_content"]) == ("groq/b", "yes", "so")
+    first, _ = world.rows()
+    assert (first.how, first.cost_nusd) == ("worst_case", first.worst_nusd)
+    refused = World(TWO, {"openai/a": Fails(Kind.OVERLOADED, status=529), "groq/b": SPOKEN})
+    refused.stream().reply()
+    assert refused.rows()[0].cost_nusd == 0
+
+
 def test_a_stored_answer_is_replayed_as_a_stream_and_a_stream_is_stored_when_whole() -> None:
     stored = replace(
         policy("main", "openai/a", lexical=lexical(retry=ONCE)), cache=CacheRule(ttl_s=60, sampled=True)
