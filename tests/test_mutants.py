@@ -1,6 +1,6 @@
 """The tests of the laws can fail: each breakage of `mutants.toml` is applied to a copy, and its law's tests must fail.
 
-`tests` names another file of theirs where a law has several.
+`tests` names the one of them that meets the mutant, so that a run takes seconds.
 A mutant whose `find` no longer occurs exactly once is an error, so the list can't rot.
 """
 
@@ -58,7 +58,9 @@ def _trial(mutant: dict[str, Any], folder: Path) -> Run:
 
 def _copy(folder: Path) -> None:
     for name in ("router", "tests", "policies", "schemas"):
-        ignored = shutil.ignore_patterns("__pycache__", ".hypothesis")
+        ignored = shutil.ignore_patterns(
+            ".hypothesis"
+        )  # what is compiled is kept: it goes by the time of its source
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
 
