@@ -1,0 +1,73 @@
+"""Where models are called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from router.plan.amounts import Budget, Limit
+from router.plan.prices import PriceChange, PriceTable, TokenClass
+from router.values import Place, SecretRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One API key of a provider. `name` is safe to print: the variable or file it comes from."""
+
+    name: str
+    secret: SecretRef | None  # None: this kind needs no key (a local server)
+    limits: tuple["Limit", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    name: str
+    kind: str  # litellm's provider name
+    base_url: str | SecretRef | None
+    keys: tuple[Key, ...]
+    budgets: tuple[Budget, ...]
+    limits: tuple[Limit, ...] = ()
+    model_limits: Mapping[str, tuple[Limit, ...]] = field(
+        default_factory=dict
+    )  # by model, as policies write it
+    wire: Mapping[str, str] = field(
+        default_factory=dict
+    )  # further wire settings of the kind, e.g. api_version
+    labels: frozenset[str] = frozenset()
+    disabled_at: Place | None = None  # where `enabled: false` takes it, or its last key, out of every policy
+    was: str | None = None  # the name that its budgets and limits are counted under, where it is not its own
+    place: Place
+
+    @property
+    def counted(self) -> str:
+        """The name that its budgets and limits are counted under."""
+        return self.was or self.name
+
+    def limits_of(self, model: str) -> tuple[Limit, ...]:
+        """Its own, and those of one of its models."""
+        return (*self.limits, *self.model_limits.get(model, ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A model at a provider, with all that is known of it."""
+
+    provider: str
+    model: str  # as written in policies
+    kind: str
+    wire_model: str  # what the provider is asked for (the deployment where one is set)
+    prices: PriceTable | None  # until the first of `price_changes`; see `router.decide.prices`
+    price_changes: tuple[PriceChange, ...] = ()  # in order of time
+    context_tokens: int | None
+    max_output_tokens: int | None
+    supports: frozenset[str] | None  # None: unknown, nothing is refused for it
+    tokens: TokenClass
+    labels: frozenset[str] = frozenset()  # its provider's and its own
+    disabled_at: Place | None = None  # where `enabled: false` takes it out of every policy
+    place: Place
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+    @property
+    def enabled(self) -> bool:
+        return self.disabled_at is None
