@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from router.books.renamed import name_today
 from router.decide.scopes import Value, bucket_of, child_value, did_you_mean
+from router.decide.written import budgets_of
 from router.errors import RequestError
 from router.plan import Budget, Plan, Tenant
 
@@ -114,21 +115,10 @@ def _known(name: str, known: Iterable[str], kind: str) -> str:
 def _pools(plan: Plan) -> Mapping[str, list[Budget]]:
     """By name; a pool is in the plan where something spends from it."""
     pools: dict[str, list[Budget]] = {}
-    for budget in _all_budgets(plan):
+    for budget in budgets_of(plan):
         if budget.whose.startswith("pool:"):
             pools.setdefault(budget.whose.removeprefix("pool:"), []).append(budget)
     return pools
-
-
-def _all_budgets(plan: Plan) -> Iterator[Budget]:
-    for policy in plan.policies.values():
-        yield from policy.budgets
-    for provider in plan.providers.values():
-        yield from provider.budgets
-    for tenant in plan.tenants.values():
-        yield from tenant.budgets
-        for each in tenant.each:
-            yield from each.budgets
 
 
 def _below(plan: Plan, path: str, of: str, value: str) -> tuple[str, Iterable[Budget]]:

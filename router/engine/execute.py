@@ -30,11 +30,7 @@ Tried = Callable[[Run, Route, str | None], Awaitable[Reply | Live]]
 async def execute(plan: Plan, ports: Ports, request: Request) -> Reply:
     """Answer `request`. Raises a RouterError that says why not; every reservation made on the way has ended."""
     run = begun(plan, ports, request)
-    try:
-        found = await _found(run)
-    except RouterError as error:
-        tell_failed(run, error)
-        raise
+    found = await _found(run)
     if isinstance(found, Live):
         await found.close()
         raise RuntimeError("`execute` was asked for a stream; `open_stream` gives one")
@@ -47,11 +43,7 @@ async def open_stream(plan: Plan, ports: Ports, request: Request) -> Live | Repl
     Whoever reads it must read it to its end or close it: until then its reservation and its permits are held.
     """
     run = begun(plan, ports, request)
-    try:
-        found = await _found(run)
-    except RouterError as error:
-        tell_failed(run, error)
-        raise
+    found = await _found(run)
     return found if isinstance(found, Live) else Replayed(_whole(run, found))
 
 
@@ -62,10 +54,14 @@ def _whole(run: Run, reply: Reply) -> Reply:
 
 async def _found(run: Run) -> Reply | Live:
     """Stage by stage: who calls, where to, from the cache, or from the targets."""
-    policy = called_policy(run.plan, run.request)
-    run.caller = caller(run.plan, run.request)
-    route = await routing.route(run, policy)
-    return await _stored_or_tried(run, route, _from_targets)
+    try:
+        policy = called_policy(run.plan, run.request)
+        run.caller = caller(run.plan, run.request)
+        route = await routing.route(run, policy)
+        return await _stored_or_tried(run, route, _from_targets)
+    except RouterError as error:
+        tell_failed(run, error)
+        raise
 
 
 async def _stored_or_tried(run: Run, route: Route, tried: Tried) -> Reply | Live:

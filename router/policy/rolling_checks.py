@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from router.decide.sliding import MOST
+from router.decide.written import budgets_of
 from router.errors import Problem
 from router.policy.draft import Draft, problem
 from router.policy.names import amount_blocks
 from router.policy.scalars import count_text, money_text
-from router.policy.scope_checks import budgets_of
 from router.policy.table.amounts import BUDGET, ROLLING
 from router.values import Place
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from router.decide.written import budgets_of
 from router.errors import Problem
-from router.plan import Budget, Each, Plan
+from router.plan import Each
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.sound import is_believed
@@ -35,18 +36,6 @@ def spent_for_good(draft: Draft) -> Iterator[Problem]:
             message = f"`{budget.text}` never refills: once it is spent, calls are refused until it is raised"
             advice = "meant so for a trial; else write a window: `per_month: ...`"
             yield problem("window-never-refills", message, budget.place, help=advice, severity="note")
-
-
-def budgets_of(plan: Plan) -> Iterator[Budget]:
-    """Every budget that the files write, pools where they are named."""
-    for provider in plan.providers.values():
-        yield from provider.budgets
-    for policy in plan.policies.values():
-        yield from policy.budgets
-    for tenant in plan.tenants.values():
-        yield from tenant.budgets
-        for each in tenant.each:
-            yield from each.budgets
 
 
 def unbounded_users(draft: Draft) -> Iterator[Problem]:

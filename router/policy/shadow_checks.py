@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from router.decide.match import reachable
+from router.decide.written import budgets_of, limits_of
 from router.errors import Problem
 from router.plan import Budget, BudgetUse, Limit, Plan
 from router.policy.document import Spot
 from router.policy.draft import Draft, problem
 from router.policy.reach import callable_policies
-from router.policy.scope_checks import budgets_of
 from router.policy.tenants import chain, granted
 from router.policy.walk import rules_of
 from router.values import Place
@@ -24,22 +24,6 @@ def not_enforced(draft: Draft) -> Iterator[Problem]:
             message = f"`{each.text}` is counted and told, and refuses nothing: it is in shadow"
             advice = "write `enforce: hard` once its events are what you expect"
             yield problem("not-enforced", message, each.place, help=advice, severity="note")
-
-
-def limits_of(plan: Plan) -> Iterator[Limit]:
-    """Every limit that the files write."""
-    for provider in plan.providers.values():
-        yield from provider.limits
-        for of_model in provider.model_limits.values():
-            yield from of_model
-        for key in provider.keys:
-            yield from key.limits
-    for policy in plan.policies.values():
-        yield from policy.limits
-    for tenant in plan.tenants.values():
-        yield from tenant.limits
-        for each in tenant.each:
-            yield from each.limits
 
 
 def conditions_on_shadows(draft: Draft) -> Iterator[Problem]:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
+from router.decide.written import budgets_of, limits_of
 from router.errors import Problem
 from router.plan import StorePort
 from router.policy.draft import Draft, problem
-from router.policy.scope_checks import budgets_of
-from router.policy.shadow_checks import limits_of
 
 EACH_ATTEMPT = ("provider:", "model:", "key:")
 """Owners whose requests are taken for each attempt, by the ledger."""
