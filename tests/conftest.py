@@ -37,6 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """The whole suite runs on every core, file by file; a few named tests run here, where they are looked at."""
+    return None if config.args == config.getini("testpaths") else 0
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The tests are over: what litellm's own pools say while the interpreter ends is no news of ours."""
     warnings.simplefilter("ignore", ResourceWarning)

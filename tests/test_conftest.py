@@ -84,7 +84,7 @@ def test_a_swallowed_attempt_fails_and_absent_recordings_are_one_skip(tmp_path: 
     environment = {name: value for name, value in os.environ.items() if name != "ROUTER_RECORDINGS"}
 
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"],
         cwd=tests.parent,
         env=environment,
         capture_output=True,

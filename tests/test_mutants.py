@@ -72,7 +72,20 @@ def _break(path: Path, find: str, replace: str) -> None:
 
 
 def _run_law(folder: Path, name: str) -> Run:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"tests/laws/{name}"]
+    own = (
+        f"--basetemp={folder / 'tmp'}"  # in pytest's common folder, runs side by side clear away each other's
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        own,
+        f"tests/laws/{name}",
+    ]
     environment = {
         **os.environ,
         "PYTHONPATH": str(folder),
