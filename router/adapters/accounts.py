@@ -42,6 +42,10 @@ of spend, grants and reservations leaves it."""
 LAPSES_A_STEP = 16
 """Lapsed leases that one `reserve` resolves at most, so that no call pays for a crowd that died."""
 
+LAPSES_AN_OPENING = 128
+"""Lapsed leases that the opening of a store resolves at most: some 10 ms of it. The others are left to later openings
+and to reservations."""
+
 
 T = TypeVar("T")
 K = TypeVar("K")

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from router.adapters.accounts import LAPSES_AN_OPENING
 from router.adapters.private_folder import make_private
 from router.adapters.redis_link import RedisLink, to_the_end
 from router.adapters.redis_wire import is_of_wire
@@ -57,7 +58,7 @@ class RedisStore:
         self._mark = mark
         self._server_time = server_time
         self._epoch, self._seq = self._remembered()
-        self._greeted = False
+        self._greeter: int | None = None  # the process that has met the state; its children meet it anew
         self._offset_s = 0.0
         self._clock_at_s = self._marked_at_s = float("-inf")
 
@@ -96,7 +97,7 @@ class RedisStore:
                 self._link.answered()
                 if answer[0] != "lost":
                     return self._kept(answer)
-                self._greeted = False  # somebody may have accepted the loss
+                self._greeter = None  # somebody may have accepted the loss
                 await self._greet()
                 if self._epoch == epoch:
                     raise self._lost(port)
@@ -106,7 +107,7 @@ class RedisStore:
                 if again or not is_of_wire(error):
                     raise self._link.gone(port, error, began_s) from None
                 again = True
-                self._greeted = False
+                self._greeter = None
         raise self._lost(port)
 
     async def accept_loss(self, *, who: str, why: str) -> None:
@@ -122,7 +123,7 @@ class RedisStore:
             raise
         except Exception as error:  # noqa: BLE001 - as above
             raise self._link.unreachable("ledger", error) from None
-        self._epoch, self._seq, self._greeted = epoch, int(seq), True
+        self._epoch, self._seq, self._greeter = epoch, int(seq), os.getpid()
         self._remember(force=True)
 
     async def losses(self) -> list[dict[str, Any]]:
@@ -138,30 +139,46 @@ class RedisStore:
     async def aclose(self) -> None:
         """Close the connections; a later call opens them again."""
         self._remember(force=True)
-        self._greeted = False
+        self._greeter = None
         await self._link.drop()
 
     # --- Talking ------------------------------------------------------------------------------------------------------
 
     async def _greet(self) -> None:
-        """Meet the state: make it where there is none, and see whether it is the one that was known."""
-        if not self._greeted:
-            known = self._epoch or ""
-            epoch, seq, version, accepted = await self._evaluate("hello", [uuid.uuid4().hex, VERSION, known])
-            if version != VERSION:
-                raise StoreError(
-                    f"the state at {self._link.place} has layout {version}, and this router knows {VERSION}",
-                    port="ledger",
-                    help="upgrade this router, or name another state",
-                )
-            await self._refuse_eviction()
-            if (self._epoch or "") == known and (
-                accepted or not known
-            ):  # else another call has met it meanwhile
-                self._epoch, self._seq = epoch, int(seq)
-            self._greeted = True
+        """See what a connection has to know before it is used; whoever is the first to use it resolves leases."""
+        is_first = False
+        if self._greeter != os.getpid():
+            await self._meet()
+            is_first, self._greeter = self._greeter != os.getpid(), os.getpid()
         if self._server_time and self._clock.mono_s() - self._clock_at_s > CLOCK_EVERY_S:
             await self._ask_time()
+        if is_first:
+            await self._resolve_lapsed()
+
+    async def _meet(self) -> None:
+        """Make the state where there is none, and see whether it is the one that was known."""
+        known = self._epoch or ""
+        epoch, seq, version, accepted = await self._evaluate("hello", [uuid.uuid4().hex, VERSION, known])
+        if version != VERSION:
+            raise StoreError(
+                f"the state at {self._link.place} has layout {version}, and this router knows {VERSION}",
+                port="ledger",
+                help="upgrade this router, or name another state",
+            )
+        await self._refuse_eviction()
+        if (self._epoch or "") == known and (accepted or not known):  # else another call has met it meanwhile
+            self._epoch, self._seq = epoch, int(seq)
+
+    async def _resolve_lapsed(self) -> None:
+        """Processes that died leave leases to whoever opens the state next. No call fails with it: a state that lost
+        rows, or a server that takes no writes, is told of by the script that needs it."""
+        now_s = self.server_s(self._clock.now_s())
+        values = [self._epoch or "", str(self._seq), repr(now_s), str(LAPSES_AN_OPENING)]
+        try:
+            await self._evaluate("reconcile", values)
+        except Exception as error:
+            if is_of_wire(error):
+                raise
 
     async def _refuse_eviction(self) -> None:
         """A server that drops any key when its memory is full would drop balances, one by one and without a trace."""

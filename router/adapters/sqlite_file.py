@@ -17,6 +17,8 @@ from router.ports import Clock, Draw
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Cursor], T]
+Due = Callable[[sqlite3.Cursor, float], Work[object] | None]
+"""What is due when the file is opened, at a wall-clock time: work for one transaction, or None."""
 
 INLINE_S = 0.002  # how long a busy file is met by blocking: most transactions of others are over by then
 PATIENCE_S = 2.0  # how long it may stand still, awaited
@@ -35,13 +37,24 @@ class SqliteFile:
     One connection under one lock: SQLite has one writer anyway. Measured with 1 to 4 threads it is as fast as a
     connection for each; with 8 it is slower by a third, and its worst wait is shorter. No connection crosses a fork.
     What was committed survives `kill -9`; with `full` it survives a power loss as well, at several times the cost.
+    `due` looks for what each opening is to begin with: processes that died leave work to whoever opens it next.
     """
 
-    def __init__(self, path: str | os.PathLike[str], clock: Clock, draw: Draw, *, full: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        clock: Clock,
+        draw: Draw,
+        *,
+        full: bool = False,
+        due: Due | None = None,
+    ) -> None:
         self.path = Path(path)
         self._clock = clock
         self._draw = draw
         self._full = full
+        self._due = due
+        self._is_due = False
         self._outage = Outage(clock)
         self._lock = Lock()
         self._pid = os.getpid()
@@ -148,7 +161,20 @@ class SqliteFile:
     def _opened(self) -> sqlite3.Cursor:
         if self._cursor is None:
             self._cursor = self._connect()
+            self._is_due = self._due is not None
+        if self._is_due:
+            self._do_what_is_due(self._cursor)
         return self._cursor
+
+    def _do_what_is_due(self, cursor: sqlite3.Cursor) -> None:
+        """No step waits for it or fails with it: where the file is busy or can't be written, a later one tries."""
+        try:
+            work = self._due and self._due(cursor, self._clock.now_s())
+            if work:
+                self._once(cursor, work, WRITES)
+            self._is_due = False
+        except sqlite3.Error:
+            return
 
     def _connect(self) -> sqlite3.Cursor:
         _make_private(self.path)

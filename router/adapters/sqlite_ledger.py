@@ -1,7 +1,7 @@
 """Reservations in a SQLite file: one row per attempt, and counters that are always the sum of the rows."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from router.adapters import accounts, sqlite_acts, sqlite_marks, sqlite_moving, 
 from router.adapters.accounts import (
     LAPSED,
     LAPSES_A_STEP,
+    LAPSES_AN_OPENING,
     Part,
     State,
     Taken,
@@ -41,6 +42,7 @@ SELECT_ATTEMPT = "SELECT seq, id, state, worst_nusd, parts, takes, cost_nusd, us
 SELECT_LAPSED = (
     f"{SELECT_ATTEMPT} ended_at_s IS NULL AND lease_until_s <= ? ORDER BY lease_until_s, id LIMIT ?"
 )
+ANY_LAPSED = "SELECT 1 FROM attempts WHERE ended_at_s IS NULL AND lease_until_s <= ? LIMIT 1"
 SELECT_BALANCES = "SELECT key, settled, reserved, granted, moved FROM counters JOIN names USING (name)"
 ADD_RESERVED = """
     INSERT INTO counters (name, settled, reserved) VALUES (?, 0, ?)
@@ -332,6 +334,13 @@ def _lapse(cursor: sqlite3.Cursor, now_s: float, at_most: int) -> int:
         attempt = _Attempt(*values)
         _end(cursor, attempt, LAPSED[attempt.state], now_s)
     return len(found)
+
+
+def lapsed_at_opening(cursor: sqlite3.Cursor, now_s: float) -> Callable[[sqlite3.Cursor], int] | None:
+    """What an opening of the file is to resolve; None where no lease has lapsed."""
+    if cursor.execute(ANY_LAPSED, (now_s,)).fetchone() is None:
+        return None
+    return partial(_lapse, now_s=now_s, at_most=LAPSES_AN_OPENING)
 
 
 def _balance(net: int, reserved: int, granted: int, moved: int) -> Balance:

@@ -5,7 +5,7 @@ import os
 from router.adapters.draws import SystemDraw
 from router.adapters.sqlite_file import SqliteFile
 from router.adapters.sqlite_health import SqliteHealth
-from router.adapters.sqlite_ledger import SqliteLedger
+from router.adapters.sqlite_ledger import SqliteLedger, lapsed_at_opening
 from router.adapters.sqlite_limiter import SqliteLimiter
 from router.adapters.sqlite_names import SqliteNames
 from router.ports import Clock, Draw
@@ -21,7 +21,7 @@ class SqliteState:
     def __init__(
         self, path: str | os.PathLike[str], clock: Clock, *, draw: Draw | None = None, full: bool = False
     ) -> None:
-        self._file = SqliteFile(path, clock, draw or SystemDraw(), full=full)
+        self._file = SqliteFile(path, clock, draw or SystemDraw(), full=full, due=lapsed_at_opening)
         names = SqliteNames(self._file)
         self.ledger = SqliteLedger(self._file, names)
         self.limiter = SqliteLimiter(self._file, names)

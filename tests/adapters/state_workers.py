@@ -6,11 +6,10 @@ import sqlite3
 import sys
 import time
 
-from router.adapters.clocks import SystemClock
 from router.adapters.draws import SeededDraw
 from router.adapters.sqlite_state import SqliteState
 from router.ports import Granted
-from tests.adapters.states import budget, charge, do, hold, settlement
+from tests.adapters.states import AtNow, budget, charge, do, hold, settlement
 
 TEAM = budget("tenant:acme", 3000)
 NEEDED = 10
@@ -18,7 +17,7 @@ NEEDED = 10
 
 def reserve_all(path: str, name: str, tries: int) -> int:
     """Reserve as often as told and keep everything. Returns how often it was granted."""
-    state = SqliteState(path, SystemClock())
+    state = SqliteState(path, AtNow())
     ids = [f"{name}-{number}" for number in range(tries)]
     granted = sum(
         isinstance(do(state.ledger.reserve(hold(each, charge(TEAM, NEEDED)))), Granted) for each in ids
@@ -29,7 +28,7 @@ def reserve_all(path: str, name: str, tries: int) -> int:
 
 def live(path: str, name: str, seconds: float) -> None:
     """Reserve, send, settle, release and crash-like leave behind, by chance, until the time is over."""
-    state, draw = SqliteState(path, SystemClock()), SeededDraw(hash(name))
+    state, draw = SqliteState(path, AtNow()), SeededDraw(hash(name))
     ends_s, number = time.monotonic() + seconds, 0
     while time.monotonic() < ends_s:
         number += 1
@@ -50,7 +49,7 @@ def step(state: SqliteState, name: str, fraction: float) -> None:
 
 def send_and_wait(path: str) -> None:
     """Be killed between sent and settled."""
-    state = SqliteState(path, SystemClock())
+    state = SqliteState(path, AtNow())
     do(state.ledger.reserve(hold("sent", charge(TEAM, 60))))
     do(state.ledger.mark_sent("sent", now_s=time.time()))
     do(state.ledger.reserve(hold("never", charge(TEAM, 30))))

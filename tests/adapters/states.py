@@ -13,7 +13,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, Protocol, TypeVar
 
-from router.adapters.clocks import ManualClock
+from router.adapters.clocks import AsyncClock, ManualClock, SystemClock
 from router.adapters.memory_state import MemoryState
 from router.adapters.redis_state import RedisState
 from router.adapters.sqlite_state import SqliteState
@@ -40,6 +40,20 @@ T = TypeVar("T")
 NOW_S = 1_790_000_000.0
 LEASE_S = 30.0
 PLACE = Place(file="policies/a.yaml", line=1, column=1)
+
+
+class AtNow(SystemClock):
+    """Waits in real time, on the day that holds are made: their leases have not lapsed while they are looked at."""
+
+    def now_s(self) -> float:
+        return NOW_S
+
+
+class AsyncAtNow(AsyncClock):
+    """The same on an event loop."""
+
+    def now_s(self) -> float:
+        return NOW_S
 
 
 class State(Protocol):

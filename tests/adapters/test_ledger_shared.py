@@ -19,7 +19,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from router.adapters.clocks import AsyncClock, ManualClock, SystemClock
+from router.adapters.clocks import ManualClock
 from router.adapters.sqlite_state import SqliteState
 from router.errors import StoreError
 from router.ports import Granted, Outcome, Take
@@ -30,6 +30,8 @@ from tests.adapters.states import (
     LEASE_S,
     NOW_S,
     STATES,
+    AsyncAtNow,
+    AtNow,
     State,
     balance,
     balances_of_rows,
@@ -67,7 +69,7 @@ def often() -> Iterator[None]:
 
 @contextmanager
 def at(path: str) -> Iterator[SqliteState]:
-    state = SqliteState(path, SystemClock())
+    state = SqliteState(path, AtNow())
     try:
         yield state
     finally:
@@ -388,7 +390,7 @@ async def ticks(gaps_s: list[float]) -> None:
 @needs_signals
 def test_a_stopped_neighbour_costs_awaited_retries_and_a_store_error_but_never_the_loop(path: str) -> None:
     async def main() -> None:
-        state = SqliteState(path, AsyncClock())
+        state = SqliteState(path, AsyncAtNow())
         assert state.suspends
         assert state.ledger.suspends
         assert isinstance(await state.ledger.reserve(hold("a", charge(TEAM, 10))), Granted)
@@ -433,7 +435,7 @@ def test_every_port_names_itself_when_its_store_stays_busy(path: str) -> None:
 
 def test_a_writer_that_finishes_in_time_is_only_waited_for(path: str) -> None:
     async def main() -> None:
-        state = SqliteState(path, AsyncClock())
+        state = SqliteState(path, AsyncAtNow())
         await state.ledger.reserve(hold("a", charge(TEAM, 10)))
         with writer_at_work(path) as writer:
             waiting = asyncio.create_task(state.ledger.reserve(hold("b", charge(TEAM, 10))))
@@ -449,7 +451,7 @@ def test_a_writer_that_finishes_in_time_is_only_waited_for(path: str) -> None:
 @pytest.mark.parametrize("end", ["settle", "release"])
 def test_a_cancelled_caller_still_gives_back_what_it_holds(path: str, end: str) -> None:
     async def main() -> None:
-        state = SqliteState(path, AsyncClock())
+        state = SqliteState(path, AsyncAtNow())
         await state.ledger.reserve(hold("a", charge(TEAM, 10)))
         call = (
             state.ledger.settle("a", settlement(4))

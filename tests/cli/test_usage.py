@@ -1,8 +1,16 @@
 """`router usage`: what it prints. That its figures are the ledger's is tested in tests/tools/test_usage.py."""
 
 import json
+import os
+import signal
+import time
 
 import pytest
+
+from router.adapters.clocks import SystemClock
+from router.adapters.sqlite_state import SqliteState
+from tests.adapters.states import budget, charge, do, hold
+from tests.laws.stores import ended, in_child
 
 SEARCH = ("--tenant", "acme/search", "--user", "ann")
 
@@ -200,3 +208,22 @@ def test_what_nobody_knows_and_what_is_held_has_a_column(run, folder):
     heading = next(line for line in told.splitlines() if "requests" in line)
     assert "at worst case" in heading
     assert "over bound" not in heading
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_usage_ends_what_a_killed_process_left_open(run, folder, document, monkeypatch):
+    monkeypatch.setenv("ROUTER_TRANSPORT", "fake")
+    run("complete", "fast", "Hello", "--tenant", "acme")
+    spent_before = document("usage")["total"]["spent_nusd"]
+
+    def dies() -> None:
+        state = SqliteState(folder / ".router" / "fake" / "state.db", SystemClock())
+        now_s = time.time() - 60
+        do(state.ledger.reserve(hold("dead", charge(budget(), 70), now_s=now_s)))
+        do(state.ledger.mark_sent("dead", now_s=now_s))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert ended(in_child(dies)) == -signal.SIGKILL
+    total = document("usage")["total"]
+    assert (total["held_nusd"], total["assumed_nusd"]) == (0, 70)
+    assert total["spent_nusd"] == spent_before + 70
