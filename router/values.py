@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:  # a Reply carries its trace, and events describe requests
     from router.errors import RouterError
     from router.events import Event
 
 NUSD_PER_USD = 1_000_000_000
+
+Wire = Literal["auto", "lean", "litellm"]
+"""What carries the calls of a provider: litellm's own client, the lean wire, or the lean one where they are equal."""
 
 Message = Mapping[str, Any]
 """One chat message in OpenAI's shape: `role`, `content`, and what else that role carries."""

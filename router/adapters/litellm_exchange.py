@@ -78,6 +78,9 @@ class Exchange:
         finally:
             EXCHANGE.reset(token)
         self.response.request = request
+        self.response.headers.pop(
+            "set-cookie", None
+        )  # the clients of litellm would carry it into other calls
         return self.response
 
     def look_up(self, request: "httpx.Request") -> None:

@@ -166,7 +166,7 @@ def _list(out: Out, heading: str, offers: "Sequence[Offer]", *, prompted: bool) 
     out.heading(heading)
     columns = [Column(title="", right=True), Column(title="target", style="bold")]
     columns += [Column(title=title, right=True) for title in ("sends", "input", "output", "cost")]
-    columns += [Column(title="counted", style="dim", fixed=False)]
+    columns += [Column(title=title, style="dim", fixed=False) for title in ("counted", "wire")]
     out.table(
         columns,
         [row for number, each in enumerate(offers, start=1) for row in _rows(str(number), each, prompted)],
@@ -184,10 +184,10 @@ def _rows(number: str, offer: "Offer", prompted: bool) -> Iterator[Sequence[str]
     worst = tokens(offer.input_bound, UNBOUNDED), output, money(offer.worst_nusd, UNBOUNDED)
     if prompted:
         likely = f"~{tokens(offer.input_tokens)}", output, f"~{money(offer.likely_nusd)}"
-        yield number, offer.target, sends, *likely, ""
-        yield "", f"  at most, {counted_by(offer.tokens)}", "", *worst, ""
+        yield number, offer.target, sends, *likely, "", offer.wire
+        yield "", f"  at most, {counted_by(offer.tokens)}", "", *worst, "", ""
     else:
-        yield number, offer.target, sends, *worst, counted_by(offer.tokens)
+        yield number, offer.target, sends, *worst, counted_by(offer.tokens), offer.wire
 
 
 def _prices(out: Out, told: "Explanation") -> None:

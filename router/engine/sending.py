@@ -112,4 +112,5 @@ def wire_call(run: Run, route: Route, hold: Hold, step: Try) -> WireCall:
         base_url=run.ports.secrets.get(url) if isinstance(url, SecretRef) else url,
         api_key=run.ports.secrets.get(key) if key else None,
         wire=provider.wire,
+        by=provider.by,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from router.plan.amounts import Budget, Limit
 from router.plan.prices import PriceChange, PriceTable, TokenClass
-from router.values import Place, SecretRef
+from router.values import Place, SecretRef, Wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class Provider:
     wire: Mapping[str, str] = field(
         default_factory=dict
     )  # further wire settings of the kind, e.g. api_version
+    by: Wire = "auto"  # which wire its calls go out by
     labels: frozenset[str] = frozenset()
     disabled_at: Place | None = None  # where `enabled: false` takes it, or its last key, out of every policy
     was: str | None = None  # the name that its budgets and limits are counted under, where it is not its own

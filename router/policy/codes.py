@@ -170,6 +170,10 @@ NAMES: Mapping[str, Code] = {
         "a setting that this kind of provider does not take",
         "It would be written and never sent.",
     ),
+    "not-lean": Code(
+        "`wire: lean` of a kind that the lean wire does not carry",
+        "It carries the kinds whose every request and answer was found equal to litellm's own; others could differ.",
+    ),
     "was-still-there": Code(
         "`was` names something that the files still declare",
         "Both would spend from one counter, and a call of either would use up the budget of the other.",

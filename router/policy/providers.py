@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import get_args
 
 from router.errors import Problem
 from router.plan import Key, Limit, Provider
@@ -10,12 +11,13 @@ from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.guesses import kind_meant
 from router.policy.kinds import KINDS, WIRE_WORDS, KnownKind
+from router.policy.lean_kinds import LEAN_KINDS
 from router.policy.phrases import close_to
 from router.policy.references import reference_of
 from router.policy.targets import own_facts
 from router.policy.traps import shown
 from router.policy.windows import budgets, limits
-from router.values import Place, SecretRef
+from router.values import Place, SecretRef, Wire
 
 NO_KEY = "none"
 
@@ -47,6 +49,7 @@ def _provider(name: str, spot: Spot, draft: Draft) -> Provider | None:
         limits=limits(spot.get("limits"), owner, counted=f"provider:{counted}"),
         model_limits=_model_limits(spot, f"{name}/", f"{counted}/"),
         wire=_wire(spot, known),
+        by=_by(spot),
         labels=own_facts(spot).labels,
         disabled_at=_disabled_at(spot),
         was=counted if counted != name else None,
@@ -112,6 +115,12 @@ def _wire(spot: Spot, known: KnownKind) -> Mapping[str, str]:
     return {name: str(setting.value) for name, setting in found.items() if setting is not None}
 
 
+def _by(spot: Spot) -> Wire:
+    """The wire as written, where it is one."""
+    written = text_of(spot.get("wire"))
+    return next((wire for wire in get_args(Wire) if wire == written), "auto")
+
+
 def _problems(name: str, spot: Spot) -> Iterator[Problem]:
     kind = kind_of(name, spot)
     known = KINDS.get(kind)
@@ -122,6 +131,7 @@ def _problems(name: str, spot: Spot) -> Iterator[Problem]:
         return
     yield from _missing_address(name, kind, spot, known)
     yield from _misplaced(kind, spot, known)
+    yield from _not_lean(kind, spot)
     yield from _same_key_twice(spot)
     yield from _patterns(spot)
 
@@ -161,6 +171,14 @@ def _misplaced(kind: str, spot: Spot, known: KnownKind) -> Iterator[Problem]:
             yield problem(
                 "misplaced-setting", message, setting.key_place, help=f"kinds that take it: {takers}"
             )
+
+
+def _not_lean(kind: str, spot: Spot) -> Iterator[Problem]:
+    written = spot.get("wire")
+    if written is not None and _by(spot) == "lean" and kind not in LEAN_KINDS:
+        message = f"the lean wire does not carry kind `{kind}`"
+        advice = "leave `wire` out: the lean wire is taken where it can be"
+        yield problem("not-lean", message, written.place, help=advice)
 
 
 def _same_key_twice(spot: Spot) -> Iterator[Problem]:

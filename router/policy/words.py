@@ -1,12 +1,13 @@
 """The scalars of the language: each with its pattern, examples and a sentence on how to write it."""
 
 from dataclasses import replace
+from typing import get_args
 
 from router.decide.needs import NEEDS
 from router.policy import scalars
 from router.policy.forms import Scalar
 from router.policy.kinds import KINDS
-from router.values import Kind
+from router.values import Kind, Wire
 
 RESERVED = ("all", "none", "off", "free", "true", "false", "null")
 NAME_PATTERN = rf"^(?!(?:{'|'.join(RESERVED)})$)[a-z][a-z0-9]*([._-][a-z0-9]+)*$"
@@ -134,6 +135,12 @@ TOKEN_METHOD = Scalar(
     name="a way to count tokens",
     words=("exact", "margin", "window"),
     help="`exact`: tiktoken has its tokenizer; `margin`: an estimate with a margin; `window`: the whole context",
+)
+WIRE = Scalar(
+    name="a wire",
+    words=get_args(Wire),
+    examples=("auto", "litellm"),
+    help="`auto`: the lean wire where it is equal to litellm's own; `litellm`: always that one; `lean`: the lean one",
 )
 NEVER = Scalar(name="`never`", words=("never",), help="write `never`, or leave it out")
 TENANT = Scalar(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from router.values import Message, Usage
+from router.values import Message, Usage, Wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,10 @@ class WireCall:
     stream: bool = False
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
-    wire: Mapping[str, str] = field(default_factory=dict)
+    wire: Mapping[str, str] = field(
+        default_factory=dict
+    )  # further settings of the kind, as litellm names them
+    by: Wire = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ functions that a call runs through, so what is told is what happens.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from router import events as ev
@@ -32,6 +33,7 @@ from router.engine import Ports, routing
 from router.engine.run import Run
 from router.errors import Dropped, Rejected, RequestError, RouterError
 from router.plan import Budget, Candidate, Plan, Policy, PriceTable, Route, TokenClass
+from router.policy.wires import wire_of
 from router.tools.figures import seconds
 from router.tools.limits_met import of_request
 from router.tools.price_texts import PriceThen, prices_from
@@ -73,6 +75,7 @@ class Offer:
 
     target: str
     policy: str
+    wire: Literal["lean", "litellm"]
     tokens: TokenClass
     sends: int
     attempt_s: float | None
@@ -306,6 +309,7 @@ def _offer(run: Run, candidate: Candidate, worst: Worst | None, shorts: Sequence
     return Offer(
         target=target.name,
         policy=candidate.policy,
+        wire=wire_of(target.kind, run.plan.providers[target.provider].by),
         tokens=target.tokens,
         sends=lexical.retry.attempts,
         attempt_s=lexical.attempt_s,

@@ -30,8 +30,8 @@ def test_without_a_prompt_it_tells_of_the_policy_wherever_it_runs(run):
     assert "a call must name its tenant; these may call it: acme, acme/intern, acme/search" in caller
     assert "`OPENAI_API_KEY` is not set here (asked for at policies/main.yaml:3:3)" in caller
     order = section(told, "tried in this order")
-    assert order[0].split() == ["target", "sends", "input", "output", "cost", "counted"]
-    assert order[1].split() == ["1", "openai/gpt-5-nano", "2", "10k", "400", "$0.00066", "exact"]
+    assert order[0].split() == ["target", "sends", "input", "output", "cost", "counted", "wire"]
+    assert order[1].split() == ["1", "openai/gpt-5-nano", "2", "10k", "400", "$0.00066", "exact", "litellm"]
     assert section(told, "never more than")[1].split()[:4] == ["any", "call,", "targets", "$0.03032"]
 
 
@@ -67,7 +67,7 @@ def test_with_a_prompt_it_tells_of_that_call(run, with_keys):
     assert "for tenant acme/search, user ann" in told
     first, bound = section(told, "tried in this order")[1:3]
     assert first.split()[:3] == ["1", "openai/gpt-5-nano", "2"]
-    assert first.split()[-1].startswith("~$0.000")
+    assert first.split()[-2].startswith("~$0.000")
     assert bound.startswith("at most, exact")
     assert section(told, "never more than")[1].startswith("this call")
     owners = [line.split()[0] for line in section(told, "budgets")[1:]]

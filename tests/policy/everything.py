@@ -96,6 +96,7 @@ def everything() -> dict[str, Any]:
                 "keys": [{"env": "A", "limits": limits}, {"file": "b"}],
                 "base_url": {"env": "URL"},
                 "api_version": "1",
+                "wire": "litellm",
                 "price": price,
                 "discount": {"off": "20%", **days},
                 "labels": ["eu"],

@@ -175,6 +175,7 @@ PROVIDER = Block(
             for name, key in _FACTS.items()
             if name not in ("labels", "enabled")
         },
+        "wire": Key(form=words.WIRE, description="What carries its calls (default `auto`)."),
         "labels": Key(form=_FACTS["labels"].form, description="Labels of all its models."),
         "enabled": Key(form=words.FLAG, description="false: its models are taken out of every policy."),
         "models": Key(

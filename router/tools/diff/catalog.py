@@ -83,6 +83,7 @@ def _of_provider(was: Provider, now: Provider) -> Iterator[_Fact]:
         ("kind", was.kind, now.kind),
         ("base_url", _address(was), _address(now)),
         ("keys", _keys(was), _keys(now)),
+        ("wire", _by(was), _by(now)),
         ("enabled", _enabled(was.disabled_at), _enabled(now.disabled_at)),
     )
     yield from (_Fact(what=what, before=one, after=other) for what, one, other in pairs if one != other)
@@ -90,6 +91,11 @@ def _of_provider(was: Provider, now: Provider) -> Iterator[_Fact]:
         if was.wire.get(what) != now.wire.get(what):
             yield _Fact(what=what, before=was.wire.get(what), after=now.wire.get(what))
     yield from _labels(was.labels, now.labels)
+
+
+def _by(provider: Provider) -> str | None:
+    """None where nothing is said of it."""
+    return None if provider.by == "auto" else provider.by
 
 
 def _of_models(provider: str, old: Side, new: Side) -> Iterator[Change]:

@@ -56,6 +56,7 @@ def _provider(name: str, block: Mapping[str, Any], document: Mapping[str, Any]) 
             if (limits := frozenset(Scope("model", facts or {}).limits()))
         },
         "base_url": block.get("base_url"),
+        "wire": block.get("wire", "auto"),
         "budgets": _budgets(provider_scope(name, document), document),
         "all": _facts(block),
         "models": {model: _facts(facts or {}) for model, facts in (block.get("models") or {}).items()},

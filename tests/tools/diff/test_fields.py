@@ -17,7 +17,7 @@ TOLD: dict[type, str] = {
     plan.MaxPrice: "input_ausd output_ausd",
     plan.Tenant: "path policies ceiling demand never budgets limits each was place",
     plan.Each: "of ceiling demand budgets limits place",
-    plan.Provider: "name kind base_url keys budgets limits model_limits wire labels disabled_at was place",
+    plan.Provider: "name kind base_url keys budgets limits model_limits wire by labels disabled_at was place",
     plan.Key: "name secret limits",
     plan.Rule: "name when entries reject place",
     plan.TargetEntry: "target params attempt_s first_content_s idle_s place",
