@@ -62,6 +62,16 @@ class CacheHit(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaleServed(Event):
+    """Every target failed, each as `kinds` says, and an answer older than the policy's `ttl` stands in."""
+
+    key: str
+    age_s: float
+    target: str
+    kinds: tuple[Kind, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheMissed(Event):
     key: str
     why: str  # "absent" | "expired" | "misfit" | "store_error"
@@ -69,6 +79,8 @@ class CacheMissed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheStored(Event):
+    """`ttl_s`: how long the store keeps it, the time in which it may be served stale included."""
+
     key: str
     ttl_s: float
 
@@ -304,6 +316,7 @@ class FellBack(Event):
 class RequestAnswered(Event):
     target: str
     cached: bool
+    stale: bool = False
     cost_nusd: int | None
     attempts: int
     duration_s: float

@@ -170,9 +170,10 @@ class Chunk:
 class Reply:
     """One answer. `message` is OpenAI's assistant message; `choices` holds all of them when `n` > 1.
 
-    `cost_nusd` is None where the price of the model is unknown, 0 for a cached answer. `object` is what the answer
-    holds where a `response_model` asked for one. `error` is why there is no answer, where errors were asked for as
-    replies.
+    `cost_nusd` is None where the price of the model is unknown, 0 for a cached answer. `age_s` is how long ago a cached
+    one was kept; `stale`: that is longer than the policy's `ttl`, and was served as every target failed. `object` is
+    what the answer holds where a `response_model` asked for one. `error` is why there is no answer, where errors were
+    asked for as replies.
     """
 
     request_id: str
@@ -186,6 +187,8 @@ class Reply:
     cost_nusd: int | None
     cached: bool
     created_s: int
+    age_s: float = 0.0
+    stale: bool = False
     object: Any = None
     error: "RouterError | None" = None
     trace: "tuple[Event, ...]" = ()

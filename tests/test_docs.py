@@ -107,7 +107,7 @@ def test_every_command_shown_works(line: str, in_a_folder: Path, capsys: pytest.
 def test_the_failure_table_is_the_one_in_the_code() -> None:
     yes = {True: "yes", False: "no"}
     rows = re.findall(
-        r"^\| `(\w+)` \|.*?\| (yes|no) \| (yes|no) \| (yes|no) \| (yes|no) \| (\w+) \|$",
+        r"^\| `(\w+)` \|.*?\| (yes|no) \| (yes|no) \| (yes|no) \| (yes|no) \| (yes|no) \| (\w+) \|$",
         _page(),
         re.MULTILINE,
     )
@@ -117,6 +117,7 @@ def test_the_failure_table_is_the_one_in_the_code() -> None:
             yes[rule.another_key],
             yes[rule.next_target],
             yes[rule.breaker],
+            yes[rule.stale],
             str(rule.charge),
         )
         for kind, rule in FAILURES.items()

@@ -171,6 +171,8 @@ def story(reply: "Reply") -> Iterator[str]:
                 yield f"waited {seconds(event.delay_s)}"
             case ev.CacheHit():
                 yield f"{event.target} answered {about(event.age_s)} ago, from the cache: $0"
+            case ev.StaleServed():
+                yield f"{event.target} had answered {about(event.age_s)} ago, and that stands in: $0"
             case ev.AttemptAnswered():
                 yield _answered(event, costs.get(event.attempt))
 
@@ -208,6 +210,8 @@ def _document(reply: "Reply") -> dict[str, Any]:
         "finish_reason": reply.finish_reason,
         "truncated": reply.truncated,
         "cached": reply.cached,
+        "stale": reply.stale,
+        "age_s": reply.age_s,
         "usage": plain(reply.usage),
         "cost_usd": None if cost is None else f"{cost:f}",
         "cost_nusd": reply.cost_nusd,

@@ -23,12 +23,14 @@ class Charge(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRule:
     """`retry_here`: may be sent again to the same target. `another_key`: a healthy other key is tried at once.
-    `next_target`: in the default `fall_back_on`. `breaker`: speaks against the provider's health, not the request's."""
+    `next_target`: in the default `fall_back_on`. `breaker`: speaks against the provider's health, not the request's.
+    `stale`: an older answer may stand in; it may not where the request itself is refused."""
 
     retry_here: bool
     another_key: bool
     next_target: bool
     breaker: bool
+    stale: bool
     charge: Charge
 
 
@@ -38,26 +40,27 @@ def _rule(flags: str, charge: Charge) -> FailureRule:
         another_key="k" in flags,
         next_target="n" in flags,
         breaker="b" in flags,
+        stale="s" in flags,
         charge=charge,
     )
 
 
 FAILURES: Mapping[Kind, FailureRule] = MappingProxyType(
     {
-        # r: retry here, k: another key, n: next target, b: counts against the breaker
-        Kind.RATE_LIMITED: _rule("rkn", Charge.NOTHING),
-        Kind.OVERLOADED: _rule("rnb", Charge.NOTHING),
-        Kind.SERVER_ERROR: _rule("rnb", Charge.REPORTED),
-        Kind.TIMEOUT: _rule("rnb", Charge.WORST_CASE),
-        Kind.CONNECTION: _rule("rnb", Charge.WORST_CASE),
-        Kind.AUTH: _rule("kn", Charge.NOTHING),
-        Kind.QUOTA: _rule("kn", Charge.NOTHING),
-        Kind.NOT_FOUND: _rule("n", Charge.NOTHING),
+        # r: retry here, k: another key, n: next target, b: counts against the breaker, s: a stale answer may stand in
+        Kind.RATE_LIMITED: _rule("rkns", Charge.NOTHING),
+        Kind.OVERLOADED: _rule("rnbs", Charge.NOTHING),
+        Kind.SERVER_ERROR: _rule("rnbs", Charge.REPORTED),
+        Kind.TIMEOUT: _rule("rnbs", Charge.WORST_CASE),
+        Kind.CONNECTION: _rule("rnbs", Charge.WORST_CASE),
+        Kind.AUTH: _rule("kns", Charge.NOTHING),
+        Kind.QUOTA: _rule("kns", Charge.NOTHING),
+        Kind.NOT_FOUND: _rule("ns", Charge.NOTHING),
         Kind.BAD_REQUEST: _rule("", Charge.NOTHING),
         Kind.CONTEXT_WINDOW: _rule("n", Charge.NOTHING),
         Kind.CONTENT_FILTER: _rule("", Charge.REPORTED),
-        Kind.INVALID_OUTPUT: _rule("rn", Charge.REPORTED),
-        Kind.TRUNCATED: _rule("", Charge.REPORTED),
+        Kind.INVALID_OUTPUT: _rule("rns", Charge.REPORTED),
+        Kind.TRUNCATED: _rule("s", Charge.REPORTED),
         Kind.OVER_BUDGET: _rule("n", Charge.NOTHING),
         Kind.OVER_LIMIT: _rule("n", Charge.NOTHING),
     }

@@ -1,9 +1,10 @@
 """What an answer or a failure means: a soft failure, a cost, a thing worth keeping, a rest for a key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from router.decide.classify import FAILURES
+from router.errors import Attempt
 from router.values import Kind
 
 SOFT: Mapping[str, Kind] = {"length": Kind.TRUNCATED, "content_filter": Kind.CONTENT_FILTER}
@@ -20,6 +21,12 @@ def soft_kind(finish_reason: str) -> Kind | None:
 def is_sampled(params: Mapping[str, Any]) -> bool:
     """Whether two sends of this request may differ: any temperature but 0, and no temperature at all."""
     return params.get("temperature") != 0
+
+
+def kinds_of_outage(attempts: Sequence[Attempt]) -> tuple[Kind, ...]:
+    """Why a request was not answered, as far as an older answer may stand in for that; each kind once, in order. None:
+    all that failed was the request itself, or its room in budgets and limits."""
+    return tuple(dict.fromkeys(each.kind for each in attempts if FAILURES[each.kind].stale))
 
 
 def cooling_s(kind: Kind | None, retry_after_s: float | None) -> float:

@@ -18,7 +18,7 @@ from router.engine.live import Live, Replayed
 from router.engine.opening import Opened
 from router.engine.run import Ports, Run
 from router.engine.telling import begun, tell_answered, tell_failed, tell_fallback, tell_wait
-from router.errors import BudgetExceeded, NoRoute, Rejected, RouterError
+from router.errors import BudgetExceeded, NoRoute, Rejected, RouterError, TargetsExhausted
 from router.plan import Plan, Route
 from router.ports import Seat
 from router.values import Reply, Request
@@ -95,10 +95,18 @@ async def _tried(run: Run, route: Route, key: str | None) -> Reply | Live:
 
 
 async def _sent(run: Run, route: Route, key: str | None, seat: Seat | None) -> Reply | Live:
-    found = await _loop(run, route)
-    if isinstance(found, Opened):
-        return Live(run, route, key, found)
-    await answers.keep(run, route, key, found)
+    """A stale answer is landed too: those who wait for this call would ask the same targets, one after the other."""
+    try:
+        found = await _loop(run, route)
+    except TargetsExhausted as error:
+        stale = await answers.stale_reply(run, route, key, error)
+        if stale is None:
+            raise
+        found = stale
+    else:
+        if isinstance(found, Opened):
+            return Live(run, route, key, found)
+        await answers.keep(run, route, key, found)
     if seat is not None:
         seat.land(sharing.own(found))
     return found

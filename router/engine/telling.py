@@ -40,6 +40,7 @@ def tell_answered(run: Run, reply: Reply) -> None:
         ev.RequestAnswered,
         target=reply.target,
         cached=reply.cached,
+        stale=reply.stale,
         cost_nusd=reply.cost_nusd,
         attempts=run.sends,
         duration_s=run.elapsed_s(),

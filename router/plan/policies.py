@@ -24,11 +24,18 @@ class RetryRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheRule:
-    """`scope` is the partition an answer may be served in; `sampled` says that a sampled answer may be stored."""
+    """`scope` is the partition an answer may be served in; `sampled` says that a sampled answer may be stored.
+    `stale_s` is how long past its `ttl_s` an answer may still be served where every target failed."""
 
     ttl_s: float
     scope: Literal["tenant", "user", "shared"] = "tenant"
     sampled: bool = False
+    stale_s: float = 0.0
+
+    @property
+    def kept_s(self) -> float:
+        """How old an answer may be to be of any use."""
+        return self.ttl_s + self.stale_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,6 +156,8 @@ def _cache(policy: Policy, spot: Spot) -> Iterator[Effective]:
     yield _row("cache.ttl", _duration(policy.cache.ttl_s), spot)
     yield _row("cache.scope", policy.cache.scope, spot)
     yield _row("cache.sampled", written(policy.cache.sampled), spot)
+    if policy.cache.stale_s:
+        yield _row("cache.serve_stale_on_error", _duration(policy.cache.stale_s), spot)
 
 
 def _on_store_error(chosen: OnStoreError, settings: Spot | None) -> Iterator[Effective]:

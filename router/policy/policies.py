@@ -111,6 +111,7 @@ def _cache(spot: Spot | None) -> CacheRule | None:
         ttl_s=ttl_s,
         scope=scope.value if scope else "tenant",
         sampled=sampled.value is True if sampled else False,
+        stale_s=_seconds(spot.get("serve_stale_on_error")) or 0.0,
     )
 
 

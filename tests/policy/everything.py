@@ -134,7 +134,7 @@ def everything() -> dict[str, Any]:
                 "retry": {"attempts": 3, "backoff": "linear", "base": "1s", "max": "4s", "on": ["timeout"]},
                 "timeout": {"total": "20s", "stream": "2m", **times, "attempt": "4s"},
                 **demands,
-                "cache": {"ttl": "5m", "scope": "user", "sampled": True},
+                "cache": {"ttl": "5m", "scope": "user", "sampled": True, "serve_stale_on_error": "1d"},
                 "budget": {**budget, "enforce": "shadow", "rolling": True, "warn_at": ["60%", "90%"]},
                 "limits": limits,
                 "was": "quick",

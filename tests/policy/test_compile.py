@@ -277,6 +277,9 @@ def test_timeouts_ceilings_cache_and_parameters() -> None:
     assert policy.cache == CacheRule(ttl_s=3600.0, scope="user", sampled=False)
     assert policy.lexical.params == {"temperature": 0, "stop": ["a", "b"]}
     assert policy_of("cache: off").cache is None
+    stale = policy_of("cache: {ttl: 1h, serve_stale_on_error: 1d}").cache
+    assert stale == CacheRule(ttl_s=3600.0, stale_s=86_400.0)
+    assert stale.kept_s == 90_000.0
 
 
 def test_targets_of_their_own_settings_and_nested_policies() -> None:

@@ -25,7 +25,7 @@ policies:
     retry: {attempts: 3}
     timeout: {attempt: 8s}
     ceiling: {output_tokens: 1k}
-    cache: {ttl: 90m, sampled: true}
+    cache: {ttl: 90m, sampled: true, serve_stale_on_error: 1d}
     budget: {per_day: $25}
     params: {temperature: 0.5}
   slow:
@@ -68,6 +68,7 @@ def test_every_value_and_its_place() -> None:
         ("cache.ttl", "90m", "a.yaml:19:13"),
         ("cache.scope", "tenant", "built in"),
         ("cache.sampled", "true", "a.yaml:19:23"),
+        ("cache.serve_stale_on_error", "1d", "a.yaml:19:38"),
         ("budget.per_day", "$25", "a.yaml:20:14"),
         ("params.temperature", "0.5", "a.yaml:21:14"),
     ]

@@ -189,7 +189,10 @@ class Maker:
             "scope": lambda: self.one(("tenant", "user", "shared", "shared")),
             "sampled": lambda: self.random.random() < 0.7,
         }
-        return {"ttl": self.one(("50s", "2h")), **self.block(0.6, parts)}
+        rule = {"ttl": self.one(("50s", "2h")), **self.block(0.6, parts)}
+        if self.aside.random() < 0.5:
+            rule["serve_stale_on_error"] = self.aside.choice(("15s", "2h", "9d"))
+        return rule
 
     def timeout(self) -> dict[str, Any]:
         parts = {

@@ -317,6 +317,7 @@ def result_of(
     """What the events of one call say of it."""
     result = Result(served=served, error=error, seconds=seconds)
     result.jumped = next((each.to_policy for each in seen if isinstance(each, ev.Jumped)), None)
+    result.stale = result.cached = any(isinstance(each, ev.StaleServed) for each in seen)
     result.shadowed = [(each.owner, each.needed) for each in seen if isinstance(each, ev.ShadowExceeded)]
     warnings = [each for each in seen if isinstance(each, ev.BudgetWarning)]
     result.warned = [(each.owner, each.unit, each.percent, each.amount) for each in warnings]
@@ -347,7 +348,19 @@ def result_of(
 
 def disagreements(mine: Result, its: Result) -> Iterator[str]:
     """What the interpreter and the router do not agree on; nothing where they do."""
-    for name in ("served", "cached", "error", "rule", "jumped", "attempts", "refused", "reserved", "costs"):
+    same = (
+        "served",
+        "cached",
+        "stale",
+        "error",
+        "rule",
+        "jumped",
+        "attempts",
+        "refused",
+        "reserved",
+        "costs",
+    )
+    for name in same:
         if getattr(mine, name) != getattr(its, name):
             yield f"{name}: the interpreter has {getattr(mine, name)}, the router {getattr(its, name)}"
     if _kinds(mine) != _kinds(its):
@@ -356,7 +369,9 @@ def disagreements(mine: Result, its: Result) -> Iterator[str]:
         yield f"warned: the interpreter has {mine.warned}, the router {its.warned}"
     if abs(mine.seconds - its.seconds) > 1e-6 or _differ(mine.waits, its.waits):
         yield f"time: {mine.waits} in {mine.seconds} s, the router {its.waits} in {its.seconds} s"
-    if not its.cached and its.error != "StoreError":  # else the input was perhaps not even counted
+    if (
+        its.stale or not its.cached
+    ) and its.error != "StoreError":  # else the input was perhaps not even counted
         yield from _lists_differ(mine, its)
 
 

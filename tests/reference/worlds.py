@@ -6,6 +6,7 @@ Draws are whole multiples of 1/16 and times of 1/8 s, which floats hold exactly.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -180,7 +181,31 @@ def _days(block: Any) -> Iterator[str]:
 def make_world(seed: int) -> World:
     """The world of a seed. Its document is in the language; whether it passes `check` is for the reader to say."""
     maker = WorldMaker(seed)
-    return world_of(maker, maker.document())
+    world = world_of(maker, maker.document())
+    return outlived(maker, world) if maker.aside.random() < 0.15 else world
+
+
+def outlived(maker: WorldMaker, world: World) -> World:
+    """The same world in an outage: some targets answer once, all else fails, and the same is asked again and again."""
+    aside, call = maker.aside, world.calls[0]
+    policies = dict(world.document["policies"])
+    if call.policy in policies:
+        rule = {"ttl": "50s", "sampled": True, "serve_stale_on_error": aside.choice(("15s", "2h", "9d"))}
+        policies[call.policy] = {**policies[call.policy], "cache": rule}
+    once = Step(says="answer", used=Used(input=30, output=10))
+    script = {
+        name: [*aside.choices(([once], []))[0], *(_failure(aside) for _ in range(2))] for name in world.script
+    }
+    gaps_s = aside.sample((0.0, 51.0, 61.0, 66.0, 3_599.0, 7_300.0, 90_000.0), 3)
+    again = [replace(call, gap_s=gap_s, down=maker.down()) for gap_s in gaps_s]
+    return replace(
+        world, document={**world.document, "policies": policies}, calls=[call, *again], script=script
+    )
+
+
+def _failure(random: Random) -> Step:
+    transient = ("rate_limited", "overloaded", "server_error", "timeout", "connection")
+    return Step(says=random.choice(transient if random.random() < 0.8 else KINDS))
 
 
 def world_of(maker: WorldMaker, document: Mapping[str, Any]) -> World:

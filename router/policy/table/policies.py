@@ -52,6 +52,10 @@ CACHE = Block(
         "ttl": Key(form=words.DURATION, description="How old an answer may be."),
         "scope": Key(form=words.SCOPE, description="Who may be served it (default tenant)."),
         "sampled": Key(form=words.FLAG, description="true: sampled answers may be kept too (default false)."),
+        "serve_stale_on_error": Key(
+            form=words.DURATION,
+            description="How long past its ttl an answer may be served when every target fails (default never).",
+        ),
     },
     at_least=1,
     help="write `off`, or `{ttl: 1h, scope: tenant}`",

@@ -61,6 +61,10 @@ def _cached(seen: Seen) -> str | None:
     return str(seen.reply.cached).lower() if seen.reply else None
 
 
+def _stale(seen: Seen) -> str | None:
+    return str(seen.reply.stale).lower() if seen.reply else None
+
+
 TEXTS: Mapping[str, Callable[[Seen], str | None]] = {
     "served_by": _served_by,
     "rule": lambda seen: seen.rule,
@@ -68,6 +72,7 @@ TEXTS: Mapping[str, Callable[[Seen], str | None]] = {
     "error": _error,
     "text": _text,
     "cached": _cached,
+    "stale": _stale,
 }
 
 

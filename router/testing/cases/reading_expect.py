@@ -92,7 +92,7 @@ def _bounds(spot: Spot, number: Callable[[object], int | None]) -> ex.Bounds:
 
 
 READERS: Mapping[str, Callable[[Spot], Iterator[ex.Expectation]]] = {
-    **dict.fromkeys(("served_by", "rule", "jumps_to", "error", "text", "cached"), _same),
+    **dict.fromkeys(("served_by", "rule", "jumps_to", "error", "text", "cached", "stale"), _same),
     "cost": _cost,
     "time": _took,
     "waits": _waits,
@@ -161,7 +161,7 @@ def _empty_map(spot: Spot | None) -> Iterator[Blame]:
 def _against(block: Spot) -> Iterator[Blame]:
     """An answer and an error at once: no call can meet both."""
     error = block.get("error") or block.get("message")
-    for key in ("served_by", "text", "cached"):
+    for key in ("served_by", "text", "cached", "stale"):
         spot = block.get(key)
         if error is not None and spot is not None:
             message = f"`{key}` speaks of an answer, and `{error.key}` of an error"

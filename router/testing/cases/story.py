@@ -50,7 +50,8 @@ def _waited(event: ev.RetryScheduled) -> str:
 
 
 def _ended(event: ev.RequestAnswered) -> str:
-    return f"the answer is {'a cached one, of' if event.cached else 'that of'} {event.target}"
+    kept = "a stale one, of" if event.stale else "a cached one, of"
+    return f"the answer is {kept if event.cached else 'that of'} {event.target}"
 
 
 def _length(seconds: float) -> str:
@@ -72,6 +73,9 @@ TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.CandidateDropped: _dropped,
     ev.CacheHit: lambda event: f"the cache has an answer that is {_length(event.age_s)} old",
     ev.CacheMissed: lambda event: f"the cache has no answer ({event.why})",
+    ev.StaleServed: lambda event: (
+        f"every target failed, and an answer that is {_length(event.age_s)} old stands in"
+    ),
     ev.CacheSkipped: lambda event: f"the cache is passed by ({event.why})",
     ev.CacheStored: lambda event: f"the answer is kept for {_length(event.ttl_s)}",
     ev.StoreBypassed: lambda event: f"the {event.port} is down: the call goes on without its {event.step}",

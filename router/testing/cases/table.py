@@ -188,6 +188,10 @@ EXPECT = Block(
         "cost": Key(form=COST, description="What the call is charged, its failed attempts included."),
         "time": Key(form=LENGTH, description="How long the call takes."),
         "cached": Key(form=policy_words.FLAG, description="Whether the answer comes from the cache."),
+        "stale": Key(
+            form=policy_words.FLAG,
+            description="Whether it is an answer older than its ttl, served as all targets failed.",
+        ),
         "text": Key(form=policy_words.TEXT, description="The text of the answer."),
         "error": Key(form=words.ERROR, description="The class of the error that the call ends in."),
         "message": Key(form=policy_words.TEXT, description="A part of what the error says."),

@@ -84,11 +84,12 @@ def lexical_texts(lexical: Lexical, params: Mapping[str, Any] | None = None) -> 
 def _cache_texts(cache: CacheRule | None) -> dict[str, str]:
     if cache is None:
         return {"cache": "off"}
-    return {
+    texts = {
         "cache.ttl": _duration(cache.ttl_s),
         "cache.scope": cache.scope,
         "cache.sampled": written(cache.sampled),
     }
+    return texts | ({"cache.serve_stale_on_error": _duration(cache.stale_s)} if cache.stale_s else {})
 
 
 def _effect(what: str, was: CacheRule | None, now: CacheRule | None) -> Effect:

@@ -39,6 +39,7 @@ from tests.reference.interpreter.world import Call, Result, Step, World
 PER_KEY = {"rate_limited", "quota", "auth"}
 REST_S = 30.0  # of a key that failed and named no time
 WORST_CASE = {"timeout", "connection"}
+REFUSED = {"bad_request", "context_window", "content_filter", "answered"}  # by no fault of the target
 REPORTED = {"server_error", "content_filter", "invalid_output", "truncated"}
 CUT = {"length": "truncated", "content_filter": "content_filter"}
 
@@ -138,6 +139,7 @@ class Run:
             self.admit([*caller.scopes, self.called])
             self.attempt_all(flat.listed)
             self.keep(key)
+            self.stand_in(key)
         return self.result.error
 
     def landing(self, caller: Caller, flat: Flat) -> tuple[str, list[Scope]] | None:
@@ -232,6 +234,17 @@ class Run:
             and "cache" not in self.call.down
         ):
             self.state.answers[key] = self.result.served, self.now_s
+
+    def stand_in(self, key: Any) -> None:
+        """An older answer, where targets failed by no fault of the request, and its policy has one served then."""
+        if self.result.error not in ("TargetsExhausted", "DeadlineExceeded") or key not in self.state.answers:
+            return
+        rule, (target, at_s) = self.policies[self.call.policy]["cache"], self.state.answers[key]
+        useful_s = seconds(rule["ttl"]) + seconds(rule.get("serve_stale_on_error", "0s"))
+        outage = any(kind not in REFUSED for _, kind in self.result.attempts)
+        if outage and "cache" not in self.call.down and self.now_s - at_s < useful_s:
+            self.result.error, self.result.served = None, target
+            self.result.cached = self.result.stale = True
 
     # -- the rules and limits of the caller
 

@@ -82,6 +82,7 @@ class Result:
 
     served: str | None = None
     cached: bool = False
+    stale: bool = False  # a cached one beyond its time, as everything failed
     error: str | None = None  # the class of the error
     rule: str | None = None  # of the called policy, where one held
     jumped: str | None = None  # the policy that took over from a spent budget

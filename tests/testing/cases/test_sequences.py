@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.adapters.tiktoken_tokens import TiktokenTokens
+from router.policy.load import load_text
 from router.testing.cases.play import play
 from router.testing.cases.report import play_case
-from tests.testing.cases.parts import DEFAULTS, case, misses, read, result, the_plan
+from tests.policy.books import Book
+from tests.testing.cases.parts import DEFAULTS, POLICIES, case, misses, read, result, the_plan
 
 
 def test_an_answer_is_kept_as_long_as_the_cache_rule_says() -> None:
@@ -20,6 +22,24 @@ def test_an_answer_is_kept_as_long_as_the_cache_rule_says() -> None:
       - {after: 61s, expect: {cached: false}}
     """
     assert misses(steps) == []
+
+
+def test_a_stale_answer_stands_in_while_every_target_fails() -> None:
+    text = POLICIES.replace("sampled: true}", "sampled: true, serve_stale_on_error: 30m}")
+    steps = """
+    steps:
+      - expect: {cached: false, stale: false}
+      - {after: 59m, expect: {cached: true, stale: false}}
+      - after: 2m
+        faults: {openai/small: [server_error], anthropic/haiku: [overloaded], gemini/flash: [timeout]}
+        expect: {cached: true, stale: true, served_by: openai/small, events: [AttemptFailed, StaleServed]}
+      - after: 30m
+        faults: {openai/small: [server_error], anthropic/haiku: [overloaded], gemini/flash: [timeout]}
+        expect: {error: TargetsExhausted}
+    """
+    plan = load_text(text, Book(), file="policies.yaml").plan
+    assert plan is not None
+    assert play_case(plan, case(steps), TiktokenTokens()).misses == ()
 
 
 def test_a_step_changes_parts_of_the_request() -> None:

@@ -12,7 +12,7 @@ TOLD: dict[type, str] = {
     "place",
     plan.Lexical: "retry attempt_s first_content_s idle_s fall_back_on params",
     plan.RetryRule: "attempts backoff base_s max_s on",
-    plan.CacheRule: "ttl_s scope sampled",
+    plan.CacheRule: "ttl_s scope sampled stale_s",
     plan.Demand: "owner allow require needs max_price place",
     plan.MaxPrice: "input_ausd output_ausd",
     plan.Tenant: "path policies ceiling demand never budgets limits each was place",
