@@ -159,6 +159,8 @@ def test_the_document(run, script):
         "finish_reason",
         "truncated",
         "cached",
+        "stale",
+        "age_s",
         "usage",
         "cost_usd",
         "cost_nusd",
