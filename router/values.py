@@ -142,11 +142,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """One piece of a streamed answer. `raw` is the delta of choice `index` in OpenAI's shape, as plain JSON values."""
+    """One piece of a streamed answer. `raw` is the delta of choice `index` in OpenAI's shape, as plain JSON values;
+    `logprobs` is OpenAI's too, where a call asked for them and the provider gives them."""
 
     raw: Mapping[str, Any]
     index: int = 0
     finish_reason: str | None = None
+    logprobs: Mapping[str, Any] | None = None
 
     @property
     def text(self) -> str:

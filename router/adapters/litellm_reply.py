@@ -28,7 +28,18 @@ _FINISH: Mapping[str, str] = {
     "tool_use": "tool_calls",
 }
 
-_NOT_OPENAI = ("provider_specific_fields", "stream_options", "thinking_blocks_index")
+_NOT_OPENAI = (
+    "channel",
+    "provider_specific_fields",
+    "reasoning",
+    "reasoning_details",
+    "stream_options",
+    "thinking_blocks_index",
+)
+"""What some providers and litellm say beside OpenAI's words. `reasoning` is also there as `reasoning_content`."""
+
+_OF_A_CALL = ("index", "id", "type", "function", "custom")
+"""Where a call has a signature (Gemini's have), litellm puts it into the id as well."""
 
 _SERVER_SIDE = "srvtoolu_"
 """Anthropic's mark of a tool that it ran itself: the caller has nothing to answer."""
@@ -64,9 +75,12 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     return next((lowered[name] for name in _REQUEST_IDS if lowered.get(name)), None)
 
 
-def reply_of(response: Any, headers: Mapping[str, str]) -> WireReply:
-    """A whole answer. Raises what a response of another shape raises, one without any choice included."""
-    choices = tuple(_choice(choice) for choice in response.choices)
+def reply_of(response: Any, headers: Mapping[str, str], *, signed: bool) -> WireReply:
+    """A whole answer. `signed`: of a model that signs its thoughts, and wants them back.
+
+    Raises what a response of another shape raises, one without any choice included.
+    """
+    choices = tuple(_choice(choice, signed=signed) for choice in response.choices)
     if not choices:
         raise ValueError("an answer without choices")
     return WireReply(
@@ -79,28 +93,48 @@ def reply_of(response: Any, headers: Mapping[str, str]) -> WireReply:
     )
 
 
-def _choice(choice: Any) -> dict[str, Any]:
-    message = _plain(choice.message)
+def _choice(choice: Any, *, signed: bool) -> dict[str, Any]:
+    message = _plain(choice.message, signed=signed)
     message.setdefault("content", None)
-    calls = [call for call in message.pop("tool_calls", None) or () if not _is_server_side(call)]
+    calls = [call for call in message.pop("tool_calls", ()) if not _is_server_side(call)]
+    for call in calls:
+        call.pop("index", None)
     if calls:
         message["tool_calls"] = calls
     reason = finish_reason(choice.finish_reason)
     if reason == "tool_calls" and not calls:  # only tools of the provider's own
         reason = "stop"
     whole = {"index": choice.index, "message": message, "finish_reason": reason}
-    logprobs = getattr(choice, "logprobs", None)
-    if logprobs is not None:
-        whole["logprobs"] = logprobs if isinstance(logprobs, dict) else logprobs.model_dump(exclude_none=True)
-    return whole
+    logprobs = _logprobs(choice)
+    return {**whole, "logprobs": logprobs} if logprobs else whole
 
 
-def _plain(part: Any) -> dict[str, Any]:
-    """A pydantic part of a response as JSON values, without what is None or litellm's own."""
+def _plain(part: Any, *, signed: bool) -> dict[str, Any]:
+    """A pydantic part of a response as JSON values, without what is None, an empty list, or in no words of OpenAI's but
+    those for thoughts."""
     dumped: dict[str, Any] = part.model_dump(mode="json", exclude_none=True)
-    for name in _NOT_OPENAI:
-        dumped.pop(name, None)
-    return dumped
+    thought = dumped.get("reasoning")
+    if isinstance(thought, str) and thought:
+        dumped.setdefault("reasoning_content", thought)
+    said = {name: value for name, value in dumped.items() if name not in _NOT_OPENAI and value != []}
+    if not signed:
+        said.pop("thinking_blocks", None)
+    if "tool_calls" in said:
+        said["tool_calls"] = [
+            {name: call[name] for name in _OF_A_CALL if name in call} for call in said["tool_calls"]
+        ]
+    return said
+
+
+def _logprobs(choice: Any) -> dict[str, Any] | None:
+    """Of a whole choice, or of a piece; None where there are none."""
+    logprobs = getattr(choice, "logprobs", None)
+    if logprobs is None:
+        return None
+    told = (
+        dict(logprobs) if isinstance(logprobs, dict) else logprobs.model_dump(mode="json", exclude_none=True)
+    )
+    return {name: value for name, value in told.items() if value} or None
 
 
 def _is_server_side(call: Mapping[str, Any]) -> bool:
@@ -171,22 +205,23 @@ def _can_be(count: object) -> bool:
 class ChunkReader:
     """Turns the chunks of one stream into WireChunks. Holds which tool calls are the provider's own."""
 
-    __slots__ = ("_called", "_server_side")
+    __slots__ = ("_called", "_server_side", "_signed")
 
-    def __init__(self) -> None:
+    def __init__(self, *, signed: bool) -> None:
+        self._signed = signed
         self._server_side: set[int] = set()
         self._called = False
 
     def read(self, chunk: Any) -> Sequence[WireChunk]:
         """What `chunk` says, one WireChunk per choice; empty deltas without a finish say nothing."""
         pieces = (self._piece(choice) for choice in chunk.choices)
-        return [piece for piece in pieces if piece.delta or piece.finish_reason]
+        return [piece for piece in pieces if piece.delta or piece.finish_reason or piece.logprobs]
 
     def _piece(self, choice: Any) -> WireChunk:
-        delta = {name: value for name, value in _plain(choice.delta).items() if value not in ("", [])}
-        delta.pop(
-            "refusal", None
-        )  # litellm keeps some: all come from the provider's own chunks (litellm_stream)
+        said = _plain(choice.delta, signed=self._signed)
+        delta = {name: value for name, value in said.items() if value != ""}
+        # litellm keeps some: all come from the provider's own chunks (litellm_stream)
+        delta.pop("refusal", None)
         calls = [call for call in delta.pop("tool_calls", ()) if not self._hidden(call)]
         if calls:
             self._called = True
@@ -196,7 +231,7 @@ class ChunkReader:
         reason = finish_reason(choice.finish_reason) if choice.finish_reason else None
         if reason == "tool_calls" and not self._called and self._server_side:
             reason = "stop"
-        return WireChunk(delta=delta, index=choice.index, finish_reason=reason)
+        return WireChunk(delta=delta, index=choice.index, finish_reason=reason, logprobs=_logprobs(choice))
 
     def _hidden(self, call: Mapping[str, Any]) -> bool:
         index = int(call.get("index") or 0)

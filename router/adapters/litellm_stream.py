@@ -13,6 +13,7 @@ from typing import Any
 
 from router.adapters.litellm_exchange import Exchange
 from router.adapters.litellm_reply import ChunkReader, finish_reason, merged_usage
+from router.decide.transcript import signs_thoughts
 from router.ports import WireCall, WireChunk
 from router.values import Usage
 
@@ -44,7 +45,7 @@ class LitellmStream:
         self.context = context
         self.ended = False
         self._wrapper = wrapper
-        self._reader = ChunkReader()
+        self._reader = ChunkReader(signed=signs_thoughts(call.kind, call.model))
         self._ready: deque[WireChunk] = deque()
         self._said: list[WireChunk] = []  # by the provider, and dropped by litellm
         self._usages: list[Any] = []
@@ -108,7 +109,7 @@ class LitellmStream:
     def _take(self, chunk: Any) -> None:
         pieces = self._reader.read(chunk) if chunk is not None else ()
         if self._asked > 1:  # litellm has one reason for all, and gives it to the first
-            pieces = [replace(piece, finish_reason=None) for piece in pieces if piece.delta]
+            pieces = [replace(piece, finish_reason=None) for piece in pieces if piece.delta or piece.logprobs]
         self._ready.extend(pieces)
         self._ready.extend(self._said)
         self._said.clear()

@@ -20,6 +20,7 @@ from router.adapters.litellm_reply import reply_of
 from router.adapters.litellm_stream import LitellmStream
 from router.adapters.litellm_wires import Wires
 from router.adapters.loop_thread import EitherTransport
+from router.decide.transcript import signs_thoughts
 from router.errors import ProviderError
 from router.ports import Pending, Realm, WireCall, WireChunk, WireReply, WireStream
 from router.values import Kind
@@ -184,7 +185,7 @@ class AsyncLitellm:
                 env.INTERNAL_CALL.set(True)
             response = await env.acompletion(**arguments(call, stand_in_key=self._stand_in_key))
             if not call.stream:
-                return reply_of(response, exchange.headers)
+                return reply_of(response, exchange.headers, signed=signs_thoughts(call.kind, call.model))
             self._streams.add(exchange)
             return await LitellmStream(call, response, exchange, context).open()
         except Exception as error:  # noqa: BLE001 - whatever litellm raises, the port raises ProviderError

@@ -191,7 +191,12 @@ class Opening:
 
 
 def _chunk(chunk: WireChunk) -> Chunk:
-    return Chunk(raw=chunk.delta, index=chunk.index, finish_reason=chunk.finish_reason)
+    return Chunk(
+        raw=chunk.delta,
+        index=chunk.index,
+        finish_reason=chunk.finish_reason,
+        logprobs=chunk.logprobs,
+    )
 
 
 def _close_aside(live: Live | Replayed, drive: Drive) -> None:

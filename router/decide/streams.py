@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from router.values import Reply
+from router.values import Chunk, Reply
 
 MOST_CHUNKS = 64
 MOST_BYTES = 256 * 1024
@@ -28,9 +28,9 @@ def _size(delta: Mapping[str, Any]) -> int:
     return len(json.dumps(delta, ensure_ascii=False, default=str).encode(errors="surrogatepass"))
 
 
-def pieces_of(reply: Reply) -> tuple[tuple[int, Mapping[str, Any], str | None], ...]:
-    """A whole answer as a stream would bring it: (index, delta, finish reason), two pieces a choice."""
-    pieces: list[tuple[int, Mapping[str, Any], str | None]] = []
+def pieces_of(reply: Reply) -> tuple[Chunk, ...]:
+    """A whole answer as a stream would bring it, in two pieces a choice."""
+    pieces: list[Chunk] = []
     for choice in reply.choices:
         index, message = int(choice.get("index", 0)), dict(choice["message"])
         calls = message.pop("tool_calls", None)
@@ -39,7 +39,8 @@ def pieces_of(reply: Reply) -> tuple[tuple[int, Mapping[str, Any], str | None], 
         }
         if calls:
             delta["tool_calls"] = [{"index": at, **call} for at, call in enumerate(calls)]
-        if delta:
-            pieces.append((index, delta, None))
-        pieces.append((index, {}, str(choice.get("finish_reason") or reply.finish_reason)))
+        if delta or choice.get("logprobs"):
+            pieces.append(Chunk(raw=delta, index=index, logprobs=choice.get("logprobs")))
+        ended = str(choice.get("finish_reason") or reply.finish_reason)
+        pieces.append(Chunk(raw={}, index=index, finish_reason=ended))
     return tuple(pieces)

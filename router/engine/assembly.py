@@ -23,7 +23,7 @@ class Assembly:
         self.usage: Usage | None = None
 
     def add(self, chunk: WireChunk) -> None:
-        if chunk.delta or chunk.finish_reason:
+        if chunk.delta or chunk.finish_reason or chunk.logprobs:
             self._choices.setdefault(chunk.index, _Choice()).add(chunk)
         if chunk.usage is not None:
             self.usage = chunk.usage
@@ -55,11 +55,12 @@ class Assembly:
 
 
 class _Choice:
-    __slots__ = ("_calls", "_texts", "_whole", "finish_reason")
+    __slots__ = ("_calls", "_logprobs", "_texts", "_whole", "finish_reason")
 
     def __init__(self) -> None:
         self._texts: dict[str, list[str]] = {}
         self._calls: dict[int, _Call] = {}
+        self._logprobs: dict[str, list[Any]] = {}
         self._whole: dict[str, Any] = {}
         self.finish_reason: str | None = None
 
@@ -72,12 +73,16 @@ class _Choice:
                     place = piece.get("index")
                     at = len(self._calls) if place is None else int(place)
                     self._calls.setdefault(at, _Call()).add(piece)
+            elif name == "thinking_blocks":
+                self._whole[name] = _thoughts(self._whole.get(name, []), value)
             elif isinstance(value, list):
                 self._whole.setdefault(name, []).extend(value)
             elif isinstance(value, Mapping):
                 self._whole[name] = _merged(self._whole.get(name, {}), value)
             else:
                 self._whole[name] = value
+        for name, value in (chunk.logprobs or {}).items():
+            self._logprobs.setdefault(name, []).extend(value)
         self.finish_reason = chunk.finish_reason or self.finish_reason
 
     def whole(self, index: int) -> dict[str, Any]:
@@ -85,7 +90,8 @@ class _Choice:
         message.update({name: "".join(pieces) for name, pieces in self._texts.items()})
         if self._calls:
             message["tool_calls"] = [call.whole() for _, call in sorted(self._calls.items())]
-        return {"index": index, "message": message, "finish_reason": self.finish_reason}
+        whole = {"index": index, "message": message, "finish_reason": self.finish_reason}
+        return {**whole, "logprobs": self._logprobs} if self._logprobs else whole
 
 
 class _Call:
@@ -111,6 +117,19 @@ class _Call:
     def whole(self) -> dict[str, Any]:
         function = {**self._function, "arguments": "".join(self._arguments)}
         return {"type": "function", **self._fields, "function": function}
+
+
+def _thoughts(known: list[Any], pieces: list[Any]) -> list[Any]:
+    """A thought goes on until its signature, and is then whole; one that is kept secret comes whole."""
+    thoughts = list(known)
+    for piece in pieces:
+        last = thoughts[-1] if thoughts else {}
+        if piece.get("type") == last.get("type") == "thinking" and not last.get("signature"):
+            thought = f"{last.get('thinking') or ''}{piece.get('thinking') or ''}"
+            thoughts[-1] = {**last, **piece, "thinking": thought}
+        else:
+            thoughts.append(dict(piece))
+    return thoughts
 
 
 def _merged(known: Mapping[str, Any], piece: Mapping[str, Any]) -> dict[str, Any]:

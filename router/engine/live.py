@@ -183,5 +183,8 @@ class Replayed:
 
 def _chunks(reply: Reply) -> Sequence[WireChunk]:
     return [
-        WireChunk(delta=delta, index=index, finish_reason=reason) for index, delta, reason in pieces_of(reply)
+        WireChunk(
+            delta=piece.raw, index=piece.index, finish_reason=piece.finish_reason, logprobs=piece.logprobs
+        )
+        for piece in pieces_of(reply)
     ]

@@ -2,6 +2,7 @@
 
 from router import events as ev
 from router.decide.step import Try
+from router.decide.transcript import params_for, transcript
 from router.engine import permits
 from router.engine.run import LEASE_S, Run
 from router.engine.stores import bypass, free
@@ -100,13 +101,14 @@ def wire_call(run: Run, route: Route, hold: Hold, step: Try) -> WireCall:
     provider = run.plan.providers[target.provider]
     url = provider.base_url
     key = next((each.secret for each in provider.keys if each.name == step.key), None)
+    asked = (*run.request.messages, *run.added(candidate))
     return WireCall(
         attempt=hold.id,
         target=target.name,
         kind=target.kind,
         model=target.wire_model,
-        messages=(*run.request.messages, *run.added(candidate)),
-        params=candidate.params,
+        messages=transcript(asked, kind=target.kind, model=target.wire_model),
+        params=params_for(candidate.params, asked, kind=target.kind, model=target.wire_model),
         timeout_s=step.timeout_s,
         stream=route.streams,
         base_url=run.ports.secrets.get(url) if isinstance(url, SecretRef) else url,

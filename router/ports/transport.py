@@ -44,11 +44,13 @@ class WireReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireChunk:
-    """One piece of a stream: the delta of one choice in OpenAI's shape. `done` marks the stream's own end."""
+    """One piece of a stream: the delta of one choice in OpenAI's shape, and the `logprobs` of what it says. `done`
+    marks the stream's own end."""
 
     delta: Mapping[str, Any]
     index: int = 0
     finish_reason: str | None = None
+    logprobs: Mapping[str, Any] | None = None
     usage: Usage | None = None
     done: bool = False
 

@@ -46,7 +46,8 @@ def _call(ask: Ask, item: ToolCall | str, stamp: Stamp, at: int) -> Call:
     if arguments is None:
         tool = tool_named(ask.tools, call.name)
         arguments = _object(tool.schema if tool else {}, ask)
-    return Call(id=call.id or f"{stamp.id('call_', 20)}{at:04x}", name=call.name, arguments=arguments)
+    made_up = f"{stamp.id('call_', 20)}{at:04x}"
+    return Call(id=call.id or made_up, name=call.name, arguments=arguments, signature=call.signature)
 
 
 def _object(schema: Mapping[str, Any], ask: Ask) -> dict[str, Any]:

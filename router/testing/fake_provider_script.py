@@ -19,12 +19,14 @@ Breakage = Literal["json", "html", "empty", "not_an_object"]
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call the model asks for. `arguments=None` makes them from the tool's own schema."""
+    """One call the model asks for. `arguments=None` makes them from the tool's own schema. `signature` is that of the
+    thought before it, which Gemini gives and wants back."""
 
     name: str
     _: KW_ONLY
     arguments: Mapping[str, Any] | None = None
     id: str | None = None
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from router.testing.fake_provider_script import (
 from router.testing.fake_provider_words import count_tokens, pieces
 from router.testing.wire_types import (
     Ask,
+    Call,
     Failure,
     Frames,
     Headers,
@@ -144,7 +145,12 @@ def _all_parts(said: Said, at: int) -> list[Json]:
 
 
 def _call_parts(said: Said) -> list[Json]:
-    return [{"functionCall": {"name": call.name, "args": dict(call.arguments)}} for call in said.calls]
+    return [_call_part(call) for call in said.calls]
+
+
+def _call_part(call: Call) -> Json:
+    signed = {"thoughtSignature": call.signature} if call.signature else {}
+    return {"functionCall": {"name": call.name, "args": dict(call.arguments)}, **signed}
 
 
 def _candidate(said: Said, at: int, parts: list[Json], *, ends: bool = True) -> Json:

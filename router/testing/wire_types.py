@@ -70,6 +70,7 @@ class Call:
     id: str
     name: str
     arguments: Mapping[str, Any]
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
