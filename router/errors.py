@@ -6,9 +6,9 @@
     +-- Rejected                refused before anything was spent
     |   +-- LimitExceeded       a rate or concurrency limit        .limit .retry_after_s
     |   +-- BudgetExceeded      a budget would be exceeded         .budget .needed_nusd .available_nusd .resets_at_s
-    |   +-- NoRoute             no target may serve this request   .dropped
+    |   +-- NoRoute             no target may serve this request   .dropped .retry_after_s
     +-- ProviderError           one attempt failed                 .kind .target .status .retry_after_s
-    +-- TargetsExhausted        every target that may was tried    .attempts
+    +-- TargetsExhausted        every target that may was tried    .attempts .retry_after_s
     +-- DeadlineExceeded        the time of the request ran out    .attempts
     +-- StreamBroken            a stream ended without its end     .received
     +-- StoreError              a store could not answer           .port
@@ -60,6 +60,7 @@ DropReason = Literal[
     "unknown_price",
     "unbounded_input",
     "unbounded_output",
+    "breaker_open",
     "rejected",
 ]
 """Why a candidate is not tried, in a stable word."""
@@ -182,11 +183,20 @@ class BudgetExceeded(Rejected):
 
 
 class NoRoute(Rejected):
-    """No target may serve this request; `dropped` says why for each one."""
+    """No target may serve this request; `dropped` says why for each one. `retry_after_s`: when a breaker may let the
+    first of them pass; None: waiting does not help."""
 
-    def __init__(self, message: str, *, dropped: Sequence[Dropped] = (), help: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        dropped: Sequence[Dropped] = (),
+        retry_after_s: float | None = None,
+        help: str = "",
+    ) -> None:
         super().__init__(message, help=help)
         self.dropped = tuple(dropped)
+        self.retry_after_s = retry_after_s
 
 
 class ProviderError(RouterError):
@@ -222,12 +232,20 @@ class ProviderError(RouterError):
 
 
 class TargetsExhausted(RouterError):
-    """Every target that may serve was tried and failed; `attempts` keeps each failure, in order."""
+    """Every target that may serve was tried and failed; `attempts` keeps each failure, in order. `retry_after_s`: when
+    the first may be tried again that a breaker refused; None: none did."""
 
     def __init__(
-        self, message: str, *, attempts: Sequence[Attempt], dropped: Sequence[Dropped] = (), help: str = ""
+        self,
+        message: str,
+        *,
+        attempts: Sequence[Attempt],
+        dropped: Sequence[Dropped] = (),
+        retry_after_s: float | None = None,
+        help: str = "",
     ) -> None:
         super().__init__(message, help=help)
+        self.retry_after_s = retry_after_s
         self.attempts = tuple(attempts)
         self.dropped = tuple(dropped)
 

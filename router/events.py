@@ -63,7 +63,8 @@ class CacheHit(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaleServed(Event):
-    """Every target failed, each as `kinds` says, and an answer older than the policy's `ttl` stands in."""
+    """Every target failed, each as `kinds` says (none: breakers refuse them all), and an answer older than the policy's
+    `ttl` stands in."""
 
     key: str
     age_s: float
@@ -169,6 +170,53 @@ class KeyPassedOver(Event):
     key: str | None
     shortfalls: tuple[str, ...]
     seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetPassedOver(Event):
+    """Its breaker is open, or has given away every place for a probe: it may be tried at `until_s` (Unix seconds) at
+    the latest, unless it fails again. What opened it: `in_a_row` failures, or `failures` of `attempts`."""
+
+    target: str
+    policy: str
+    until_s: float
+    openings: int  # in a row
+    in_a_row: int
+    failures: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeAdmitted(Event):
+    """The breaker of this target is half open, and this attempt is one of the few that may try it. Its place is held
+    until `until_s` (Unix seconds) at most."""
+
+    target: str
+    until_s: float
+    openings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerOpened(Event):
+    """This attempt was the failure that was one too many: `in_a_row`, or `failures` of `attempts` in the window; or a
+    probe that failed, where `openings` is above 1."""
+
+    target: str
+    in_a_row: int
+    failures: int
+    attempts: int
+    openings: int
+    open_for_s: float
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerClosed(Event):
+    """So many probes in a row were answered. `openings`: how often it had opened until then."""
+
+    target: str
+    openings: int
+    probes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

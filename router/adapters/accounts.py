@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
-from router.decide.classify import FAILURES
 from router.decide.sliding import Room
 from router.errors import StoreError
 from router.plan import ROLLING_S, Budget, Sliding, Unit, Window
@@ -15,7 +14,6 @@ from router.ports import (
     Granted,
     Hold,
     LimitFull,
-    Outcome,
     Refused,
     Settlement,
     Shortfall,
@@ -289,19 +287,6 @@ def granted_after(granted: int, amount: int) -> int:
     if not -MOST <= total <= MOST:
         raise too_much(amount)
     return total
-
-
-# --- Health -----------------------------------------------------------------------------------------------------------
-
-
-def model_name(outcome: Outcome) -> tuple[str, str]:
-    """Under which name the health of a model is kept."""
-    return outcome.provider, f"model:{outcome.model}"
-
-
-def counts_against(outcome: Outcome) -> bool:
-    """Whether this failure speaks against the model's health."""
-    return outcome.kind is not None and FAILURES[outcome.kind].breaker
 
 
 # --- Errors -----------------------------------------------------------------------------------------------------------

@@ -1,47 +1,58 @@
-"""Health of keys and models in memory."""
+"""Health of keys and targets in memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from router.adapters.accounts import counts_against, model_name
 from router.adapters.memory_store import MemoryStore
-from router.ports import KeyHealth, Outcome
-
-Name = tuple[str, str]
+from router.decide.breaker import Breaker, Event, Turn, turned
+from router.ports import Healths, KeyHealth, Name, Outcome
 
 
 class MemoryHealth:
-    """A Health in memory. Names in good health are not kept."""
+    """A Health in memory. Keys in good health are not kept, nor targets that never failed."""
 
     suspends = False
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self._known: dict[Name, KeyHealth] = {}
+        self._keys: dict[Name, KeyHealth] = {}
+        self._breakers: dict[Name, Breaker] = {}
 
-    async def read(self, names: Sequence[Name]) -> Mapping[Name, KeyHealth]:
+    async def read(self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = ()) -> Healths:
         with self._store.step():
-            return {name: self._known[name] for name in names if name in self._known}
+            return Healths(
+                keys={name: self._keys[name] for name in keys if name in self._keys},
+                breakers={name: self._breakers[name] for name in targets if name in self._breakers},
+            )
 
-    async def note(self, outcome: Outcome) -> None:
+    async def note(self, outcome: Outcome) -> Turn | None:
         with self._store.step():
-            key = None if outcome.key is None else (outcome.provider, outcome.key)
-            if outcome.kind is None:
-                self._known.pop(model_name(outcome), None)
-                self._known.pop(key or model_name(outcome), None)
-                return
-            if counts_against(outcome):
-                self._fail(model_name(outcome))
-            if key is not None and outcome.cooling_s > 0:
-                self._cool(key, outcome.now_s + outcome.cooling_s)
+            if outcome.key is not None:
+                self._note_key((outcome.provider, outcome.key), outcome)
+            turn = None if outcome.ended is None else self._turn(outcome.target, outcome.ended)
+            return None if turn is None or turn.after is turn.before else turn
+
+    async def turn(self, target: Name, event: Event) -> Turn:
+        with self._store.step():
+            return self._turn(target, event)
+
+    async def breakers(self) -> Mapping[Name, Breaker]:
+        with self._store.step():
+            return dict(self._breakers)
 
     async def aclose(self) -> None:
         """Nothing to free."""
 
-    def _fail(self, name: Name) -> None:
-        known = self._known.get(name, KeyHealth())
-        self._known[name] = replace(known, failures=known.failures + 1)
+    def _turn(self, target: Name, event: Event) -> Turn:
+        before = self._breakers.get(target, Breaker())
+        after = turned(before, event)
+        if after is not before:
+            self._breakers[target] = after
+        return Turn(before=before, after=after)
 
-    def _cool(self, name: Name, until_s: float) -> None:
-        known = self._known.get(name, KeyHealth())
-        self._known[name] = replace(known, cooling_until_s=max(known.cooling_until_s, until_s))
+    def _note_key(self, key: Name, outcome: Outcome) -> None:
+        if outcome.kind is None:
+            self._keys.pop(key, None)
+        elif outcome.cooling_s > 0:
+            until_s = outcome.now_s + outcome.cooling_s
+            known = self._keys.get(key)
+            self._keys[key] = KeyHealth(cooling_until_s=max(until_s, known.cooling_until_s if known else 0.0))

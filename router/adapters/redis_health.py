@@ -1,16 +1,19 @@
-"""Health of keys and models on a Redis or Valkey server."""
+"""Health of keys and targets on a Redis or Valkey server.
+
+What an event makes of a breaker is worked out here and put in the place of what it was, where that still stands: so it
+is worked out by one function, wherever breakers are kept.
+"""
 
 from collections.abc import Mapping, Sequence
 
-from router.adapters.accounts import counts_against, model_name
+from router.adapters.breaker_texts import breaker_of, moved, moved_event, text_of
 from router.adapters.redis_store import RedisStore
-from router.ports import KeyHealth, Outcome
-
-Name = tuple[str, str]
+from router.decide.breaker import Breaker, Event, Turn, turned
+from router.ports import Healths, KeyHealth, Name, Outcome
 
 
 class RedisHealth:
-    """A Health in a RedisStore. Names in good health are not kept."""
+    """A Health in a RedisStore. Keys in good health are not kept, nor targets that never failed."""
 
     def __init__(self, store: RedisStore) -> None:
         self._store = store
@@ -19,36 +22,78 @@ class RedisHealth:
     def suspends(self) -> bool:
         return self._store.suspends
 
-    async def read(self, names: Sequence[Name]) -> Mapping[Name, KeyHealth]:
-        if not names:
-            return {}
-        found = (
-            await self._store.run("health", "health", lambda again: ["\t".join(name) for name in names])
-        )[1]
-        states = {name: (found[2 * at], found[2 * at + 1]) for at, name in enumerate(names)}
-        return {
-            name: KeyHealth(failures=int(failures or 0), cooling_until_s=self._own_s(cooling))
-            for name, (failures, cooling) in states.items()
-            if failures or cooling
-        }
+    async def read(self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = ()) -> Healths:
+        if not keys and not targets:
+            return Healths()
+        names = [str(len(keys)), *map(_field, keys), *map(_field, targets)]
+        found = (await self._store.run("health", "health", lambda again: names))[1]
+        cooling, states = found[: len(keys)], found[len(keys) :]
+        return Healths(
+            keys={
+                name: KeyHealth(cooling_until_s=self._store.own_s(float(until_s)))
+                for name, until_s in zip(keys, cooling, strict=True)
+                if until_s
+            },
+            breakers={
+                name: self._own(breaker_of(text)) for name, text in zip(targets, states, strict=True) if text
+            },
+        )
 
-    def _own_s(self, cooling: str) -> float:
-        return self._store.own_s(float(cooling)) if cooling else 0.0
-
-    async def note(self, outcome: Outcome) -> None:
-        model, key = "\t".join(model_name(outcome)), ""
-        if outcome.key is not None:
-            key = f"{outcome.provider}\t{outcome.key}"
+    async def note(self, outcome: Outcome) -> Turn | None:
+        key = "" if outcome.key is None else _field((outcome.provider, outcome.key))
         cools = outcome.kind is not None and key != "" and outcome.cooling_s > 0
-        what = "answered" if outcome.kind is None else "failed" if counts_against(outcome) else "noted"
-        if what == "noted" and not cools:
-            return
+        clears = outcome.kind is None and key != ""
+        text = ""
+        if cools or clears or outcome.ended is not None:
 
-        def values(again: bool) -> list[str]:
-            until_s = self._store.server_s(outcome.now_s + outcome.cooling_s)
-            return [model, key, what, repr(until_s) if cools else "0"]
+            def values(again: bool) -> list[str]:
+                until_s = self._store.server_s(outcome.now_s + outcome.cooling_s)
+                return [_field(outcome.target), key, repr(until_s) if cools else "clear" if clears else ""]
 
-        await self._store.run("health", "note", values)
+            text = (await self._store.run("health", "note", values))[1]
+        if outcome.ended is None:
+            return None
+        turn = await self._turned(outcome.target, outcome.ended, text)
+        return None if turn.after is turn.before else turn
+
+    async def turn(self, target: Name, event: Event) -> Turn:
+        found = (await self._store.run("health", "health", lambda again: ["0", _field(target)]))[1]
+        return await self._turned(target, event, found[0])
+
+    async def breakers(self) -> Mapping[Name, Breaker]:
+        found = (await self._store.run("health", "breakers", lambda again: []))[1]
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return {_name(field): self._own(breaker_of(text)) for field, text in pairs}
 
     async def aclose(self) -> None:
         await self._store.aclose()
+
+    async def _turned(self, target: Name, event: Event, text: str) -> Turn:
+        """`text`: what the breaker was a moment ago. Whoever finds that others were faster looks again."""
+        there = moved_event(event, self._store.server_s(0.0))
+        while True:
+            before = breaker_of(text)
+            after = turned(before, there)
+            known = text
+            if after is not before:
+                text = await self._swapped(target, known, text_of(after))
+            if text == known:
+                own = self._own(before)
+                return Turn(before=own, after=own if after is before else self._own(after))
+
+    async def _swapped(self, target: Name, known: str, fresh: str) -> str:
+        """`known` where `fresh` stands in its place now; else what was found there."""
+        values = [_field(target), known, fresh]
+        return str((await self._store.run("health", "turn", lambda again: [*values, str(int(again))]))[1])
+
+    def _own(self, breaker: Breaker) -> Breaker:
+        return moved(breaker, self._store.own_s(0.0))
+
+
+def _field(name: Name) -> str:
+    return "\t".join(name)
+
+
+def _name(field: str) -> Name:
+    provider, _, rest = field.partition("\t")
+    return provider, rest

@@ -1,27 +1,28 @@
-"""Health of keys and models in a SQLite file."""
+"""Health of keys and targets in a SQLite file."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
-from router.adapters.accounts import counts_against, model_name
+from router.adapters.breaker_texts import breaker_of, text_of
 from router.adapters.sqlite_file import SqliteFile
-from router.ports import KeyHealth, Outcome
+from router.decide.breaker import Breaker, Event, Turn, turned
+from router.ports import Healths, KeyHealth, Name, Outcome
 
-Name = tuple[str, str]
-
-FAIL = """
-    INSERT INTO health VALUES (?, ?, 1, 0)
-    ON CONFLICT (provider, name) DO UPDATE SET failures = failures + 1
-"""
 COOL = """
-    INSERT INTO health VALUES (?, ?, 0, ?)
-    ON CONFLICT (provider, name) DO UPDATE SET cooling_until_s = max(cooling_until_s, excluded.cooling_until_s)
+    INSERT INTO key_health VALUES (?, ?, ?)
+    ON CONFLICT (provider, key) DO UPDATE SET cooling_until_s = max(cooling_until_s, excluded.cooling_until_s)
 """
+TURN = """
+    INSERT INTO breakers VALUES (?, ?, ?)
+    ON CONFLICT (provider, model) DO UPDATE SET state = excluded.state
+"""
+CLEAR = "DELETE FROM key_health WHERE provider = ? AND key = ?"
 
 
 class SqliteHealth:
-    """A Health in a SqliteFile. Names in good health have no row."""
+    """A Health in a SqliteFile. Keys in good health have no row, nor have targets that never failed."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
@@ -30,39 +31,81 @@ class SqliteHealth:
     def suspends(self) -> bool:
         return self._file.suspends
 
-    async def read(self, names: Sequence[Name]) -> Mapping[Name, KeyHealth]:
-        return await self._file.step("health", partial(_read, names=names), begin="") if names else {}
+    async def read(self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = ()) -> Healths:
+        if not keys and not targets:
+            return Healths()
+        return await self._file.step("health", partial(_read, keys=keys, targets=targets), begin="")
 
-    async def note(self, outcome: Outcome) -> None:
-        names = [model_name(outcome), *([] if outcome.key is None else [(outcome.provider, outcome.key)])]
-        if outcome.kind is None:
-            # Most answers come from keys in good health: reading first spares them the wait for the writer's turn.
-            known = await self.read(names)
-            if known:
-                await self._file.step("health", partial(_clear, names=names))
-        elif counts_against(outcome) or outcome.cooling_s > 0:
-            await self._file.step("health", partial(_worsen, outcome=outcome))
+    async def note(self, outcome: Outcome) -> Turn | None:
+        """Most answers come from keys and targets in good health: reading first spares them the wait for the writer's
+        turn."""
+        if await self._changes(outcome):
+            return await self._file.step("health", partial(_note, outcome=outcome))
+        return None
+
+    async def turn(self, target: Name, event: Event) -> Turn:
+        return await self._file.step("health", partial(_turn, target=target, event=event))
+
+    async def breakers(self) -> Mapping[Name, Breaker]:
+        return await self._file.step("health", _breakers, begin="")
 
     async def aclose(self) -> None:
         await self._file.aclose()
 
-
-def _read(cursor: sqlite3.Cursor, *, names: Sequence[Name]) -> dict[Name, KeyHealth]:
-    """One statement, so one consistent read without a transaction around it."""
-    query = f"SELECT * FROM health WHERE {' OR '.join(['provider = ? AND name = ?'] * len(names))}"  # noqa: S608
-    found = cursor.execute(query, [part for name in names for part in name]).fetchall()
-    return {
-        (provider, name): KeyHealth(failures=failures, cooling_until_s=until_s)
-        for provider, name, failures, until_s in found
-    }
-
-
-def _clear(cursor: sqlite3.Cursor, *, names: Sequence[Name]) -> None:
-    cursor.executemany("DELETE FROM health WHERE provider = ? AND name = ?", names)
+    async def _changes(self, outcome: Outcome) -> bool:
+        if outcome.key is not None and outcome.kind is not None and outcome.cooling_s > 0:
+            return True
+        key = (outcome.provider, outcome.key or "")
+        is_cleared = outcome.key is not None and outcome.kind is None
+        known = await self.read(
+            keys=[key] if is_cleared else [], targets=[outcome.target] if outcome.ended is not None else []
+        )
+        before = known.breakers.get(outcome.target, Breaker())
+        return bool(known.keys) or (outcome.ended is not None and turned(before, outcome.ended) is not before)
 
 
-def _worsen(cursor: sqlite3.Cursor, *, outcome: Outcome) -> None:
-    if counts_against(outcome):
-        cursor.execute(FAIL, model_name(outcome))
-    if outcome.key is not None and outcome.cooling_s > 0:
+def _read(cursor: sqlite3.Cursor, *, keys: Sequence[Name], targets: Sequence[Name]) -> Healths:
+    """Each kind in one statement, without a transaction around it."""
+    cooling = _rows(cursor, "key_health", "key", keys) if keys else []
+    states = _rows(cursor, "breakers", "model", targets) if targets else []
+    return Healths(
+        keys={(provider, key): KeyHealth(cooling_until_s=until_s) for provider, key, until_s in cooling},
+        breakers={(provider, model): breaker_of(state) for provider, model, state in states},
+    )
+
+
+def _rows(
+    cursor: sqlite3.Cursor, table: str, column: str, names: Sequence[Name]
+) -> list[tuple[str, str, Any]]:
+    condition = " OR ".join([f"provider = ? AND {column} = ?"] * len(names))
+    query = f"SELECT * FROM {table} WHERE {condition}"  # noqa: S608 - names of ours
+    found: list[tuple[str, str, Any]] = cursor.execute(
+        query, [part for name in names for part in name]
+    ).fetchall()
+    return found
+
+
+def _breakers(cursor: sqlite3.Cursor) -> Mapping[Name, Breaker]:
+    found = cursor.execute("SELECT * FROM breakers").fetchall()
+    return {(provider, model): breaker_of(state) for provider, model, state in found}
+
+
+def _turn(cursor: sqlite3.Cursor, *, target: Name, event: Event) -> Turn:
+    query = "SELECT state FROM breakers WHERE provider = ? AND model = ?"
+    found = cursor.execute(query, target).fetchone()
+    before = breaker_of(found[0] if found else None)
+    after = turned(before, event)
+    if after is not before:
+        cursor.execute(TURN, (*target, text_of(after)))
+    return Turn(before=before, after=after)
+
+
+def _note(cursor: sqlite3.Cursor, *, outcome: Outcome) -> Turn | None:
+    if outcome.key is not None and outcome.kind is None:
+        cursor.execute(CLEAR, (outcome.provider, outcome.key))
+    elif outcome.key is not None and outcome.cooling_s > 0:
         cursor.execute(COOL, (outcome.provider, outcome.key, outcome.now_s + outcome.cooling_s))
+    if outcome.ended is None:
+        return None
+    turn = _turn(cursor, target=outcome.target, event=outcome.ended)
+    return None if turn.after is turn.before else turn

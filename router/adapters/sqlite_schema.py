@@ -92,7 +92,24 @@ CREATE VIEW spend AS
     SELECT key, settled + granted AS settled, reserved, granted FROM counters JOIN names USING (name);
 """
 
-VERSIONS = (FIRST, SECOND)
+THIRD = """
+CREATE TABLE key_health (
+    provider TEXT NOT NULL,
+    key TEXT NOT NULL,
+    cooling_until_s REAL NOT NULL,
+    PRIMARY KEY (provider, key)
+) WITHOUT ROWID;
+INSERT INTO key_health SELECT provider, name, cooling_until_s FROM health WHERE cooling_until_s > 0;
+DROP TABLE health;
+CREATE TABLE breakers (    -- of targets that failed at some time
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    state TEXT NOT NULL,   -- JSON: the fields of a Breaker that say something
+    PRIMARY KEY (provider, model)
+) WITHOUT ROWID;
+"""
+
+VERSIONS = (FIRST, SECOND, THIRD)
 """What leads to each version from the one before it. A file is brought up to date in place, in one transaction; one
 that is new goes through all of them, so that both are alike."""
 VERSION = len(VERSIONS)

@@ -1,10 +1,12 @@
-"""What an answer or a failure means: a soft failure, a cost, a thing worth keeping, a rest for a key."""
+"""What an answer or a failure means: a soft failure, a cost, a thing worth keeping, a key or a target that is ill."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from router.decide.breaker import Said
 from router.decide.classify import FAILURES
 from router.errors import Attempt
+from router.plan import BreakerRule
 from router.values import Kind
 
 SOFT: Mapping[str, Kind] = {"length": Kind.TRUNCATED, "content_filter": Kind.CONTENT_FILTER}
@@ -34,3 +36,13 @@ def cooling_s(kind: Kind | None, retry_after_s: float | None) -> float:
     if kind is None or not FAILURES[kind].another_key:
         return 0.0
     return REST_S if retry_after_s is None else max(0.0, retry_after_s)
+
+
+def said_of_target(kind: Kind | None, rule: BreakerRule, took_s: float, *, hurried: bool) -> Said:
+    """What an attempt says of its target to a breaker. `kind` None: it was answered, after `took_s`. `hurried`: its
+    caller gave it less time than the policy does, so that running out of it says nothing."""
+    if kind is None:
+        return "failed" if rule.slower_than_s is not None and took_s > rule.slower_than_s else "answered"
+    if kind is Kind.TIMEOUT and hurried:
+        return "neither"
+    return "failed" if FAILURES[kind].breaker else "neither"

@@ -15,7 +15,7 @@ from router.errors import (
     RouterError,
     TargetsExhausted,
 )
-from router.plan import Budget, Limit, Route, Sliding
+from router.plan import Budget, Candidate, Limit, Route, Sliding
 from router.values import NUSD_PER_USD, Kind
 
 FAKE_SWITCH = "or set ROUTER_TRANSPORT=fake to answer without any key"
@@ -39,6 +39,27 @@ def no_route(route: Route, dropped: Sequence[Dropped]) -> NoRoute:
         f"policy `{_of(route)}` has no target left for this request: {reasons}",
         dropped=dropped,
         help=_what_helps(route, dropped),
+    )
+
+
+def refused_by_breaker(candidate: Candidate, left_s: float) -> Dropped:
+    return Dropped(
+        target=candidate.target.name,
+        policy=candidate.policy,
+        reason="breaker_open",
+        detail=f"its breaker is open, for {max(0.0, left_s):.1f} s at most",
+    )
+
+
+def all_open(route: Route, dropped: Sequence[Dropped], retry_after_s: float) -> NoRoute:
+    """Nothing was sent, as breakers refuse every target that is left."""
+    open_ones = [drop for drop in dropped if drop.reason == "breaker_open"]
+    reasons = "; ".join(f"{drop.target}: {drop.detail}" for drop in open_ones)
+    return NoRoute(
+        f"policy `{_of(route)}` has no target that may be tried now: {reasons}",
+        dropped=dropped,
+        retry_after_s=retry_after_s,
+        help=f"try again in {retry_after_s:.1f} s; `router breaker` shows every breaker, and closes one by hand",
     )
 
 
@@ -170,12 +191,15 @@ def stopped(
     attempts: Sequence[Attempt],
     refusals: Sequence[Sequence[Refusal]],
     dropped: Sequence[Dropped],
+    may_pass_in_s: float | None = None,
 ) -> RouterError:
     """The error of a request that ended without an answer. `refusals`: of each attempt that did not fit a budget or
-    limit, what did not, in order."""
+    limit, what did not, in order. `may_pass_in_s`: when the first breaker that refused a target may let it pass."""
     sent = [attempt for attempt in attempts if attempt.kind not in (Kind.OVER_BUDGET, Kind.OVER_LIMIT)]
     if not sent and refusals and stop.why != "deadline":
         return _nearest(refusals)
+    if not attempts and stop.why == "exhausted" and may_pass_in_s is not None:
+        return all_open(route, dropped, may_pass_in_s)
     tried = "; ".join(str(attempt) for attempt in attempts) or "nothing had been tried"
     if stop.why == "deadline":
         message = f"policy `{route.policy}` ran out of its {route.total_s:g} s: {tried}"
@@ -189,5 +213,6 @@ def stopped(
         f"policy `{route.policy}` {why}: {tried}",
         attempts=attempts,
         dropped=dropped,
+        retry_after_s=may_pass_in_s,
         help=f"`router explain {route.policy}` shows its list, and what its `retry` and `fall_back_on` allow",
     )

@@ -1,7 +1,7 @@
 """What comes next in a request: one pure function over the route and what has happened."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from router.decide.backoff import retry_delay_s
 from router.decide.classify import FAILURES
@@ -32,12 +32,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """`others` are the keys that may stand in for `key` where it is at a limit of its own, in order."""
+    """`others` are the keys that may stand in for `key` where it is at a limit of its own, in order. `probe`: the place
+    that a half-open breaker gave it."""
 
     index: int
     key: str | None
     timeout_s: float
     others: tuple[str, ...] = ()
+    probe: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,23 +57,44 @@ Keys = Mapping[str, Sequence[str]]
 """Per provider, the names of its healthy keys, best first; one at least, unless the provider needs none."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What is known of keys, and of the candidates that breakers refuse now: by index, until when (wall clock)."""
+
+    keys: Keys
+    shut: Mapping[int, float] = field(default_factory=dict)
+
+
 def next_step(
-    route: Route, progress: Progress, keys: Keys, *, now_s: float, draw: float
+    route: Route, progress: Progress, health: Health, *, now_s: float, draw: float
 ) -> Try | Wait | Stop:
     """The next thing to do. `now_s` is monotonic, on the clock of `progress.started_s`; `draw` is in [0, 1)."""
     if not progress.failures:
-        return _enter(route, 0, progress, keys, now_s)
+        return _enter(route, 0, progress, health, now_s)
     last = progress.failures[-1]
     candidate = route.candidates[last.index]
     left_s = _left_s(route, candidate, progress, now_s)
     if now_s >= progress.started_s + route.total_s:
         return Stop(why="deadline")
-    again = _again(route, candidate, progress, keys, left_s, draw)
+    shut = last.index in health.shut
+    again = None if shut else _again(route, candidate, progress, health.keys, left_s, draw)
     if again is not None:
         return again
     if last.kind not in candidate.lexical.fall_back_on:
         return Stop(why="failed")
-    return _enter(route, last.index + 1, progress, keys, now_s)
+    return _enter(route, last.index + 1, progress, health, now_s)
+
+
+def passed_over(progress: Progress, health: Health, step: Try | Wait | Stop) -> Sequence[int]:
+    """The candidates that `step` leaves out because their breakers refuse them."""
+    came_from = progress.failures[-1].index if progress.failures else -1
+    match step:
+        case Try(index=index):
+            return [at for at in sorted(health.shut) if came_from < at < index]
+        case Stop(why="exhausted"):
+            return [at for at in sorted(health.shut) if came_from < at]
+        case _:
+            return ()
 
 
 def _again(
@@ -101,13 +124,13 @@ def _again(
     return Wait(delay_s=delay_s, why="backoff" if last.retry_after_s is None else "retry_after")
 
 
-def _enter(route: Route, index: int, progress: Progress, keys: Keys, now_s: float) -> Try | Stop:
-    """The first candidate from `index` on that there is still time for."""
+def _enter(route: Route, index: int, progress: Progress, health: Health, now_s: float) -> Try | Stop:
+    """The first candidate from `index` on that no breaker refuses, and that there is still time for."""
     for position, candidate in enumerate(route.candidates[index:], start=index):
         left_s = _left_s(route, candidate, progress, now_s)
-        if left_s > 0 and _may_send(candidate, progress):
-            key = _best_key(route, candidate, progress, keys)
-            return _try(route, position, key, _timeout_s(route, candidate, left_s), progress, keys)
+        if position not in health.shut and left_s > 0 and _may_send(candidate, progress):
+            key = _best_key(route, candidate, progress, health.keys)
+            return _try(route, position, key, _timeout_s(route, candidate, left_s), progress, health.keys)
     if now_s >= progress.started_s + route.total_s:
         return Stop(why="deadline")
     refused = any(not _may_send(candidate, progress) for candidate in route.candidates[max(index - 1, 0) :])

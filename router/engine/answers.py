@@ -11,7 +11,7 @@ from router.decide.judge import is_sampled, kinds_of_outage, soft_kind
 from router.engine import objects
 from router.engine.run import Run
 from router.engine.stores import bypass
-from router.errors import StoreError, TargetsExhausted
+from router.errors import NoRoute, StoreError, TargetsExhausted
 from router.plan import Route
 from router.ports import CacheEntry
 from router.values import Output, Reply
@@ -68,11 +68,15 @@ async def stored_reply(run: Run, route: Route, key: str | None) -> Reply | None:
     return formed
 
 
-async def stale_reply(run: Run, route: Route, key: str | None, error: TargetsExhausted) -> Reply | None:
-    """Where all targets failed: an older answer, if the policy has one served then. Asked anew, as somebody else may
-    have been answered meanwhile. Whatever ails the store or the entry, `error` is what the caller is told."""
-    rule, kinds = route.cache, kinds_of_outage(error.attempts)
-    if key is None or rule is None or not rule.stale_s or not kinds:
+async def stale_reply(
+    run: Run, route: Route, key: str | None, error: TargetsExhausted | NoRoute
+) -> Reply | None:
+    """Where all targets failed, or breakers refuse them all: an older answer, if the policy has one served then. Asked
+    anew, as somebody else may have been answered meanwhile. Whatever ails the store or the entry, `error` is what the
+    caller is told."""
+    rule, kinds = route.cache, () if isinstance(error, NoRoute) else kinds_of_outage(error.attempts)
+    is_outage = bool(kinds) or isinstance(error, NoRoute)
+    if key is None or rule is None or not rule.stale_s or not is_outage:
         return None
     try:
         reply = await _read(run, route, key)

@@ -11,13 +11,20 @@ from router.decide import outcome
 from router.decide.judge import soft_kind
 from router.decide.reserve import admission_takes
 from router.decide.scopes import called_policy, caller
-from router.decide.step import Failure, Progress, Stop, Try, Wait, next_step
-from router.engine import answers, objects, permits, routing, sharing
+from router.decide.step import Failure, Progress, Stop, Try, Wait, next_step, passed_over
+from router.engine import answers, health, objects, permits, routing, sharing
 from router.engine.attempt import attempt
 from router.engine.live import Live, Replayed
 from router.engine.opening import Opened
 from router.engine.run import Ports, Run
-from router.engine.telling import begun, tell_answered, tell_failed, tell_fallback, tell_wait
+from router.engine.telling import (
+    begun,
+    tell_answered,
+    tell_failed,
+    tell_fallback,
+    tell_passed_over,
+    tell_wait,
+)
 from router.errors import BudgetExceeded, NoRoute, Rejected, RouterError, TargetsExhausted
 from router.plan import Plan, Route
 from router.ports import Seat
@@ -98,7 +105,7 @@ async def _sent(run: Run, route: Route, key: str | None, seat: Seat | None) -> R
     """A stale answer is landed too: those who wait for this call would ask the same targets, one after the other."""
     try:
         found = await _loop(run, route)
-    except TargetsExhausted as error:
+    except (TargetsExhausted, NoRoute) as error:
         stale = await answers.stale_reply(run, route, key, error)
         if stale is None:
             raise
@@ -139,26 +146,30 @@ async def _loop(run: Run, route: Route) -> Reply | Opened:
     """Ask what comes next until there is an answer, or nothing comes next."""
     await _ready(run, route)
     progress, spare = Progress(started_s=run.started_s), None
-    keys = {
-        name: await routing.usable_keys(run, name)
-        for name in {each.target.provider for each in route.candidates}
-    }
+    known = await health.first_look(run, route)
     clock, draw = run.ports.clock, run.ports.draw
     while True:
-        step = next_step(route, progress, keys, now_s=clock.mono_s(), draw=draw.fraction())
+        judged = known.judged(route, clock.now_s())
+        step = next_step(route, progress, judged, now_s=clock.mono_s(), draw=draw.fraction())
+        tell_passed_over(run, route, known.breakers, judged, passed_over(progress, judged, step))
         match step:
             case Stop():
                 if spare is not None:
                     return spare
-                raise outcome.stopped(step, route, run.attempts, run.refusals, run.dropped)
+                raise outcome.stopped(
+                    step, route, run.attempts, run.refusals, run.dropped, run.may_pass_in_s()
+                )
             case Wait():
                 tell_wait(run, route, progress, step)
                 await permits.pause(run, step.delay_s)
                 progress = replace(progress, waited_after=len(progress.failures))
             case Try():
+                entered = await health.let_in(run, route, known, step, len(progress.failures))
+                if isinstance(entered, health.Known):
+                    known = entered
+                    continue
                 tell_fallback(run, route, progress, step)
-                await permits.keep(run)
-                result = await attempt(run, route, step)
+                result = await _attempted(run, route, entered)
                 if isinstance(result, Opened):
                     return result
                 if isinstance(result, Reply):
@@ -170,6 +181,16 @@ async def _loop(run: Run, route: Route) -> Reply | Opened:
                 if isinstance(result, Reply):
                     return result
                 progress = replace(progress, failures=(*progress.failures, result))
+        known = await health.look_again(run, route, known)
+
+
+async def _attempted(run: Run, route: Route, step: Try) -> Reply | Opened | Failure:
+    """Its place as a probe, where it has one, comes back however it ends."""
+    try:
+        await permits.keep(run)
+        return await attempt(run, route, step)
+    finally:
+        await health.give_back(run, route, step)
 
 
 async def _ready(run: Run, route: Route) -> None:

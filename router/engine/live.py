@@ -99,7 +99,14 @@ class Live:
         wire = opened.assembly.reply(opened.candidate.target.wire_model)
         try:
             reply = await answered(
-                run, self._route, opened.candidate, opened.step, opened.hold, wire, self._took_s()
+                run,
+                self._route,
+                opened.candidate,
+                opened.step,
+                opened.hold,
+                wire,
+                self._took_s(),
+                first_s=opened.first_s,
             )
         finally:
             await permits.give_all_back(run)

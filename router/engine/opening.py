@@ -7,6 +7,7 @@ from router import events as ev
 from router.decide.step import Try
 from router.decide.streams import is_content, is_too_much
 from router.engine.assembly import Assembly
+from router.engine.health import note_first_content
 from router.engine.run import Run
 from router.engine.sending import outcome_of
 from router.errors import ProviderError
@@ -28,6 +29,11 @@ class Opened:
     sent_s: float  # monotonic
     committed_s: float
 
+    @property
+    def first_s(self) -> float:
+        """How long its first content took."""
+        return self.committed_s - self.sent_s
+
 
 async def opened(
     run: Run, candidate: Candidate, step: Try, hold: Hold, wire: WireStream, *, sent_s: float, ends_s: float
@@ -46,12 +52,13 @@ async def opened(
                 await run.ports.transport.close(wire)
                 return _without_content(assembly, hold)
             held.append(chunk)
+        committed_s = run.ports.clock.mono_s()
+        await note_first_content(run, candidate, step, hold, committed_s - sent_s)
     except BaseException as error:
         if isinstance(error, ProviderError):
             error.began = bool(held)
         await run.ports.transport.close(wire)
         raise
-    committed_s = run.ports.clock.mono_s()
     run.emit(ev.FirstContent, attempt=hold.id, target=hold.target, after_s=committed_s - sent_s)
     return Opened(
         candidate=candidate,

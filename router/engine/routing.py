@@ -133,19 +133,3 @@ def fitted(run: Run, route: Route) -> Route:
         raise outcome.no_route(route, run.dropped)
     run.emit(ev.Routed, targets=tuple(candidate.target.name for candidate in candidates))
     return replace(route, candidates=candidates)
-
-
-async def usable_keys(run: Run, provider: str) -> Sequence[str]:
-    """Names of the keys of a provider that are not cooling, in the order written; where all are, the first."""
-    keys = [key for key in run.plan.providers[provider].keys if run.has_key(key)]
-    if len(keys) < 2:
-        return [key.name for key in keys]
-    try:
-        health = await run.ports.health.read([(provider, key.name) for key in keys])
-    except StoreError as error:  # without health every key is as good as another
-        bypass(run, "health", "read", error)
-        return [key.name for key in keys]
-    now_s = run.ports.clock.now_s()
-    until = {name: state.cooling_until_s for (_, name), state in health.items()}
-    names = [key.name for key in keys]
-    return [name for name in names if until.get(name, 0.0) <= now_s] or names[:1]

@@ -86,6 +86,10 @@ class Run:
     rowless: set[str] = field(default_factory=set)  # attempts that an open ledger could not take
     admitted: bool = False  # whether the limiter was asked: once a request
     permits: set[str] = field(default_factory=set)  # ids under which the limiter holds concurrency for it
+    probes: set[str] = field(
+        default_factory=set
+    )  # places at half-open breakers that it has not spoken for yet
+    passed_over: dict[str, float] = field(default_factory=dict)  # targets that breakers refuse: until when
     in_ledger: dict[str, tuple[Budget, ...]] = field(default_factory=dict)  # by provider: see `budgets`
     leased_s: float = 0.0  # monotonic: no lease of what it holds began, or was renewed, before that
 
@@ -100,6 +104,11 @@ class Run:
 
     def elapsed_s(self) -> float:
         return self.ports.clock.mono_s() - self.started_s
+
+    def may_pass_in_s(self) -> float | None:
+        """After how many seconds the first target may be tried again that a breaker refuses; None: none is refused."""
+        now_s = self.ports.clock.now_s()
+        return max(0.0, min(self.passed_over.values()) - now_s) if self.passed_over else None
 
     def renew_in_s(self) -> float:
         """After how many seconds what it holds is to be renewed; not above 0: now."""

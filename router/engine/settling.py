@@ -5,20 +5,29 @@ from typing import Any
 
 from router import events as ev
 from router.decide import settle as endings
-from router.decide.judge import cooling_s
 from router.decide.prices import price_at
 from router.decide.step import Try
+from router.engine.health import note
 from router.engine.run import Run
 from router.engine.warnings import warn, watches_of
 from router.errors import Attempt, ProviderError, StoreError
 from router.plan import Candidate, Route
-from router.ports import Crossed, Hold, Outcome, Pending, Settlement, WireReply
+from router.ports import Crossed, Hold, Pending, Settlement, WireReply
 from router.values import Reply, Usage
 
 
 async def answered(
-    run: Run, route: Route, candidate: Candidate, step: Try, hold: Hold, wire: WireReply, duration_s: float
+    run: Run,
+    route: Route,
+    candidate: Candidate,
+    step: Try,
+    hold: Hold,
+    wire: WireReply,
+    duration_s: float,
+    *,
+    first_s: float | None = None,
 ) -> Reply:
+    """`first_s`: how long the first content of a stream took."""
     usage = wire.usage or counted(run, candidate, wire.choices)
     ending = endings.answered(price_at(candidate.target, hold.now_s), usage)
     run.emit(
@@ -31,7 +40,7 @@ async def answered(
         duration_s=duration_s,
     )
     await settle(run, candidate, hold, ending)
-    await note(run, candidate, step, None)
+    await note(run, candidate, step, hold, took_s=duration_s if first_s is None else first_s)
     return Reply(
         request_id=run.request.id,
         policy=route.policy,
@@ -78,7 +87,7 @@ async def failed(
         message=error.message,
     )
     await settle(run, candidate, hold, ending)
-    await note(run, candidate, step, error)
+    await note(run, candidate, step, hold, took_s=duration_s, error=error, began=began)
     run.attempts.append(
         Attempt(
             target=hold.target,
@@ -147,20 +156,3 @@ async def settle(run: Run, candidate: Candidate, hold: Hold, ending: endings.End
         on_record=hold.id not in run.rowless,
     )
     warn(run, hold, crossed)
-
-
-async def note(run: Run, candidate: Candidate, step: Try, error: ProviderError | None) -> None:
-    """Tell health how it went, closed or open: what was asked of a provider has been, and its answer stands."""
-    kind = error.kind if error else None
-    outcome_ = Outcome(
-        provider=candidate.target.provider,
-        model=candidate.target.model,
-        key=step.key,
-        kind=kind,
-        cooling_s=cooling_s(kind, error.retry_after_s if error else None),
-        now_s=run.ports.clock.now_s(),
-    )
-    try:
-        await run.ports.health.note(outcome_)
-    except StoreError as failure:
-        run.emit(ev.StoreBypassed, port="health", step="note", why=failure.message)

@@ -1,13 +1,18 @@
 """What a request says of itself at its beginning, on its way, and at its end."""
 
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from router import events as ev
+from router.decide import outcome
+from router.decide.breaker import Breaker
+from router.decide.fit import Short
 from router.decide.scopes import NOBODY
-from router.decide.step import Progress, Try, Wait
+from router.decide.step import Health, Progress, Try, Wait
 from router.engine.run import Ports, Run
 from router.errors import RouterError
 from router.plan import Plan, Route
+from router.ports import Name
 from router.values import Reply, Request
 
 
@@ -74,3 +79,28 @@ def tell_fallback(run: Run, route: Route, progress: Progress, step: Try) -> None
         to_target=route.candidates[step.index].target.name,
         kind=last.kind,
     )
+
+
+def tell_passed_over(
+    run: Run, route: Route, breakers: Mapping[Name, Breaker], health: Health, passed: Sequence[int]
+) -> None:
+    """Each target once, with what opened its breaker."""
+    for at in passed:
+        candidate = route.candidates[at]
+        target, until_s = candidate.target, health.shut[at]
+        if target.name in run.passed_over:
+            continue
+        breaker = breakers.get((target.provider, target.model), Breaker())
+        run.passed_over[target.name] = until_s
+        run.short.append(Short(candidate=candidate, budgets=()))
+        run.dropped.append(outcome.refused_by_breaker(candidate, until_s - run.ports.clock.now_s()))
+        run.emit(
+            ev.TargetPassedOver,
+            target=target.name,
+            policy=candidate.policy,
+            until_s=until_s,
+            openings=breaker.openings,
+            in_a_row=breaker.tripped.in_a_row,
+            failures=breaker.tripped.failures,
+            attempts=breaker.tripped.attempts,
+        )

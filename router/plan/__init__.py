@@ -28,7 +28,7 @@ from router.plan.policies import (
     TargetEntry,
 )
 from router.plan.prices import AUSD_PER_NUSD, ModelFacts, Price, PriceChange, PriceTable, TokenClass
-from router.plan.providers import Key, Provider, Target
+from router.plan.providers import BreakerRule, Key, Provider, Target
 from router.plan.routes import Candidate, Method, Route
 from router.plan.tenants import Each, Tenant
 from router.values import SecretRef
@@ -37,6 +37,7 @@ __all__ = [
     "AUSD_PER_NUSD",
     "ROLLING_S",
     "STREAM_S",
+    "BreakerRule",
     "Budget",
     "BudgetUse",
     "CacheRule",

@@ -83,6 +83,7 @@ class Lexical:
     first_content_s: float | None = None  # of a stream: until the first text, tool call, audio or refusal
     idle_s: float | None = None  # of a stream: the longest gap between two pieces
     fall_back_on: frozenset[Kind]
+    heeds_breakers: bool = True
     params: Mapping[str, Any]
 
 

@@ -48,6 +48,29 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerRule:
+    """When a target is left alone, for how long, and how it comes back. At least one of `failures`, `failure_rate`.
+
+    `failures`: so many in a row, none older than `within_s`. `failure_rate`: that share (thousandths of a percent) of
+    the attempts within `within_s`, of `of_at_least` of them or more. An answer that took longer than `slower_than_s`,
+    of a stream to its first content, is a failure. It is left alone for `open_for_s`, twice as long each time that it
+    fails again when it is tried, `open_at_most_s` at most; then `probes` may try it at once, and after
+    `success_threshold` of them in a row were answered everybody may.
+    """
+
+    failures: int | None = 5
+    failure_rate: int | None = None
+    of_at_least: int = 20
+    within_s: float = 60.0
+    slower_than_s: float | None = None
+    open_for_s: float = 30.0
+    open_at_most_s: float = 300.0
+    probes: int = 1
+    success_threshold: int = 1
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A model at a provider, with all that is known of it."""
 
@@ -62,6 +85,7 @@ class Target:
     supports: frozenset[str] | None  # None: unknown, nothing is refused for it
     tokens: TokenClass
     labels: frozenset[str] = frozenset()  # its provider's and its own
+    breaker: BreakerRule | None = None
     disabled_at: Place | None = None  # where `enabled: false` takes it out of every policy
     place: Place
 

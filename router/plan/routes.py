@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from router.plan.amounts import Budget, Limit
 from router.plan.policies import STREAM_S, CacheRule, Lexical
-from router.plan.providers import Target
+from router.plan.providers import BreakerRule, Target
 from router.values import Message
 
 Method = Literal["schema", "tool", "prompt"]
@@ -38,6 +38,11 @@ class Candidate:
     method: Method | None = None  # how it is asked for an answer of a given form
     added: tuple[Message, ...] = ()  # what that adds to the messages
     path: tuple[str, ...] = ()
+
+    @property
+    def breaker(self) -> BreakerRule | None:
+        """What may refuse it; None: nothing, or its policy has it tried all the same."""
+        return self.target.breaker if self.lexical.heeds_breakers else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

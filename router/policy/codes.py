@@ -264,6 +264,11 @@ MEANING: Mapping[str, Code] = {
         "a price or a discount that holds on no day",
         "`valid_until` is the first day on which it holds no longer; written the other way round it never applies.",
     ),
+    "breaker-pointless": Code(
+        "a breaker says something that nothing comes of",
+        "`of_at_least` is about a `failure_rate`, and a longest time below the first one is never reached: its author"
+        " means something else than what happens.",
+    ),
     "discount-of-free": Code(
         "a discount where the price is `free`",
         "It is off nothing: one of both is not what was meant.",

@@ -8,6 +8,7 @@ from functools import reduce
 from router.errors import PolicyError, Problem
 from router.plan import Plan
 from router.policy import (
+    breakers,
     checks,
     demands,
     names,
@@ -74,6 +75,7 @@ NAME_CHECKS = (
     price_checks.empty_validity,
     price_checks.pointless_discounts,
     price_checks.repeated_tiers,
+    breakers.pointless_breakers,
     warn_checks.warnings,
     demands.unmatched_patterns,
     demands.unknown_labels,

@@ -138,6 +138,8 @@ def _timing(policy: Policy, spot: Spot) -> Iterator[Effective]:
         if time_s is not None:
             yield _row(f"timeout.{name}", _duration(time_s), spot)
     yield _row("timeout.stream", _duration(policy.stream_s), spot)
+    if not policy.lexical.heeds_breakers:
+        yield _row("breaker", "off", spot)
 
 
 def _ceiling(policy: Policy, spot: Spot) -> Iterator[Effective]:

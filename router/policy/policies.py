@@ -74,6 +74,7 @@ def _lexical(spot: Spot) -> Lexical:
         first_content_s=_seconds(spot.at("timeout", "first_content")),
         idle_s=_seconds(spot.at("timeout", "idle")),
         fall_back_on=DEFAULT_FALL_BACK_ON if fall_back_on is None else _kinds(fall_back_on),
+        heeds_breakers=spot.get("breaker") is None,
         params=_params(spot),
     )
 

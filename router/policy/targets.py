@@ -7,6 +7,7 @@ from datetime import tzinfo
 from router.errors import Problem
 from router.plan import ModelFacts, Provider, Target, TokenClass
 from router.policy import scalars
+from router.policy.breakers import OwnBreaker, own_breaker, rule_of
 from router.policy.catalog import Catalog, known_facts
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
@@ -95,6 +96,7 @@ class OwnFacts:
     max_output: int | None = None
     supports: frozenset[str] | None = None
     tokens: str | None = None
+    breaker: OwnBreaker | None = None
     labels: frozenset[str] = frozenset()
     enabled: bool = True
 
@@ -113,6 +115,7 @@ def own_facts(declared: Spot | None) -> OwnFacts:
         max_output=_count(declared.get("max_output")),
         supports=frozenset(item.text for item in supports.items() if item.text) if supports else None,
         tokens=text_of(declared.get("tokens")),
+        breaker=own_breaker(declared.get("breaker")),
         labels=frozenset(item.text for item in labels.items() if item.text) if labels else frozenset(),
         enabled=enabled is None or enabled.value is not False,
     )
@@ -152,6 +155,7 @@ def _resolved(
         supports=supports if supports is not None else known.supports if listed else None,
         tokens=_counted_by(own.tokens or shared.tokens, known.tokens),
         labels=own.labels | shared.labels,
+        breaker=rule_of(own.breaker, shared.breaker),
         disabled_at=off.key_place if off else provider.disabled_at,
         place=declared.key_place if declared else provider.place,
     )

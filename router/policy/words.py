@@ -78,8 +78,19 @@ SENDS = Scalar(
     examples=(2, 3),
     help="a whole number from 1 to 20; the first send counts",
 )
+TIMES = Scalar(
+    name="a number of times",
+    types=("integer",),
+    minimum=1,
+    maximum=100,
+    examples=(5, 1),
+    help="a whole number from 1 to 100",
+)
 VERSION = Scalar(name="`1`", types=("integer",), words=(1,), examples=(1,), help="write `version: 1`")
 OFF = Scalar(name="`off`", pattern="^off$", words=("off",), help="write `off` or a map")
+JUST_OFF = Scalar(
+    name="the word `off`", words=("off",), examples=("off",), help="write `off`, or leave it out"
+)
 REJECT = Scalar(
     name="`reject`", pattern="^reject$", words=("reject",), help="write `reject` or `{policy: last-resort}`"
 )

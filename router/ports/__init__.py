@@ -31,7 +31,9 @@ from router.ports.stores import (
     Cache,
     CacheEntry,
     Health,
+    Healths,
     KeyHealth,
+    Name,
     Outcome,
 )
 from router.ports.transport import (
@@ -67,6 +69,7 @@ __all__ = [
     "Flight",
     "Granted",
     "Health",
+    "Healths",
     "Hold",
     "InputReader",
     "KeyHealth",
@@ -74,6 +77,7 @@ __all__ = [
     "LimitFull",
     "Limiter",
     "MayLose",
+    "Name",
     "Note",
     "Outcome",
     "Pending",

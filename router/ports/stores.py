@@ -1,9 +1,10 @@
-"""What may be forgotten: answers, and what is known of keys and models."""
+"""What may be forgotten: answers, and what is known of keys and targets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from router.decide.breaker import Breaker, Ended, Event, Turn
 from router.values import Kind
 
 
@@ -34,17 +35,29 @@ class Cache(Protocol):
     async def aclose(self) -> None: ...
 
 
+Name = tuple[str, str]
+"""Of a key (provider, key name), of a target (provider, model)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHealth:
-    """`cooling_until_s` 0: healthy."""
+    """`cooling_until_s`: when it may be used again."""
 
-    failures: int = 0
-    cooling_until_s: float = 0.0
+    cooling_until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healths:
+    """What is known; names of which nothing is remembered are absent."""
+
+    keys: Mapping[Name, KeyHealth] = field(default_factory=dict)
+    breakers: Mapping[Name, Breaker] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one attempt says about a key and a model. `kind` None: it was answered."""
+    """What one attempt says about its key, and about its target. `kind` None: it was answered. `ended` None: its target
+    has no breaker."""
 
     provider: str
     model: str
@@ -52,25 +65,38 @@ class Outcome:
     kind: Kind | None
     cooling_s: float  # how long the key should rest, decided by the caller; 0: it should not
     now_s: float
+    ended: Ended | None = None
+
+    @property
+    def target(self) -> Name:
+        return self.provider, self.model
 
 
 class Health(Protocol):
-    """What is known of keys (provider, key name) and of models (provider, "model:NAME").
+    """What is known of keys and of the breakers of targets.
 
-    Atomicity: `note` is one step; cooling ends only grow until an answer clears them. Failure mode: StoreError(
-    port="health"), which never fails a request. Suspends: says the adapter.
+    A breaker changes as `decide.breaker.turned` says, and in no other way; one that does not change is not written.
+
+    Atomicity: `note` and `turn` are one step each for a key and for a breaker, also between processes: what one of them
+    has written, the first read that begins after it sees. Cooling ends only grow until an answer clears them. Failure
+    mode: StoreError(port="health"), which never fails a request. Suspends: says the adapter.
     """
 
     @property
     def suspends(self) -> bool: ...
 
-    async def read(self, names: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], KeyHealth]:
-        """Names never noted are absent."""
+    async def read(self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = ()) -> Healths: ...
+
+    async def note(self, outcome: Outcome) -> Turn | None:
+        """Let the key cool, or clear it on an answer; turn the breaker. None: it did not change."""
         ...
 
-    async def note(self, outcome: Outcome) -> None:
-        """Count a failure of the model when its kind counts against the breaker, clear the count on an answer; let
-        the key cool, or clear it on an answer."""
+    async def turn(self, target: Name, event: Event) -> Turn:
+        """What the event made of the breaker of a target, be it nothing."""
+        ...
+
+    async def breakers(self) -> Mapping[Name, Breaker]:
+        """All of which something is remembered."""
         ...
 
     async def aclose(self) -> None: ...

@@ -7,7 +7,7 @@ from router.books.balance import LimitNow
 from router.decide.fit import Worst
 from router.decide.outcome import attempt_limit_exceeded, limit_exceeded
 from router.decide.reserve import attempt_permits, attempt_takes
-from router.engine.routing import usable_keys
+from router.engine.health import usable_keys
 from router.engine.run import LEASE_S, Run
 from router.plan import Candidate, Key, Limit, Policy
 from router.tools.remedy import Short
@@ -31,7 +31,7 @@ async def limited_keys(run: Run, candidates: Iterable[Candidate]) -> Mapping[str
     """By provider, where a key has limits of its own: the keys that a call would try now."""
     providers = (run.plan.providers[name] for name in {each.target.provider for each in candidates})
     limited = [each for each in providers if any(key.limits for key in each.keys)]
-    usable = {each.name: await usable_keys(run, each.name) for each in limited}
+    usable = await usable_keys(run, [each.name for each in limited])
     return {each.name: [key for key in each.keys if key.name in usable[each.name]] for each in limited}
 
 

@@ -58,7 +58,7 @@ def assert_nothing_was_lost(state: SqliteState) -> None:
         (5, "reserved", "reserved", 60),
     ]
     assert do(state.limiter.used([TOKENS], now_s=NOW_S + 5)) == {TOKENS: 135}
-    assert do(state.health.read([("openai", "model:gpt-5-nano")]))
+    assert do(state.health.breakers()) == {}  # until version 2 failures were counted without a rule
 
 
 def test_all_that_was_in_it_is_still_there_and_goes_on(path: Path) -> None:

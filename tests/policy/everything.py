@@ -30,6 +30,18 @@ def everything() -> dict[str, Any]:
         "labels": ["gpu"],
         "tokens": "exact",
         "discount": "15%",
+        "breaker": "off",
+    }
+    breaker = {
+        "failures": 3,
+        "failure_rate": "40%",
+        "of_at_least": 30,
+        "within": "2m",
+        "slower_than": "9s",
+        "open_for": "20s",
+        "open_at_most": "4m",
+        "probes": 2,
+        "success_threshold": 3,
     }
     times = {"attempt": "3s", "first_content": "2s", "idle": "5s"}
     windows = ("per_request", "per_hour", "per_day", "per_week", "per_month", "in_total")
@@ -104,6 +116,7 @@ def everything() -> dict[str, Any]:
                 "max_output": "1k",
                 "supports": ["json"],
                 "tokens": "window",
+                "breaker": breaker,
                 "models": {"small": {**model, "limits": limits}, "gone": {"enabled": False}},
                 "budget": {**longer, "pool": "invoice"},
                 "limits": limits,
@@ -133,6 +146,7 @@ def everything() -> dict[str, Any]:
                 "fall_back_on": ["timeout"],
                 "retry": {"attempts": 3, "backoff": "linear", "base": "1s", "max": "4s", "on": ["timeout"]},
                 "timeout": {"total": "20s", "stream": "2m", **times, "attempt": "4s"},
+                "breaker": "off",
                 **demands,
                 "cache": {"ttl": "5m", "scope": "user", "sampled": True, "serve_stale_on_error": "1d"},
                 "budget": {**budget, "enforce": "shadow", "rolling": True, "warn_at": ["60%", "90%"]},

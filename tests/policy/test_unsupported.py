@@ -23,10 +23,6 @@ def in_key(word: str, value: Any) -> dict[str, Any]:
     return document(providers={"openai": {"keys": [{"env": "OPENAI_API_KEY", word: value}]}})
 
 
-def in_model(word: str, value: Any) -> dict[str, Any]:
-    return document(providers={"openai": {"models": {"small": {word: value}}}})
-
-
 def in_policy(word: str, value: Any) -> dict[str, Any]:
     return document(policies={"fast": {**FAST, word: value}})
 
@@ -60,7 +56,6 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
         in_policy,
         {
             "hedge": "off",
-            "breaker": "off",
             "output": {"schema": "x"},
             "mirror": {"to": "x"},
             "queue": {"wait": "1s"},
@@ -76,12 +71,10 @@ WORDS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "in_provider": (
         in_provider,
         {
-            "breaker": "off",
             "pick_key": "least_busy",
         },
     ),
     "in_key": (in_key, {"allow": ["openai/small"]}),
-    "in_model": (in_model, {"breaker": "off"}),
     "in_tenant": (in_tenant, {"access": ["x"]}),
 }
 CASES = [(where, word) for where, (_, words) in WORDS.items() for word in words]

@@ -1,8 +1,10 @@
--- ARGV from 3: names (provider, tab, name). Returns failures and end of cooling of each, "" where it was never noted.
+-- ARGV from 3: how many names of keys follow (provider, tab, key); then those; then names of targets (provider, tab, model).
+-- Returns the end of cooling of each key and the breaker of each target, "" where nothing is known.
 if lost() then return {"lost"} end
 local found = {}
-for number = 3, #ARGV do
-  found[#found + 1] = redis.call("HGET", NAME .. ":health", ARGV[number] .. "\tfailures") or ""
-  found[#found + 1] = redis.call("HGET", NAME .. ":health", ARGV[number] .. "\tcooling") or ""
+local keys = tonumber(ARGV[3])
+for number = 4, #ARGV do
+  local hash = number < 4 + keys and NAME .. ":cooling" or NAME .. ":breakers"
+  found[#found + 1] = redis.call("HGET", hash, ARGV[number]) or ""
 end
 return {"done", found}

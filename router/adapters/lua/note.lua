@@ -1,18 +1,11 @@
--- ARGV from 3: model (provider, tab, name), key ("" for none), what: "answered", "failed" (the model) or "noted", and until
--- when the key cools ("0": it does not).
+-- ARGV from 3: target (provider, tab, model), key ("" for none), and until when the key cools, "clear", or "".
+-- Returns the breaker of the target, "" where nothing is known of it.
 if lost() then return {"lost"} end
-local HEALTH = NAME .. ":health"
-local function clear(name) redis.call("HDEL", HEALTH, name .. "\tfailures", name .. "\tcooling") end
-if ARGV[5] == "answered" then
-  clear(ARGV[3])
-  if ARGV[4] ~= "" then clear(ARGV[4]) end
-  return {"done"}
+local COOLING = NAME .. ":cooling"
+if ARGV[5] == "clear" then
+  redis.call("HDEL", COOLING, ARGV[4])
+elseif ARGV[5] ~= "" then
+  local known = redis.call("HGET", COOLING, ARGV[4])
+  if not known or tonumber(known) < tonumber(ARGV[5]) then redis.call("HSET", COOLING, ARGV[4], ARGV[5]) end
 end
-if ARGV[5] == "failed" then redis.call("HINCRBY", HEALTH, ARGV[3] .. "\tfailures", 1) end
-if ARGV[6] ~= "0" then
-  local known = redis.call("HGET", HEALTH, ARGV[4] .. "\tcooling")
-  if not known or tonumber(known) < tonumber(ARGV[6]) then
-    redis.call("HSET", HEALTH, ARGV[4] .. "\tcooling", ARGV[6])
-  end
-end
-return {"done"}
+return {"done", redis.call("HGET", NAME .. ":breakers", ARGV[3]) or ""}

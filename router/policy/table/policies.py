@@ -86,6 +86,10 @@ POLICY = Block(
         ),
         "retry": Key(form=RETRY, description="Sends to one target before the next one is tried."),
         "timeout": Key(form=TIMEOUT, description="How long a request and each attempt of it may take."),
+        "breaker": Key(
+            form=words.JUST_OFF,
+            description="off: its targets are tried although their breakers are open, as a last resort may be.",
+        ),
         **DEMANDS,
         "needs": NEEDS,
         "cache": Key(form=CACHE, description="Answers that may be served again."),
@@ -99,7 +103,7 @@ POLICY = Block(
     required=("targets",),
     unless=("extends", "abstract"),
     later=(
-        *["hedge", "breaker"],
+        "hedge",
         *["output", "mirror", "queue", "batch", "priority", "fit", "prompt", "clean"],
     ),
     help="a map with at least `targets`",

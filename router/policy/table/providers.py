@@ -118,6 +118,51 @@ DISCOUNT = Block(
     examples=("20%", {"off": "20%", "valid_until": "2027-01-01"}),
 )
 
+BREAKER = Block(
+    ref="breaker",
+    name="a breaker",
+    description="When a model is left alone, and how it comes back; `off` where its provider has one. It only takes "
+    "attempts away.",
+    text=words.OFF,
+    keys={
+        "failures": Key(
+            form=words.TIMES,
+            description="Failures in a row that open it (default 5 where there is no failure_rate).",
+        ),
+        "failure_rate": Key(
+            form=words.THRESHOLD, description="The share of failures within the window that opens it."
+        ),
+        "of_at_least": Key(
+            form=words.COUNT,
+            description="Attempts in the window without which no rate is taken (default 20).",
+        ),
+        "within": Key(
+            form=words.DURATION, description="The window; older failures count no more (default 1m)."
+        ),
+        "slower_than": Key(
+            form=words.DURATION,
+            description="Answers that take longer count as failures; of a stream the time to its first content.",
+        ),
+        "open_for": Key(
+            form=words.DURATION,
+            description="How long it is open at first (default 30s); twice as long each time that it fails again.",
+        ),
+        "open_at_most": Key(
+            form=words.DURATION, description="The longest that it is open (default ten times open_for)."
+        ),
+        "probes": Key(
+            form=words.TIMES,
+            description="Attempts that may try it at one time once that is over (default 1).",
+        ),
+        "success_threshold": Key(
+            form=words.TIMES, description="Probes in a row whose answers close it (default 1)."
+        ),
+    },
+    at_least=1,
+    help="write `off`, or `{failures: 5, within: 1m, open_for: 30s}`",
+    examples=({"failures": 5, "within": "1m", "open_for": "30s"}, "off"),
+)
+
 _FACTS = {
     "price": Key(form=PRICE, description="Its price, in place of the price file's."),
     "discount": Key(form=DISCOUNT, description="What is off its price, its fee included."),
@@ -130,6 +175,7 @@ _FACTS = {
     "tokens": Key(
         form=words.TOKEN_METHOD, description="How its input is counted, where the family's way is wrong."
     ),
+    "breaker": Key(form=BREAKER, description="When it is left alone; each model has a breaker of its own."),
     "labels": Key(
         form=ListOf(name="a list of labels", item=words.LABEL, unique=True),
         description="What `require` may ask for, such as a region; a model has its provider's too.",
@@ -149,7 +195,6 @@ MODEL = Block(
         **_FACTS,
         "limits": Key(form=LIMITS, description="What is sent to this model, by all callers together."),
     },
-    later=("breaker",),
     help="a map, empty where there is nothing to say: `{}`",
     examples=({"context": "128k", "max_output": "8k", "supports": ["tools", "json"]},),
 )
@@ -186,7 +231,7 @@ PROVIDER = Block(
         "limits": Key(form=LIMITS, description="What is sent to this provider, by all callers together."),
         "was": Key(form=words.OLD_NAME, description=f"A provider that was renamed: {WAS}"),
     },
-    later=("breaker", "pick_key"),
+    later=("pick_key",),
     help="a map, `{}` for a known kind",
     examples=({}, {"kind": "azure", "base_url": {"env": "AZURE_URL"}, "keys": [{"env": "AZURE_KEY"}]}),
 )

@@ -6,7 +6,8 @@ from datetime import date
 from math import inf
 
 from router.decide.prices import all_prices, price_at
-from router.plan import Price, PriceTable, Provider, Target
+from router.plan import BreakerRule, Price, PriceTable, Provider, Target
+from router.policy.breakers import breaker_text
 from router.policy.document import Spot
 from router.policy.prices import OwnDiscount, OwnPrice
 from router.policy.scalars import count_text
@@ -254,6 +255,8 @@ def _all_of(effects: Iterable[Effect]) -> Effect:
 
 
 def _text(value: object) -> str | None:
+    if isinstance(value, BreakerRule):
+        return breaker_text(value)
     if isinstance(value, frozenset):
         return f"[{', '.join(sorted(value))}]" if value else None
     if isinstance(value, int) and not isinstance(value, bool):

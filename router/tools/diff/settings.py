@@ -77,6 +77,8 @@ def lexical_texts(lexical: Lexical, params: Mapping[str, Any] | None = None) -> 
         "idle": lexical.idle_s,
     }
     found |= {f"timeout.{name}": _duration(time_s) for name, time_s in times.items() if time_s is not None}
+    if not lexical.heeds_breakers:
+        found["breaker"] = "off"
     sent = {**lexical.params, **(params or {})}
     return {**found, **{f"params.{name}": written(value) for name, value in sorted(sent.items())}}
 

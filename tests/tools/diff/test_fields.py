@@ -10,9 +10,11 @@ from router.policy.targets import OwnFacts
 TOLD: dict[type, str] = {
     plan.Policy: "name description entries rules lexical total_s stream_s ceiling demand budgets limits cache was "
     "place",
-    plan.Lexical: "retry attempt_s first_content_s idle_s fall_back_on params",
+    plan.Lexical: "retry attempt_s first_content_s idle_s fall_back_on heeds_breakers params",
     plan.RetryRule: "attempts backoff base_s max_s on",
     plan.CacheRule: "ttl_s scope sampled stale_s",
+    plan.BreakerRule: "failures failure_rate of_at_least within_s slower_than_s open_for_s open_at_most_s probes "
+    "success_threshold place",
     plan.Demand: "owner allow require needs max_price place",
     plan.MaxPrice: "input_ausd output_ausd",
     plan.Tenant: "path policies ceiling demand never budgets limits each was place",
@@ -25,7 +27,7 @@ TOLD: dict[type, str] = {
     plan.Budget: "owner unit window amount shadow rolling place text present when_spent warn_at",
     plan.Limit: "owner unit window_s at_most shadow place text present",
     plan.Plan: "digest prices_digest providers targets policies tenants settings abstract handing_over folder",
-    OwnFacts: "alias deployment price discount context max_output supports tokens labels enabled",
+    OwnFacts: "alias deployment price discount context max_output supports tokens breaker labels enabled",
 }
 """Ceiling and Settings are gone through field by field, whatever they hold."""
 

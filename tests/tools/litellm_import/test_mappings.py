@@ -746,7 +746,7 @@ class TestEverythingElse:
                 "router_settings: {cooldown_time: 5}",
                 "router_settings.cooldown_time",
                 REFUSED,
-                "breakers come later",
+                "a cooldown is a breaker here",
             ),
             (
                 "environment_variables: {A: b}",
