@@ -52,6 +52,7 @@ DropReason = Literal[
     "not_allowed",
     "label",
     "capability",
+    "parameter",
     "max_price",
     "not_in_only",
     "missing_key",

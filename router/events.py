@@ -48,6 +48,15 @@ class CandidateDropped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParamsLeftOut(Event):
+    """`target` does not take these parameters, and is called without them, as `params_unsupported: drop` says."""
+
+    target: str
+    policy: str
+    params: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routed(Event):
     """The flat list, in the order in which it will be tried."""
 

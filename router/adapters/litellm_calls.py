@@ -10,7 +10,7 @@ from router.adapters.litellm_exchange import WireRefusal
 from router.decide.params import CHAT_PARAMS, NOT_YET
 from router.ports import WireCall
 
-_PREFIX: Mapping[str, str] = {
+PREFIX: Mapping[str, str] = {
     "ai21": "ai21_chat",
     "cohere": "cohere_chat",  # `cohere/` is its retired v1 API
     "ollama": "ollama_chat",  # `ollama/` pastes the messages into one prompt
@@ -53,7 +53,7 @@ _SECRET_ENDINGS = ("_key", "_key_id", "_token", "_secret", "_credentials")
 
 def model_name(call: WireCall) -> str:
     """The model in litellm's words: its provider name, a slash, and what the provider is asked for."""
-    return f"{_PREFIX.get(call.kind, call.kind)}/{call.model}"
+    return f"{PREFIX.get(call.kind, call.kind)}/{call.model}"
 
 
 def secrets_of(call: WireCall) -> tuple[str, ...]:

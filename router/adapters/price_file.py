@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from router.adapters.param_book import TABLE, ParamBook
 from router.adapters.price_rows import (
     SUPPORTS,
     context_of,
@@ -47,6 +48,7 @@ class PriceFile:
 
     def __init__(self, rows: Mapping[str, Mapping[str, Any]], *, digest: str) -> None:
         self._rows = rows
+        self._params: ParamBook | None = None
         self._folded = {key.lower(): key for key in reversed(list(rows))}  # the first of two spellings wins
         self._digest = digest
 
@@ -88,6 +90,12 @@ class PriceFile:
         """How the input of a model is bounded, whether or not it is in the file."""
         return token_class(kind, model)
 
+    def refuses(self, kind: str, model: str) -> frozenset[str]:
+        """The parameters that a model does not take, as litellm says."""
+        if self._params is None:
+            self._params = ParamBook.load()
+        return self._params.refuses(kind, _names(kind, model))
+
     def models(self, kind: str) -> Sequence[str]:
         """All chat model names of a kind, sorted, without the kind's prefix."""
         return sorted(
@@ -102,10 +110,14 @@ class PriceFile:
         return next((row for row in rows if _serves(kind, row["litellm_provider"])), None)
 
 
-def book_digest(body: bytes, read_by: object = (SUPPORTS, FAMILIES, UNMEASURED)) -> str:
-    """SHA-256 over the file, and over what it is `read_by`: which of its keys make a capability, and the margins of
-    token counts, which no file states."""
-    return hashlib.sha256(b"%b\n%b" % (body, repr(read_by).encode())).hexdigest()
+def book_digest(
+    body: bytes, read_by: object = (SUPPORTS, FAMILIES, UNMEASURED), *, params: bytes | None = None
+) -> str:
+    """SHA-256 over the file, over what it is `read_by` (which of its keys make a capability, and the margins of token
+    counts, which no file states), and over the table of `params`, by default the one that is read."""
+    return hashlib.sha256(
+        b"\n".join([body, repr(read_by).encode(), params or TABLE.read_bytes()])
+    ).hexdigest()
 
 
 def _shipped() -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 from router.decide.conditions import Snapshot, Verdict, first_match
 from router.decide.demands import Refusal, refusal
 from router.decide.fit import DUPLICATE, as_open
-from router.decide.params import output_request
+from router.decide.params import output_request, untaken
 from router.decide.scopes import Caller, did_you_mean, least, tighter
 from router.decide.structured import asked
 from router.errors import Dropped, RequestError
@@ -279,7 +279,9 @@ def candidate_of(
     params = _effective_params(policy.lexical.params, entry.params, request.params)
     lexical = _times(policy.lexical, entry)
     allowance = least(path.ceiling.output_tokens, output_request(params))
-    form = asked(request.output, target.supports, params) if request.output else None
+    form = asked(request.output, target, params) if request.output else None
+    wanted = _with_allowance({**params, **form.params} if form else params, allowance)
+    sent, left_out, missed = _taken(wanted, target, drop=lexical.params_unsupported == "drop")
     return Candidate(
         target=target,
         policy=policy.name,
@@ -293,7 +295,9 @@ def candidate_of(
         budgets=path.budgets,
         per_request=path.per_request,
         limits=path.limits,
-        params=_with_allowance({**params, **form.params} if form else params, allowance),
+        params=sent,
+        left_out=left_out,
+        untaken=missed,
         method=form.method if form else None,
         added=form.messages if form else (),
         path=path.policies,
@@ -330,6 +334,19 @@ def _with_allowance(params: Mapping[str, Any], allowance: int | None) -> dict[st
     return sent if allowance is None else {**sent, "max_tokens": allowance}
 
 
+def _taken(
+    params: Mapping[str, Any], target: Target, *, drop: bool
+) -> tuple[Mapping[str, Any], tuple[str, ...], tuple[str, ...]]:
+    """(what is sent, what was left out of it, what can't be left out), by what the target takes."""
+    found = untaken(params, target.refuses) if params and target.refuses else None
+    if found is None:
+        return params, (), ()
+    without = {*found.idle, *(found.left_out if drop else ())}
+    sent = {name: value for name, value in params.items() if name not in without}
+    missed = found.kept if drop else {**found.left_out, **found.kept}
+    return sent, tuple(found.left_out) if drop else (), tuple(missed.values())
+
+
 def _why_not(
     candidate: Candidate,
     path: PathTo,
@@ -349,6 +366,8 @@ def _why_not(
     lacking = snapshot.needs - target.supports if target.supports is not None else frozenset()
     if lacking:
         return "capability", f"it has no {', '.join(sorted(lacking))}, which this request needs"
+    if candidate.untaken:
+        return "parameter", f"it does not take {', '.join(candidate.untaken)}"
     missing = missing_key(target.provider)
     if missing is not None:
         return "missing_key", _missing_detail(missing)

@@ -1,7 +1,9 @@
-"""The parameters a call may carry: OpenAI's names, each with what it must be. Anything else is refused by name."""
+"""The parameters a call may carry: OpenAI's names, each with what it must be. Anything else is refused by name. What
+a target does not take of them is known before it is asked."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 NUMBER = (int, float)
 
@@ -28,11 +30,41 @@ CHAT_PARAMS: Mapping[str, tuple[type, ...]] = {
 }
 """Name -> accepted types. `n`, `max_tokens` and `max_completion_tokens` are also bounded by the policy's ceilings."""
 
+VALUES: Mapping[str, tuple[str, ...]] = {
+    "reasoning_effort": ("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    "verbosity": ("low", "medium", "high"),
+}
+"""What parameters of few words may be. A target may take some of them only."""
+
+KEPT = frozenset({"max_tokens", "n", "response_format", "tool_choice", "tools"})
+"""What an answer is made by, and what bounds its cost: never left out for a target that does not take it."""
+
+IDLE: Mapping[str, Any] = {
+    "frequency_penalty": 0,
+    "logit_bias": {},
+    "logprobs": False,
+    "n": 1,
+    "parallel_tool_calls": True,
+    "presence_penalty": 0,
+    "response_format": {"type": "text"},
+    "tool_choice": "auto",
+}
+"""What holds where a parameter is not sent at all."""
+
+_BY_EFFORT = frozenset({"temperature", "top_p", "logprobs", "top_logprobs"})
+"""Parameters that some models take only while they don't reason."""
+
 ELSEWHERE: Mapping[str, str] = {
     "model": "the policy chooses the model; `only=` and `prefer=` narrow and order its targets",
     "api_key": "keys are named in the files, under `providers:`",
     "api_base": "addresses stand in the files, as `base_url` of a provider",
     "base_url": "addresses stand in the files, as `base_url` of a provider",
+    "extra_body": "only parameters that are known here are sent, so that none is ignored",
+    "drop_params": "the policy says it: `params_unsupported: drop`",
+    "allowed_openai_params": "what a target takes is known here; a policy says `params_unsupported: drop` or `error`",
+    "metadata": "a call has `tags=`, which rules read",
+    "store": "nothing of a call is kept at a provider",
+    "thinking": "how much a model reasons is `reasoning_effort`",
     "num_retries": "retries are the policy's: `retry: {attempts: 2}`",
     "max_retries": "retries are the policy's: `retry: {attempts: 2}`",
     "fallbacks": "the policy's targets are its fallbacks",
@@ -67,7 +99,14 @@ def param_fault(name: str, value: Any) -> str | None:
         return f"`{name}` must be {wanted}, not {_kind_of(value)}"
     if isinstance(value, int) and name in COUNTS and value < 1:
         return f"`{name}` must be at least 1, not `{value}`"
+    if name in VALUES and value not in VALUES[name]:
+        return f"`{name}` must be one of {', '.join(VALUES[name])}, not {_quoted(value)}"
     return None
+
+
+def _quoted(value: object) -> str:
+    shown = ascii(value)[1:-1]
+    return f"`{shown if len(shown) <= 40 else shown[:40] + '...'}`"
 
 
 _KINDS: Mapping[type, str] = {
@@ -91,3 +130,79 @@ def output_request(params: Mapping[str, Any]) -> int | None:
     """The output allowance that these parameters ask for: the smaller of both spellings, None where neither is set."""
     asked = [params[name] for name in ("max_tokens", "max_completion_tokens") if params.get(name) is not None]
     return min(asked) if asked else None
+
+
+Effort = Literal["by default", "without reasoning", "with reasoning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untaken:
+    """Parameters that a target does not take as they are, each with how that is told. `idle` ones say what holds
+    anyway, so nothing is lost without them; of the others those of `kept` can't be left out."""
+
+    idle: frozenset[str]
+    left_out: Mapping[str, str]
+    kept: Mapping[str, str]
+
+
+def untaken(params: Mapping[str, Any], refuses: frozenset[str]) -> Untaken | None:
+    """What of `params` a target does not take that `refuses` these words; None: it takes all."""
+    effort = effort_of(params)
+    found = {
+        name: told
+        for name, value in params.items()
+        if (told := _refused(name, value, effort, refuses)) is not None
+    }
+    if not found:
+        return None
+    idle = frozenset(name for name in found if name in IDLE and params[name] == IDLE[name])
+    return Untaken(
+        idle=idle,
+        left_out={name: told for name, told in found.items() if name not in KEPT | idle},
+        kept={name: told for name, told in found.items() if name in KEPT - idle},
+    )
+
+
+def effort_of(params: Mapping[str, Any]) -> Effort:
+    match params.get("reasoning_effort"):
+        case None:
+            return "by default"
+        case "none":
+            return "without reasoning"
+        case _:
+            return "with reasoning"
+
+
+def words_of(name: str, value: Any, effort: Effort) -> Iterator[tuple[str, str]]:
+    """Every word that a target may refuse `name=value` by, the widest first, each with how it is told."""
+    forms = [(name, f"`{name}`")]
+    if (chosen := _chosen(name, value)) is not None:
+        forms.append((f"{name}={chosen}", f"`{name}: {chosen}`"))
+    if name == "temperature" and value != 1:
+        forms.append(("temperature!=1", "`temperature` other than 1"))
+    yield from forms
+    if name in _BY_EFFORT:
+        yield from ((f"{word} {effort}", f"{told} {_EFFORTS[effort]}") for word, told in forms)
+
+
+_EFFORTS: Mapping[Effort, str] = {
+    "by default": "unless `reasoning_effort` is `none`",
+    "with reasoning": "while it reasons",
+    "without reasoning": "while it does not reason",
+}
+
+
+def _chosen(name: str, value: Any) -> str | None:
+    """The word that a parameter of few words says."""
+    match name:
+        case "tool_choice":
+            return value if isinstance(value, str) else "function"
+        case "response_format":
+            return str(value.get("type")) if isinstance(value, Mapping) else None
+        case "reasoning_effort":
+            return str(value)
+    return None
+
+
+def _refused(name: str, value: Any, effort: Effort, refuses: frozenset[str]) -> str | None:
+    return next((told for word, told in words_of(name, value, effort) if word in refuses), None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.plan import Method
+from router.plan import Method, Target
 from router.values import Message, Output
 
 MOST_FAULTS = 10
@@ -24,16 +24,20 @@ class Asked:
     messages: tuple[Message, ...] = ()
 
 
-def asked(output: Output, supports: frozenset[str] | None, params: Mapping[str, Any]) -> Asked:
-    """By the provider's own schemas where it has them, else by a tool that must be called, else in words. `supports`
-    None: nothing is known of the target, so only words are sure to be taken."""
-    can = supports or frozenset()
-    if "json" in can:
+_FORMAT = ("response_format", "response_format=json_schema")
+_TOOL = ("tools", "tool_choice", "tool_choice=function")
+
+
+def asked(output: Output, target: Target, params: Mapping[str, Any]) -> Asked:
+    """By the provider's own schemas where it has them, else by a tool that must be called, else in words. Where nothing
+    is known of the target only words are sure to be taken."""
+    can = target.supports or frozenset()
+    if "json" in can and target.refuses.isdisjoint(_FORMAT):
         form = {"name": output.name, "schema": output.schema, "strict": output.strict}
         return Asked(
             method="schema", params={"response_format": {"type": "json_schema", "json_schema": form}}
         )
-    if "tools" in can and not params.get("tools"):
+    if "tools" in can and not params.get("tools") and target.refuses.isdisjoint(_TOOL):
         function = {"name": output.name, "description": "The answer.", "parameters": output.schema}
         return Asked(
             method="tool",

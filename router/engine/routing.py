@@ -131,5 +131,9 @@ def fitted(run: Run, route: Route) -> Route:
     run.short = list(unpromised(route.candidates, estimates, candidates, run.budgets))
     if not candidates:
         raise outcome.no_route(route, run.dropped)
+    for each in candidates:
+        if each.left_out:
+            name = each.target.name
+            run.emit(ev.ParamsLeftOut, target=name, policy=each.policy, params=each.left_out)
     run.emit(ev.Routed, targets=tuple(candidate.target.name for candidate in candidates))
     return replace(route, candidates=candidates)

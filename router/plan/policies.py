@@ -85,6 +85,7 @@ class Lexical:
     fall_back_on: frozenset[Kind]
     heeds_breakers: bool = True
     params: Mapping[str, Any]
+    params_unsupported: Literal["error", "drop"] = "error"  # what becomes of one that a target does not take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,9 @@ class Target:
     context_tokens: int | None
     max_output_tokens: int | None
     supports: frozenset[str] | None  # None: unknown, nothing is refused for it
+    refuses: frozenset[str] = (
+        frozenset()
+    )  # parameters it does not take, in the words of `router.decide.params`
     tokens: TokenClass
     labels: frozenset[str] = frozenset()  # its provider's and its own
     breaker: BreakerRule | None = None

@@ -35,6 +35,8 @@ class Candidate:
     per_request: tuple[Budget, ...]
     limits: tuple[Limit, ...] = ()
     params: Mapping[str, Any]
+    left_out: tuple[str, ...] = ()  # parameters that its target does not take, and is called without
+    untaken: tuple[str, ...] = ()  # those that it can't be called without, as they are told
     method: Method | None = None  # how it is asked for an answer of a given form
     added: tuple[Message, ...] = ()  # what that adds to the messages
     path: tuple[str, ...] = ()

@@ -20,6 +20,10 @@ class Catalog(Protocol):
         """How the input of a model is bounded, whether or not it is in the book."""
         ...
 
+    def refuses(self, kind: str, model: str) -> frozenset[str]:
+        """The parameters that a model does not take, in the words of `router.decide.params`."""
+        ...
+
     def models(self, kind: str) -> Sequence[str]:
         """Every chat model of a kind, sorted, without the kind's prefix: for suggestions."""
         ...
@@ -32,3 +36,10 @@ def known_facts(catalog: Catalog, kind: str, name: str) -> ModelFacts | None:
         return found
     prefix, rest = name.split("/", 1)
     return catalog.facts(prefix, rest)
+
+
+def refused_params(catalog: Catalog, kind: str, name: str) -> frozenset[str]:
+    """As `known_facts`, of parameters."""
+    prefix, slash, rest = name.partition("/")
+    own = catalog.facts(kind, name) is not None or not slash or catalog.facts(prefix, rest) is None
+    return catalog.refuses(kind, name) if own else catalog.refuses(prefix, rest)

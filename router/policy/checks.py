@@ -112,6 +112,7 @@ CHECKS: tuple[Check, ...] = (
     order_checks.capped_backoffs,
     order_checks.small_contexts,
     order_checks.lost_capabilities,
+    order_checks.refused_params,
     target_checks.refused_targets,
     sampled_caches,
     scope_checks.shared_caches,

@@ -311,6 +311,12 @@ MEANING: Mapping[str, Code] = {
         "It is passed over in every request that the rule was written for.",
         _WARNING,
     ),
+    "parameter-refused": Code(
+        "a target that does not take a parameter which the files set on it",
+        "It is passed over in every request, unless its caller says something else: the chain is shorter than it"
+        " looks.",
+        _WARNING,
+    ),
     "starved-target": Code(
         "a target that those before it leave no time or attempt for",
         "A fallback that can't be reached is no fallback. A note where one before it has no time of its"

@@ -85,6 +85,7 @@ def _rows(policy: Policy, spot: Spot) -> Iterator[Effective]:
     yield from _lines("budget.when_spent", spot.at("budget", "when_spent"))
     for name, value in policy.lexical.params.items():
         yield _row(f"params.{name}", written(value), spot)
+    yield from _lines("params_unsupported", spot.get("params_unsupported"))
 
 
 def _warns(budget: Budget) -> str:

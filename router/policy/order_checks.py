@@ -233,3 +233,24 @@ def _lost(reached: Reached, how: str, needs: tuple[str, ...], why: str) -> Probl
     message = f"`{name}` is {how} here: it has no {' or '.join(needs)}, which {why}"
     advice = "take it out, or say what it can do: `models: {...: {supports: [...]}}`"
     return problem("capability-lost", message, reached.entry.place, help=advice, severity="warning")
+
+
+def refused_params(draft: Draft) -> Iterator[Problem]:
+    """A target that does not take a parameter which the files themselves set on it is passed over, unless a caller says
+    something else."""
+    found = {
+        reached.entry.place: _refused(reached)
+        for policy in draft.policies.values()
+        for branch in branches(draft.plan, policy)
+        for reached in branch.reached
+        if reached.candidate.untaken
+    }
+    yield from found.values()
+
+
+def _refused(reached: Reached) -> Problem:
+    name, told = reached.candidate.target.name, ", ".join(reached.candidate.untaken)
+    whose = f"`params` in policy `{reached.candidate.policy}` set"
+    message = f"`{name}` is passed over here: it does not take {told}, which {whose}"
+    advice = "set it on the other targets alone, or write `params_unsupported: drop` to call this one without"
+    return problem("parameter-refused", message, reached.entry.place, help=advice, severity="warning")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
 from router.errors import Problem
@@ -76,7 +76,12 @@ def _lexical(spot: Spot) -> Lexical:
         fall_back_on=DEFAULT_FALL_BACK_ON if fall_back_on is None else _kinds(fall_back_on),
         heeds_breakers=spot.get("breaker") is None,
         params=_params(spot),
+        params_unsupported=_unsupported(spot.get("params_unsupported")),
     )
+
+
+def _unsupported(spot: Spot | None) -> Literal["error", "drop"]:
+    return "drop" if spot is not None and spot.value == "drop" else "error"
 
 
 def _retry(spot: Spot | None) -> RetryRule:

@@ -8,7 +8,7 @@ from router.errors import Problem
 from router.plan import ModelFacts, Provider, Target, TokenClass
 from router.policy import scalars
 from router.policy.breakers import OwnBreaker, own_breaker, rule_of
-from router.policy.catalog import Catalog, known_facts
+from router.policy.catalog import Catalog, known_facts, refused_params
 from router.policy.document import Spot, text_of
 from router.policy.draft import Draft, problem
 from router.policy.phrases import close_to
@@ -71,9 +71,16 @@ def _target(name: str, spot: Spot, draft: Draft) -> Target | Problem | None:
             return None
         return unknown_model(model, provider, spot, draft)
     known = facts or _unlisted(draft.catalog, provider.kind, model, declared)
-    return _resolved(
+    target = _resolved(
         model, provider, block, declared, known, listed=facts is not None, zone=zone_of(draft.settings)
     )
+    return replace(target, refuses=_refuses(draft, target, own_facts(declared).alias))
+
+
+def _refuses(draft: Draft, target: Target, alias: str | None) -> frozenset[str]:
+    """What the model does not take, and what litellm does not send to the name that the provider is asked for."""
+    names = dict.fromkeys((alias or target.model, target.wire_model))
+    return frozenset().union(*(refused_params(draft.catalog, target.kind, name) for name in names))
 
 
 def is_unsure_of(model: str, provider: Spot) -> bool:

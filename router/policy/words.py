@@ -185,6 +185,7 @@ BACKOFF = Scalar(
     later=("adaptive",),
     help="one of constant, linear, exponential, fibonacci",
 )
+UNSUPPORTED = Scalar(name="what becomes of a parameter", words=("error", "drop"), help="`error` or `drop`")
 SCOPE = Scalar(name="a scope", words=("tenant", "user", "shared"), help="one of tenant, user, shared")
 ENFORCE = Scalar(
     name="a way to enforce",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from router.adapters.param_book import TABLE
 from router.adapters.price_file import PriceFile, book_digest
 from router.adapters.price_rows import SUPPORTS
 from router.adapters.token_families import FAMILIES, UNMEASURED
@@ -90,6 +91,11 @@ def test_a_margin_or_a_capability_that_changes_changes_the_digest():
     ]
     assert book_digest(b"{}") == book_digest(b"{}", read_by[0])
     assert len({book_digest(b"{}", each) for each in read_by}) == len(read_by)
+    assert (
+        book_digest(b"{}", params=b"{}")
+        != book_digest(b"{}")
+        == book_digest(b"{}", params=TABLE.read_bytes())
+    )
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2", "\x00"])

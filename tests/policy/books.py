@@ -58,6 +58,10 @@ FACTS: Mapping[str, Mapping[str, ModelFacts]] = MappingProxyType(
 )
 
 
+REFUSES = {"haiku": frozenset({"seed", "n"}), "flash": frozenset({"top_p with reasoning"})}
+"""What models do not take; all of the others take everything."""
+
+
 class Book:
     """The facts above, as compiling asks for them."""
 
@@ -68,6 +72,9 @@ class Book:
 
     def tokens(self, kind: str, model: str) -> TokenClass:
         return TokenClass(method="window" if "odd" in model else "margin", margin_percent=60)
+
+    def refuses(self, kind: str, model: str) -> frozenset[str]:
+        return REFUSES.get(model, frozenset())
 
     def models(self, kind: str) -> Sequence[str]:
         return sorted(FACTS.get(kind, {}))

@@ -153,6 +153,7 @@ def everything() -> dict[str, Any]:
                 "limits": limits,
                 "was": "quick",
                 "params": {"temperature": 0.5},
+                "params_unsupported": "drop",
             },
             "slow": {"targets": ["openai/small"], "ceiling": {"output_tokens": "1k"}, "budget": jumping},
             "last": {"targets": ["openai/small"], "ceiling": {"output_tokens": "1k"}},

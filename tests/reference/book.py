@@ -27,7 +27,7 @@ BOOK: Mapping[str, Mapping[str, Row]] = {
         "plain": _row("0.0375 0.1501", 4_000, 1_000, "", 20),
     },
     "anthropic": {
-        "haiku": _row("1 5 1.25 0.1", 12_000, 3_000, "tools json", 40),
+        "haiku": _row("1 5 1.25 0.1", 12_000, 3_000, "tools json", 40, refuses=("n", "temperature")),
         "opus": _row(
             "5 25 6.25 0.5",
             20_000,
@@ -38,7 +38,7 @@ BOOK: Mapping[str, Mapping[str, Row]] = {
         ),
     },
     "groq": {
-        "oss": _row("0.1 0.5", 3_000, 1_000, "json", 10, fee="0.0001"),
+        "oss": _row("0.1 0.5", 3_000, 1_000, "json", 10, fee="0.0001", refuses=("temperature",)),
         "open/large": _row("0.6 2", 9_000, 3_000, "tools json", "exact"),
     },
     "gemini": {

@@ -464,6 +464,7 @@ class Maker:
         return {
             **self.block(chance, parts),
             **self.block(chance / 3, {"limits": self.limits}),
+            **self.block(chance / 3, {"params_unsupported": lambda: self.one(("drop", "drop", "error"))}),
             **self.block(chance / 20, {**self.demands(), "needs": lambda: ["json"]}),
         }
 

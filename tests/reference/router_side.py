@@ -63,6 +63,9 @@ class Book:
             return TokenClass(method="margin", margin_percent=tokens)
         return TokenClass(method=tokens)
 
+    def refuses(self, kind: str, model: str) -> frozenset[str]:
+        return frozenset(self._book.get(kind, {}).get(model, {}).get("refuses", ()))
+
     def models(self, kind: str) -> Sequence[str]:
         return sorted(self._book.get(kind, {}))
 

@@ -98,6 +98,11 @@ POLICY = Block(
         "params": Key(
             form=PARAMS, description="Call parameters; a target's own and the caller's go before them."
         ),
+        "params_unsupported": Key(
+            form=words.UNSUPPORTED,
+            description="A parameter that a target does not take: `error` passes the target over, `drop` calls it"
+            " without (default error).",
+        ),
         "was": Key(form=words.OLD_NAME, description=f"A policy that was renamed: {WAS} Not inherited."),
     },
     required=("targets",),

@@ -79,6 +79,7 @@ def lexical_texts(lexical: Lexical, params: Mapping[str, Any] | None = None) -> 
     found |= {f"timeout.{name}": _duration(time_s) for name, time_s in times.items() if time_s is not None}
     if not lexical.heeds_breakers:
         found["breaker"] = "off"
+    found |= {"params_unsupported": "drop"} if lexical.params_unsupported == "drop" else {}
     sent = {**lexical.params, **(params or {})}
     return {**found, **{f"params.{name}": written(value) for name, value in sorted(sent.items())}}
 

@@ -103,6 +103,7 @@ def _policy(name: str, block: Mapping[str, Any], document: Mapping[str, Any]) ->
         "attempt_s": seconds(timeout["attempt"]) if "attempt" in timeout else None,
         "fall_back_on": fall_back_of(block),
         "params": block.get("params", {}),
+        "params_unsupported": block.get("params_unsupported", "error"),
         "cache": "off"
         if cache == "off"
         else {"scope": "tenant", "sampled": False, **cache, "ttl": seconds(cache["ttl"])},

@@ -81,6 +81,7 @@ class Model:
     context: int | None
     max_output: int | None
     supports: frozenset[str] | None
+    refuses: frozenset[str]  # parameters that it does not take
     tokens: str | int  # "exact", "window", or percent of margin
     labels: frozenset[str]
     enabled: bool
@@ -118,6 +119,11 @@ def model_of(document: Mapping[str, Any], book: Mapping[str, Any], name: str) ->
         context=count(written["context"]) if "context" in written else facts.get("context"),
         max_output=count(written["max_output"]) if "max_output" in written else facts.get("max_output"),
         supports=_words(written.get("supports", facts.get("supports"))),
+        refuses=frozenset(
+            word
+            for name in (own.get("as", model), own.get("deployment", model))
+            for word in book.get(kind, {}).get(name, {}).get("refuses", ())
+        ),
         tokens=_tokens(own.get("tokens", block.get("tokens")), facts),
         labels=frozenset(block.get("labels", ())) | frozenset(own.get("labels", ())),
         enabled=block.get("enabled", True) and own.get("enabled", True),

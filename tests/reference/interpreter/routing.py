@@ -42,6 +42,7 @@ class Place:
     added_cost: int | None  # nano-USD that what a provider adds may cost an attempt
     sends: int | None  # ceiling.attempts
     params: Mapping[str, Any]  # as they are sent
+    untaken: frozenset[str]  # parameters that keep the target from serving
     way: tuple[str, ...]  # the policies that lead to it
 
 
@@ -152,7 +153,9 @@ def _place(
     seen: Snapshot,
     way: tuple[str, ...],
 ) -> Place:
-    params = {**policy.get("params", {}), **entry.get("params", {}), **call.params}
+    params, untaken = _taken(
+        {**policy.get("params", {}), **entry.get("params", {}), **call.params}, model, policy
+    )
     attempt = entry.get("timeout", {}).get("attempt", policy.get("timeout", {}).get("attempt"))
     asked = [_tightest(scopes, "output_tokens"), params.get("max_tokens")]
     outputs = [*asked, model.max_output]
@@ -172,7 +175,21 @@ def _place(
         input_bound=model.bound(seen.input_tokens),
         sends=_tightest(scopes, "attempts"),
         params={**params, "max_tokens": min((each for each in asked if each is not None), default=None)},
+        untaken=untaken,
         way=way,
+    )
+
+
+def _taken(
+    params: Mapping[str, Any], model: Model, policy: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], frozenset[str]]:
+    """(what is sent, what keeps the target from serving). One choice is what comes of no `n` at all; more are never
+    given up."""
+    refused = {name for name in params if name in model.refuses and (name, params[name]) != ("n", 1)}
+    left_out = refused - {"n"} if policy.get("params_unsupported") == "drop" else set()
+    one = {"n"} if "n" in model.refuses and params.get("n") == 1 else set()
+    return {name: params[name] for name in params if name not in left_out | one}, frozenset(
+        refused - left_out
     )
 
 
@@ -199,6 +216,7 @@ def _reasons(place: Place, world: World, call: Call, listed: set[str]) -> frozen
         "disabled": not model.enabled,
         "missing_key": lacks_key(world, model.provider),
         "capability": model.supports is not None and not _needed(place, call) <= model.supports,
+        "parameter": bool(place.untaken),
         "not_allowed": not all(_allows(scope, model.name) for scope in place.scopes),
         "label": not all(set(scope.block.get("require", ())) <= model.labels for scope in place.scopes),
         "max_price": any(_too_dear(scope, place) for scope in place.scopes),
