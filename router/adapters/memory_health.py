@@ -1,6 +1,7 @@
 """Health of keys and targets in memory."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from router.adapters.memory_store import MemoryStore
 from router.decide.breaker import Breaker, Event, Turn, turned
@@ -24,14 +25,14 @@ class MemoryHealth:
                 breakers={name: self._breakers[name] for name in targets if name in self._breakers},
             )
 
-    async def note(self, outcome: Outcome) -> Turn | None:
+    async def note(self, outcome: Outcome, *, wait_s: float = inf) -> Turn | None:
         with self._store.step():
             if outcome.key is not None:
                 self._note_key((outcome.provider, outcome.key), outcome)
             turn = None if outcome.ended is None else self._turn(outcome.target, outcome.ended)
             return None if turn is None or turn.after is turn.before else turn
 
-    async def turn(self, target: Name, event: Event) -> Turn:
+    async def turn(self, target: Name, event: Event, *, wait_s: float = inf) -> Turn:
         with self._store.step():
             return self._turn(target, event)
 

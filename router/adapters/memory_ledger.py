@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from math import inf
 from typing import Any
 
 from router.adapters import accounts
@@ -95,7 +96,7 @@ class MemoryLedger:
         self._acts: list[Act] = []
         self._marks = MemoryMarks()
 
-    async def reserve(self, hold: Hold) -> Granted | Refused:
+    async def reserve(self, hold: Hold, *, wait_s: float = inf) -> Granted | Refused:
         with self._store.step():
             self._lapse(hold.now_s, LAPSES_A_STEP)
             self._seq += 1
@@ -105,14 +106,14 @@ class MemoryLedger:
                 self._begin(hold, rooms)
             return verdict
 
-    async def mark_sent(self, id: str, *, now_s: float) -> None:
+    async def mark_sent(self, id: str, *, now_s: float, wait_s: float = inf) -> None:
         with self._store.step():
             entry = self._entry(id)
             if entry.state not in OPEN:
                 raise accounts.ended_before_sent(id, entry.state)
             self._open[id] = replace(entry, state="sent")
 
-    async def renew(self, id: str, *, lease_until_s: float) -> None:
+    async def renew(self, id: str, *, lease_until_s: float, wait_s: float = inf) -> None:
         with self._store.step():
             entry = self._open.get(id)
             if entry is not None:
@@ -121,7 +122,7 @@ class MemoryLedger:
                 heappush(self._leases, (until_s, id))
 
     async def settle(
-        self, id: str, settlement: Settlement, watches: Sequence[Watch] = ()
+        self, id: str, settlement: Settlement, watches: Sequence[Watch] = (), *, wait_s: float = inf
     ) -> Sequence[Crossed]:
         with self._store.step():
             entry = self._entry(id)
@@ -140,7 +141,7 @@ class MemoryLedger:
             self._act("settle", note, amount=settlement.cost_nusd, row=id, before=before)
             return True
 
-    async def release(self, id: str, *, now_s: float) -> None:
+    async def release(self, id: str, *, now_s: float, wait_s: float = inf) -> None:
         with self._store.step():
             entry = self._open.get(id)
             if entry is not None and entry.state == "reserved":

@@ -1,6 +1,7 @@
 """Request rates and concurrency in memory."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from router.adapters import accounts
 from router.adapters.accounts import limit_key
@@ -24,7 +25,9 @@ class MemoryLimiter:
         self._permits: dict[str, Permits] = {}  # by limit key
         self._held: dict[str, set[str]] = {}  # limit keys by id
 
-    async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> Admission:
+    async def admit(
+        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float, wait_s: float = inf
+    ) -> Admission:
         with self._store.step():
             self._seq += 1
             waits = [(take.limit, self._wait_s(id, take, now_s)) for take in takes]
@@ -34,7 +37,7 @@ class MemoryLimiter:
                     self._take(id, take, now_s, lease_s)
             return admission
 
-    async def renew(self, id: str, *, lease_until_s: float) -> None:
+    async def renew(self, id: str, *, lease_until_s: float, wait_s: float = inf) -> None:
         with self._store.step():
             for key in self._held.get(id, ()):
                 permits = self._permits.get(key, {})
@@ -42,7 +45,7 @@ class MemoryLimiter:
                     amount, until_s = permits[id]
                     permits[id] = amount, max(until_s, lease_until_s)
 
-    async def release(self, id: str) -> None:
+    async def release(self, id: str, *, wait_s: float = inf) -> None:
         with self._store.step():
             self._release(id)
 

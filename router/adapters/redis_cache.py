@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from router.adapters.cache_frames import framed, require_hex, unframed
+from router.adapters.forks import watch_forks
 from router.adapters.redis_link import RedisLink
 from router.adapters.redis_wire import is_of_wire
 from router.errors import StoreError
@@ -24,6 +25,7 @@ class RedisCache:
         self, url: str, clock: Clock, *, name: str = "router", largest_bytes: int = LARGEST_BYTES
     ) -> None:
         self._link = RedisLink(url, clock, key=f"{{{name}}}", text=False)
+        watch_forks(self._link)
         self._name = name
         self._largest_bytes = largest_bytes
 

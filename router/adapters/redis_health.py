@@ -5,6 +5,7 @@ is worked out by one function, wherever breakers are kept.
 """
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from router.adapters.breaker_texts import breaker_of, moved, moved_event, text_of
 from router.adapters.redis_store import RedisStore
@@ -39,7 +40,7 @@ class RedisHealth:
             },
         )
 
-    async def note(self, outcome: Outcome) -> Turn | None:
+    async def note(self, outcome: Outcome, *, wait_s: float = inf) -> Turn | None:
         key = "" if outcome.key is None else _field((outcome.provider, outcome.key))
         cools = outcome.kind is not None and key != "" and outcome.cooling_s > 0
         clears = outcome.kind is None and key != ""
@@ -50,15 +51,16 @@ class RedisHealth:
                 until_s = self._store.server_s(outcome.now_s + outcome.cooling_s)
                 return [_field(outcome.target), key, repr(until_s) if cools else "clear" if clears else ""]
 
-            text = (await self._store.run("health", "note", values))[1]
+            text = (await self._store.run("health", "note", values, wait_s=wait_s))[1]
         if outcome.ended is None:
             return None
-        turn = await self._turned(outcome.target, outcome.ended, text)
+        turn = await self._turned(outcome.target, outcome.ended, text, wait_s)
         return None if turn.after is turn.before else turn
 
-    async def turn(self, target: Name, event: Event) -> Turn:
-        found = (await self._store.run("health", "health", lambda again: ["0", _field(target)]))[1]
-        return await self._turned(target, event, found[0])
+    async def turn(self, target: Name, event: Event, *, wait_s: float = inf) -> Turn:
+        asked = ["0", _field(target)]
+        found = (await self._store.run("health", "health", lambda again: asked, wait_s=wait_s))[1]
+        return await self._turned(target, event, found[0], wait_s)
 
     async def breakers(self) -> Mapping[Name, Breaker]:
         found = (await self._store.run("health", "breakers", lambda again: []))[1]
@@ -68,7 +70,7 @@ class RedisHealth:
     async def aclose(self) -> None:
         await self._store.aclose()
 
-    async def _turned(self, target: Name, event: Event, text: str) -> Turn:
+    async def _turned(self, target: Name, event: Event, text: str, wait_s: float) -> Turn:
         """`text`: what the breaker was a moment ago. Whoever finds that others were faster looks again."""
         there = moved_event(event, self._store.server_s(0.0))
         while True:
@@ -76,15 +78,18 @@ class RedisHealth:
             after = turned(before, there)
             known = text
             if after is not before:
-                text = await self._swapped(target, known, text_of(after))
+                text = await self._swapped(target, known, text_of(after), wait_s)
             if text == known:
                 own = self._own(before)
                 return Turn(before=own, after=own if after is before else self._own(after))
 
-    async def _swapped(self, target: Name, known: str, fresh: str) -> str:
+    async def _swapped(self, target: Name, known: str, fresh: str, wait_s: float) -> str:
         """`known` where `fresh` stands in its place now; else what was found there."""
         values = [_field(target), known, fresh]
-        return str((await self._store.run("health", "turn", lambda again: [*values, str(int(again))]))[1])
+        answer = await self._store.run(
+            "health", "turn", lambda again: [*values, str(int(again))], wait_s=wait_s
+        )
+        return str(answer[1])
 
     def _own(self, breaker: Breaker) -> Breaker:
         return moved(breaker, self._store.own_s(0.0))

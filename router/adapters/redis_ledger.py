@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from router.adapters import accounts
@@ -58,7 +58,7 @@ class RedisLedger:
     def suspends(self) -> bool:
         return self._store.suspends
 
-    async def reserve(self, hold: Hold) -> Granted | Refused:
+    async def reserve(self, hold: Hold, *, wait_s: float = inf) -> Granted | Refused:
         at_s = hold.now_s
 
         def reservation(again: bool) -> list[str]:
@@ -66,7 +66,7 @@ class RedisLedger:
             at_s = self._store.server_s(hold.now_s)
             return self._reservation(hold, at_s, again)
 
-        answer = await self._store.run("ledger", "reserve", reservation)
+        answer = await self._store.run("ledger", "reserve", reservation, wait_s=wait_s)
         match answer:
             case ["granted", seq]:
                 return Granted(seq=int(seq))
@@ -101,24 +101,26 @@ class RedisLedger:
         values.append(str(accounts.LAPSES_A_STEP))
         return values
 
-    async def mark_sent(self, id: str, *, now_s: float) -> None:
-        state = (await self._store.run("ledger", "mark_sent", lambda again: [id]))[1]
+    async def mark_sent(self, id: str, *, now_s: float, wait_s: float = inf) -> None:
+        _, state = await self._store.run("ledger", "mark_sent", lambda again: [id], wait_s=wait_s)
         if not state:
             raise accounts.unknown_row(id)
         if state != "sent":
             raise accounts.ended_before_sent(id, state)
 
-    async def renew(self, id: str, *, lease_until_s: float) -> None:
-        await self._store.run("ledger", "renew", lambda again: [id, self._stamp(lease_until_s)])
+    async def renew(self, id: str, *, lease_until_s: float, wait_s: float = inf) -> None:
+        await self._store.run(
+            "ledger", "renew", lambda again: [id, self._stamp(lease_until_s)], wait_s=wait_s
+        )
 
     async def settle(
-        self, id: str, settlement: Settlement, watches: Sequence[Watch] = ()
+        self, id: str, settlement: Settlement, watches: Sequence[Watch] = (), *, wait_s: float = inf
     ) -> Sequence[Crossed]:
         def rest(again: bool) -> list[str]:
             watched = (each for watch in watches for each in self._watched(watch, settlement.now_s))
             return ["", "", str(int(again)), *watched]
 
-        _, found = await self._settle(id, settlement, rest)
+        _, found = await self._settle(id, settlement, rest, wait_s)
         return tuple(_crossed(watches[int(at)], *map(int, values)) for at, *values in found)
 
     def _watched(self, watch: Watch, now_s: float) -> list[str]:
@@ -139,11 +141,11 @@ class RedisLedger:
             raise accounts.unknown_row(id)
         what = what_text(amount=settlement.cost_nusd, row=id, before=row.cost_nusd)
         act = _act_text("settle", note, what)
-        changed, _ = await self._settle(id, settlement, lambda again: [act, note.id, str(int(again))])
+        changed, _ = await self._settle(id, settlement, lambda again: [act, note.id, str(int(again))], inf)
         return changed
 
     async def _settle(
-        self, id: str, settlement: Settlement, rest: Callable[[bool], list[str]]
+        self, id: str, settlement: Settlement, rest: Callable[[bool], list[str]], wait_s: float
     ) -> tuple[bool, Sequence[Sequence[str]]]:
         """Whether it changed the row, and what was crossed."""
         usage = settlement.usage
@@ -153,7 +155,10 @@ class RedisLedger:
         ending = [str(settlement.cost_nusd), *tokens]
         ending += [usage_text(usage) or "", settlement.how, str(settlement.kind or "")]
         _, state, changed, crossed = await self._store.run(
-            "ledger", "settle", lambda again: [id, self._stamp(settlement.now_s), *ending, *rest(again)]
+            "ledger",
+            "settle",
+            lambda again: [id, self._stamp(settlement.now_s), *ending, *rest(again)],
+            wait_s=wait_s,
         )
         if not state:
             raise accounts.unknown_row(id)
@@ -161,8 +166,8 @@ class RedisLedger:
             raise accounts.too_costly(id, settlement)
         return changed == "1", crossed
 
-    async def release(self, id: str, *, now_s: float) -> None:
-        await self._store.run("ledger", "release", lambda again: [id, self._stamp(now_s)])
+    async def release(self, id: str, *, now_s: float, wait_s: float = inf) -> None:
+        await self._store.run("ledger", "release", lambda again: [id, self._stamp(now_s)], wait_s=wait_s)
 
     async def reconcile(self, *, now_s: float) -> int:
         resolved = count = RECONCILED_A_STEP

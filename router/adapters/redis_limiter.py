@@ -1,6 +1,7 @@
 """Request rates and concurrency on a Redis or Valkey server."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from uuid import uuid4
 
 from router.adapters import accounts
@@ -21,7 +22,9 @@ class RedisLimiter:
     def suspends(self) -> bool:
         return self._store.suspends
 
-    async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> Admission:
+    async def admit(
+        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float, wait_s: float = inf
+    ) -> Admission:
         ticket, at_s = uuid4().hex, now_s
 
         def values(again: bool) -> list[str]:
@@ -30,20 +33,23 @@ class RedisLimiter:
             wanted = [value for take in takes for value in take_values(take, at_s)]
             return [id, repr(at_s), repr(at_s + lease_s), ticket, str(int(again)), str(len(takes)), *wanted]
 
-        answer = await self._store.run("limiter", "admit", values)
+        answer = await self._store.run("limiter", "admit", values, wait_s=wait_s)
         _, seq, *told = answer
         if not told:
             return Admission(seq=int(seq))
         waits = ((take.limit, _wait_s(take, flat, at_s)) for take, flat in zip(takes, told[0], strict=True))
         return accounts.admission(int(seq), waits)
 
-    async def renew(self, id: str, *, lease_until_s: float) -> None:
+    async def renew(self, id: str, *, lease_until_s: float, wait_s: float = inf) -> None:
         await self._store.run(
-            "limiter", "renew_permit", lambda again: [id, repr(self._store.server_s(lease_until_s))]
+            "limiter",
+            "renew_permit",
+            lambda again: [id, repr(self._store.server_s(lease_until_s))],
+            wait_s=wait_s,
         )
 
-    async def release(self, id: str) -> None:
-        await self._store.run("limiter", "release_permit", lambda again: [id])
+    async def release(self, id: str, *, wait_s: float = inf) -> None:
+        await self._store.run("limiter", "release_permit", lambda again: [id], wait_s=wait_s)
 
     async def used(self, limits: Sequence[Limit], *, now_s: float) -> Mapping[Limit, int]:
         found = await self._store.run(

@@ -16,6 +16,9 @@ T = TypeVar("T")
 IN_TRANSIT = ("AskError", "TryAgainError", "ClusterDownError", "MasterDownError")
 """What a node of a cluster says while the keys have no place for good."""
 
+FORK_WAITS_S = 5.0
+"""For a client that is being made by another thread."""
+
 INSTALL = "install it with `pip install 'routewright[redis]'`"
 
 
@@ -35,6 +38,7 @@ class RedisLink:
         self._text = text
         self._answer_s = answer_s
         self._lock = Lock()
+        self._pid, self._paused = os.getpid(), False
         self._wire: RedisTrips | RedisTurns | None = None
         self._owner: tuple[int, object] = (0, None)
         self.suspends = clock.suspends
@@ -131,6 +135,14 @@ class RedisLink:
             help=what if is_server else f"{what}; it must be Redis 6.2, Valkey 7.2, or later",
         )
 
+    def too_slow(self, port: str, waited_s: float) -> StoreError:
+        """For a caller who had no time to wait on: that says little about the server."""
+        return StoreError(
+            f"the store at {self.place} did not answer within {waited_s:.2g} s, all that the request had left",
+            port=port,
+            help="give requests more time, or see what keeps the server busy",
+        )
+
     def _connected(self) -> RedisTrips | RedisTurns:
         """A client of this process and, where it suspends, of the running loop: connections cross neither."""
         owner = (os.getpid(), asyncio.get_running_loop() if self.suspends else None)
@@ -138,6 +150,19 @@ class RedisLink:
             if self._wire is None or self._owner != owner:
                 self._wire, self._owner = self._connect(), owner
             return self._wire
+
+    # --- Forks: whoever lets others fork watches them
+
+    def before_fork(self) -> None:
+        # A thread that makes the client holds the lock, and imports under it: a child would wait for both for ever.
+        # The bound is for a fork from a signal handler that interrupted its own thread there.
+        self._paused = self._lock.acquire(timeout=FORK_WAITS_S)
+
+    def after_fork(self) -> None:
+        if self._pid != os.getpid():
+            self._lock, self._pid = Lock(), os.getpid()
+        elif self._paused:
+            self._lock.release()
 
     def _connect(self) -> RedisTrips | RedisTurns:
         try:
@@ -183,11 +208,13 @@ def node_of(error: Exception) -> str | None:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """What was begun is done, whoever stops waiting for it: a settlement must not be lost to a cancellation."""
+async def to_the_end(work: Coroutine[Any, Any, T], wait_s: float | None = None) -> T:
+    """What was begun is done, whoever stops waiting for it: a settlement must not be lost to a cancellation. Raises
+    TimeoutError after `wait_s`."""
     task = asyncio.ensure_future(work)
     task.add_done_callback(_heard)
-    return await asyncio.shield(task)
+    async with asyncio.timeout(wait_s):
+        return await asyncio.shield(task)
 
 
 def _heard(task: "asyncio.Future[Any]") -> None:

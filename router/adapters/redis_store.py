@@ -10,10 +10,12 @@ import os
 import uuid
 from collections.abc import Callable
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from router.adapters.accounts import LAPSES_AN_OPENING
+from router.adapters.forks import watch_forks
 from router.adapters.private_folder import make_private
 from router.adapters.redis_link import RedisLink, to_the_end
 from router.adapters.redis_wire import is_of_wire
@@ -53,6 +55,7 @@ class RedisStore:
         server_time: bool = True,
     ) -> None:
         self._link = RedisLink(url, clock, key=f"{{{name}}}", text=True)
+        watch_forks(self._link)
         self._clock = clock
         self._name = f"{{{name}}}"
         self._mark = mark
@@ -78,16 +81,26 @@ class RedisStore:
     def own_s(self, server_s: float) -> float:
         return server_s - self._offset_s
 
-    async def run(self, port: str, script: str, arguments: Callable[[bool], list[str]]) -> list[Any]:
+    async def run(
+        self, port: str, script: str, arguments: Callable[[bool], list[str]], *, wait_s: float = inf
+    ) -> list[Any]:
         """The answer of a script. `arguments` are made anew for each try and told whether an answer may have been lost.
 
         Raises StoreError where the server can't be reached in time, or has lost rows that it had.
-        Where others have just waited for it in vain, it does so at once.
+        Where others have just waited for it in vain, it does so at once. On an event loop it does so after `wait_s`,
+        and what was asked is done all the same, unheard. A thread asks no second time then.
         """
-        work = self._run(port, script, arguments)
-        return await (to_the_end(work) if self.suspends else work)
+        work = self._run(port, script, arguments, wait_s)
+        if not self.suspends:
+            return await work
+        try:
+            return await to_the_end(work, None if wait_s == inf else wait_s)
+        except TimeoutError:
+            raise self._link.too_slow(port, wait_s) from None
 
-    async def _run(self, port: str, script: str, arguments: Callable[[bool], list[str]]) -> list[Any]:
+    async def _run(
+        self, port: str, script: str, arguments: Callable[[bool], list[str]], wait_s: float
+    ) -> list[Any]:
         again, began_s = False, await self._link.begin(port)
         for _ in range(TRIES):
             try:
@@ -104,7 +117,8 @@ class RedisStore:
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - of a library loaded late: whatever it raises becomes ours
-                if again or not is_of_wire(error):
+                has_time = self._clock.mono_s() < began_s + wait_s
+                if again or not is_of_wire(error) or not has_time:
                     raise self._link.gone(port, error, began_s) from None
                 again = True
                 self._greeter = None

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Coroutine
+from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ Due = Callable[[sqlite3.Cursor, float], Work[object] | None]
 INLINE_S = 0.002  # how long a busy file is met by blocking: most transactions of others are over by then
 PATIENCE_S = 2.0  # how long it may stand still, awaited
 LONGEST_S = 20.0  # how long in all, where others' steps go on: less than the lease of what is reserved
+STILL_S = 1.0  # standing still for so long, it is taken for held, also by whoever has no time to wait on
 PAUSE_S = 0.004  # between two tries, plus as much again by chance
 
 WRITES = "BEGIN IMMEDIATE"
@@ -71,44 +73,53 @@ class SqliteFile:
 
     # --- Steps ----------------------------------------------------------------------------------------------------
 
-    async def step(self, port: str, work: Work[T], *, begin: str = WRITES, ending: bool = False) -> T:
+    async def step(
+        self, port: str, work: Work[T], *, begin: str = WRITES, ending: bool = False, wait_s: float = inf
+    ) -> T:
         """Run `work` in one transaction, or without one where `begin` is "" and it is a single statement.
 
         `work` may run again when the file was busy. One that is `ending` gives something back, so a cancelled caller
         still waits for it. Raises StoreError(port=...) when the file stands still, can't be used, or is damaged;
-        nothing of this step is then kept. A file that is busy with the steps of others is waited for.
-        Where somebody has just waited in vain, a busy file is a StoreError at once (see Outage).
+        nothing of this step is then kept. A file that is busy with the steps of others is waited for; nobody waits for
+        longer than `wait_s`. Where somebody has just waited in vain, a busy file is a StoreError at once (see Outage).
         """
         try:
             return self._inline(port, work, begin, wait_s=0.0 if self._outage.is_on else INLINE_S)
         except _Busy:
             patience_s = LOOK_S if self._outage.must_look(port) else PATIENCE_S
-        again = self._again(port, work, begin, patience_s)
+        again = self._again(port, work, begin, patience_s, min(wait_s, LONGEST_S))
         return await (_to_its_end(again) if ending and self.suspends else again)
 
-    async def _again(self, port: str, work: Work[T], begin: str, patience_s: float) -> T:
+    async def _again(self, port: str, work: Work[T], begin: str, patience_s: float, most_s: float) -> T:
         began_s = moved_s = now_s = self._clock.mono_s()
         written = self._written()
-        while now_s < min(moved_s + patience_s, began_s + LONGEST_S):
-            await self._clock.sleep(PAUSE_S * (1 + self._draw.fraction()))
+        while now_s < min(moved_s + patience_s, began_s + most_s):
+            await self._clock.sleep(min(PAUSE_S * (1 + self._draw.fraction()), began_s + most_s - now_s))
             try:
                 return self._inline(port, work, begin)
             except _Busy:
                 now_s, known, written = self._clock.mono_s(), written, self._written()
                 if written != known:
                     moved_s = now_s
-        if now_s >= began_s + LONGEST_S:
-            raise StoreError(
-                f"the state file `{self.path}` was busy for {LONGEST_S:g} s, with the steps of others",
-                port=port,
-                help="more calls write to it than this machine can serve: let fewer run at once",
-            )
-        busy_for = StoreError(
-            f"the state file `{self.path}` was busy for {patience_s:g} s",
+        error = self._was_busy(port, now_s - began_s, most_s)
+        if now_s - moved_s >= min(patience_s, STILL_S):
+            error = self._outage.failed(self._was_held(port, now_s - began_s), began_s)
+        raise error
+
+    def _was_held(self, port: str, waited_s: float) -> StoreError:
+        return StoreError(
+            f"the state file `{self.path}` was busy for {waited_s:.2g} s",
             port=port,
             help="another process holds it in the middle of a write: resume or end the one that stands still",
         )
-        raise self._outage.failed(busy_for, began_s)
+
+    def _was_busy(self, port: str, waited_s: float, most_s: float) -> StoreError:
+        why = "with the steps of others" if most_s == LONGEST_S else "all that the request had left"
+        return StoreError(
+            f"the state file `{self.path}` was busy for {waited_s:.2g} s, {why}",
+            port=port,
+            help="more calls write to it than this machine can serve, or have little time: let fewer run at once",
+        )
 
     def _inline(self, port: str, work: Work[T], begin: str, wait_s: float = INLINE_S) -> T:
         ends_s = time.monotonic() + wait_s

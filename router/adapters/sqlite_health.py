@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import inf
 from typing import Any
 
 from router.adapters.breaker_texts import breaker_of, text_of
@@ -36,15 +37,15 @@ class SqliteHealth:
             return Healths()
         return await self._file.step("health", partial(_read, keys=keys, targets=targets), begin="")
 
-    async def note(self, outcome: Outcome) -> Turn | None:
+    async def note(self, outcome: Outcome, *, wait_s: float = inf) -> Turn | None:
         """Most answers come from keys and targets in good health: reading first spares them the wait for the writer's
         turn."""
         if await self._changes(outcome):
-            return await self._file.step("health", partial(_note, outcome=outcome))
+            return await self._file.step("health", partial(_note, outcome=outcome), wait_s=wait_s)
         return None
 
-    async def turn(self, target: Name, event: Event) -> Turn:
-        return await self._file.step("health", partial(_turn, target=target, event=event))
+    async def turn(self, target: Name, event: Event, *, wait_s: float = inf) -> Turn:
+        return await self._file.step("health", partial(_turn, target=target, event=event), wait_s=wait_s)
 
     async def breakers(self) -> Mapping[Name, Breaker]:
         return await self._file.step("health", _breakers, begin="")

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from math import inf
 from typing import NamedTuple
 
 from router.adapters import accounts, sqlite_acts, sqlite_marks, sqlite_moving, sqlite_windows
@@ -76,16 +77,16 @@ class SqliteLedger:
     def suspends(self) -> bool:
         return self._file.suspends
 
-    async def reserve(self, hold: Hold) -> Granted | Refused:
+    async def reserve(self, hold: Hold, *, wait_s: float = inf) -> Granted | Refused:
         counters = [counter_key(charge.counter) for charge in hold.charges]
         windows = [limit_key(take.limit) for take in hold.takes]
 
         def work(cursor: sqlite3.Cursor, numbers: list[int]) -> Granted | Refused:
             return _reserve(cursor, hold, _Names(numbers[: len(counters)], numbers[len(counters) :]))
 
-        return await self._names.step("ledger", counters + windows, work)
+        return await self._names.step("ledger", counters + windows, work, wait_s=wait_s)
 
-    async def mark_sent(self, id: str, *, now_s: float) -> None:
+    async def mark_sent(self, id: str, *, now_s: float, wait_s: float = inf) -> None:
         def work(cursor: sqlite3.Cursor) -> None:
             cursor.execute(
                 "UPDATE attempts SET state = 'sent' WHERE id = ? AND state IN ('reserved', 'sent')", (id,)
@@ -93,16 +94,18 @@ class SqliteLedger:
             if cursor.rowcount == 0:
                 raise accounts.ended_before_sent(id, _attempt(cursor, id).state)
 
-        await self._file.step("ledger", work, begin="")
+        await self._file.step("ledger", work, begin="", wait_s=wait_s)
 
-    async def renew(self, id: str, *, lease_until_s: float) -> None:
+    async def renew(self, id: str, *, lease_until_s: float, wait_s: float = inf) -> None:
         change = (
             "UPDATE attempts SET lease_until_s = max(lease_until_s, ?) WHERE id = ? AND ended_at_s IS NULL"
         )
-        await self._file.step("ledger", lambda cursor: cursor.execute(change, (lease_until_s, id)), begin="")
+        await self._file.step(
+            "ledger", lambda cursor: cursor.execute(change, (lease_until_s, id)), begin="", wait_s=wait_s
+        )
 
     async def settle(
-        self, id: str, settlement: Settlement, watches: Sequence[Watch] = ()
+        self, id: str, settlement: Settlement, watches: Sequence[Watch] = (), *, wait_s: float = inf
     ) -> Sequence[Crossed]:
         def work(cursor: sqlite3.Cursor) -> Sequence[Crossed]:
             attempt = _attempt(cursor, id)
@@ -110,7 +113,7 @@ class SqliteLedger:
                 _end(cursor, attempt, "settled", settlement.now_s, settlement)
             return sqlite_marks.crossed(cursor, watches, now_s=settlement.now_s)
 
-        return await self._file.step("ledger", work, ending=True)
+        return await self._file.step("ledger", work, ending=True, wait_s=wait_s)
 
     async def correct(self, id: str, settlement: Settlement, note: Note) -> bool:
         def work(cursor: sqlite3.Cursor) -> bool:
@@ -124,13 +127,13 @@ class SqliteLedger:
 
         return await self._file.step("ledger", work, ending=True)
 
-    async def release(self, id: str, *, now_s: float) -> None:
+    async def release(self, id: str, *, now_s: float, wait_s: float = inf) -> None:
         def work(cursor: sqlite3.Cursor) -> None:
             found = cursor.execute(f"{SELECT_ATTEMPT} id = ? AND state = 'reserved'", (id,)).fetchone()
             if found is not None:
                 _end(cursor, _Attempt(*found), "released", now_s)
 
-        await self._file.step("ledger", work, ending=True)
+        await self._file.step("ledger", work, ending=True, wait_s=wait_s)
 
     async def reconcile(self, *, now_s: float) -> int:
         resolved = count = RECONCILED_A_STEP

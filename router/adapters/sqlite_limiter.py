@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from router.adapters import accounts, sqlite_windows
@@ -26,23 +27,27 @@ class SqliteLimiter:
     def suspends(self) -> bool:
         return self._file.suspends
 
-    async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> Admission:
+    async def admit(
+        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float, wait_s: float = inf
+    ) -> Admission:
         keys = [limit_key(take.limit) for take in takes]
 
         def work(cursor: sqlite3.Cursor, numbers: list[int]) -> Admission:
             return _admit(cursor, id, list(zip(numbers, takes, strict=True)), now_s, now_s + lease_s)
 
-        return await self._names.step("limiter", keys, work)
+        return await self._names.step("limiter", keys, work, wait_s=wait_s)
 
-    async def renew(self, id: str, *, lease_until_s: float) -> None:
+    async def renew(self, id: str, *, lease_until_s: float, wait_s: float = inf) -> None:
         change = "UPDATE permits SET until_s = max(until_s, ?) WHERE id = ?"
-        await self._file.step("limiter", lambda cursor: cursor.execute(change, (lease_until_s, id)), begin="")
+        await self._file.step(
+            "limiter", lambda cursor: cursor.execute(change, (lease_until_s, id)), begin="", wait_s=wait_s
+        )
 
-    async def release(self, id: str) -> None:
+    async def release(self, id: str, *, wait_s: float = inf) -> None:
         def work(cursor: sqlite3.Cursor) -> None:
             cursor.execute("DELETE FROM permits WHERE id = ?", (id,))
 
-        await self._file.step("limiter", work, begin="", ending=True)
+        await self._file.step("limiter", work, begin="", ending=True, wait_s=wait_s)
 
     async def used(self, limits: Sequence[Limit], *, now_s: float) -> Mapping[Limit, int]:
         def work(cursor: sqlite3.Cursor) -> Mapping[Limit, int]:

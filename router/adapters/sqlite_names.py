@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import TypeVar
 
 from router.adapters.sqlite_file import SqliteFile
@@ -19,7 +20,14 @@ class SqliteNames:
         self._known: dict[str, int] = {}
         self._opening = 0
 
-    async def step(self, port: str, keys: Sequence[str], work: Callable[[sqlite3.Cursor, list[int]], T]) -> T:
+    async def step(
+        self,
+        port: str,
+        keys: Sequence[str],
+        work: Callable[[sqlite3.Cursor, list[int]], T],
+        *,
+        wait_s: float = inf,
+    ) -> T:
         """One atomic step of the file that is told the numbers of `keys`, made where there were none."""
         learned: dict[str, int] = {}
 
@@ -31,7 +39,7 @@ class SqliteNames:
                     learned[key] = _number(cursor, key)
             return work(cursor, [known[key] if key in known else learned[key] for key in keys]), known
 
-        result, known = await self._file.step(port, informed)
+        result, known = await self._file.step(port, informed, wait_s=wait_s)
         known.update(learned)
         return result
 

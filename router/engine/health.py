@@ -112,7 +112,9 @@ async def let_in(run: Run, route: Route, known: Known, step: Try, number: int) -
         return step
     probe = Probe(id=f"{run.request.id}-{number}", until_s=now_s + step.timeout_s + GRACE_S)
     try:
-        turn = await run.ports.health.turn(name_of(candidate), Asked(rule=rule, probe=probe, now_s=now_s))
+        turn = await run.ports.health.turn(
+            name_of(candidate), Asked(rule=rule, probe=probe, now_s=now_s), wait_s=run.left_s()
+        )
     except StoreError as error:
         bypass(run, "health", "turn", error)
         return step
@@ -143,7 +145,7 @@ async def give_back(run: Run, route: Route, step: Try) -> None:
         rule=candidate.breaker, said="neither", sent_s=now_s, now_s=now_s, draw=0.0, probe=step.probe
     )
     try:
-        await run.ports.health.turn(name_of(candidate), ended)
+        await run.ports.health.turn(name_of(candidate), ended, wait_s=run.closing_s())
     except StoreError as failure:
         run.emit(ev.StoreBypassed, port="health", step="turn", why=failure.message)
 
@@ -175,7 +177,7 @@ async def note(
     )
     run.probes.discard(step.probe or "")
     try:
-        turn = await run.ports.health.note(outcome)
+        turn = await run.ports.health.note(outcome, wait_s=run.closing_s())
     except StoreError as failure:
         run.emit(ev.StoreBypassed, port="health", step="note", why=failure.message)
         return
@@ -190,7 +192,7 @@ async def note_first_content(run: Run, candidate: Candidate, step: Try, hold: Ho
     run.probes.discard(step.probe)
     ended = _ended(run, candidate, step, hold, took_s=took_s)
     try:
-        turn = await run.ports.health.turn(name_of(candidate), ended) if ended else None
+        turn = await run.ports.health.turn(name_of(candidate), ended, wait_s=run.left_s()) if ended else None
     except StoreError as failure:
         run.emit(ev.StoreBypassed, port="health", step="turn", why=failure.message)
         return

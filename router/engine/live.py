@@ -26,6 +26,8 @@ class Live:
         self._key = key
         self._opened = opened
         self._held: deque[WireChunk] = deque(opened.held)
+        self._ends_s = opened.committed_s + min(route.stream_s, opened.candidate.stream_s)
+        run.ends_s = self._ends_s
         self._ended = False
         self._failure: StreamBroken | None = None
         self.target = opened.hold.target
@@ -85,9 +87,8 @@ class Live:
         """Within the gap that the policy allows, and within the time of the whole stream."""
         run, opened = self._run, self._opened
         idle_s, now_s = opened.candidate.lexical.idle_s, run.ports.clock.mono_s()
-        stream_s = min(self._route.stream_s, opened.candidate.stream_s)
-        ends_s = opened.committed_s + stream_s
-        late = f"the stream took longer than its {stream_s:g} s"
+        ends_s = self._ends_s
+        late = f"the stream took longer than its {ends_s - opened.committed_s:g} s"
         if idle_s is not None and now_s + idle_s < ends_s:
             ends_s, late = now_s + idle_s, f"nothing more came within {idle_s:g} s"
         return await next_chunk(run, opened.hold, opened.wire, ends_s, late)

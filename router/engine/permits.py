@@ -15,7 +15,9 @@ async def take(run: Run, id: str, amounts: Amounts, *, target: str | None = None
     takes = [Take(limit=limit, amount=amount) for limit, amount in amounts]
     now_s = run.ports.clock.now_s()
     try:
-        admission = await run.ports.limiter.admit(id, takes, now_s=now_s, lease_s=LEASE_S)
+        admission = await run.ports.limiter.admit(
+            id, takes, now_s=now_s, lease_s=LEASE_S, wait_s=run.left_s()
+        )
     except StoreError as error:
         bypass(run, "limiter", "admit", error)
         return None
@@ -35,7 +37,7 @@ async def take(run: Run, id: str, amounts: Amounts, *, target: str | None = None
 async def renew(run: Run, *, until_s: float) -> None:
     """Of whatever this request holds. Raises StoreError."""
     for held in tuple(run.permits):
-        await run.ports.limiter.renew(held, lease_until_s=until_s)
+        await run.ports.limiter.renew(held, lease_until_s=until_s, wait_s=run.left_s())
 
 
 async def keep(run: Run) -> None:
@@ -65,7 +67,7 @@ async def give_back(run: Run, id: str) -> None:
         return
     run.permits.discard(id)
     try:
-        await run.ports.limiter.release(id)
+        await run.ports.limiter.release(id, wait_s=run.closing_s())
     except StoreError as error:
         run.emit(ev.ReleaseFailed, why=error.message)
 

@@ -103,7 +103,7 @@ async def take(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> Unfi
 async def _reserve(run: Run, candidate: Candidate, hold: Hold, worst: Worst) -> Unfit | None:
     """None: reserved. Else why not; nothing is held then."""
     try:
-        granted = await run.ports.ledger.reserve(hold)
+        granted = await run.ports.ledger.reserve(hold, wait_s=run.left_s())
     except StoreError as error:
         bypass(run, "ledger", "reserve", error)
         run.rowless.add(hold.id)

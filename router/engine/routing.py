@@ -52,6 +52,7 @@ def _matched(run: Run, policy: Policy, snapshot: Snapshot, jump: Jump | None) ->
     matched = match(run.plan, policy, run.caller, snapshot, partial(missing_key, run), jump)
     _tell_rules(run, matched)
     run.drop(matched.dropped)
+    run.ends_s = run.started_s + matched.route.total_s
     if not matched.route.candidates:
         raise outcome.no_route(matched.route, run.dropped)
     return matched.route

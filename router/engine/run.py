@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,9 @@ from router.values import InputEstimate, Message, Request
 
 LEASE_S = 30.0
 RENEW_EVERY_S = 10.0
+STORE_GRACE_S = 0.5
+"""How much later than its deadline a call may end where its stores are busy: the time, in all, to put on record how it
+ended and to give back what it held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,7 @@ class Run:
     )  # places at half-open breakers that it has not spoken for yet
     passed_over: dict[str, float] = field(default_factory=dict)  # targets that breakers refuse: until when
     in_ledger: dict[str, tuple[Budget, ...]] = field(default_factory=dict)  # by provider: see `budgets`
+    ends_s: float = inf  # monotonic: its deadline, once that is known; of an open stream, that of the stream
     leased_s: float = 0.0  # monotonic: no lease of what it holds began, or was renewed, before that
 
     def emit(self, fact: type[ev.Event], /, **fields: object) -> None:
@@ -109,6 +114,14 @@ class Run:
         """After how many seconds the first target may be tried again that a breaker refuses; None: none is refused."""
         now_s = self.ports.clock.now_s()
         return max(0.0, min(self.passed_over.values()) - now_s) if self.passed_over else None
+
+    def left_s(self) -> float:
+        """How long it may wait for a store before it has an answer."""
+        return max(0.0, self.ends_s - self.ports.clock.mono_s())
+
+    def closing_s(self) -> float:
+        """How long it may wait for a store to end what it has begun."""
+        return max(0.0, self.ends_s + STORE_GRACE_S - self.ports.clock.mono_s())
 
     def renew_in_s(self) -> float:
         """After how many seconds what it holds is to be renewed; not above 0: now."""

@@ -17,7 +17,7 @@ async def mark_sent(run: Run, hold: Hold) -> None:
     may have been written, unheard, the row costs nothing either. An open ledger sends all the same."""
     try:
         if hold.id not in run.rowless:
-            await run.ports.ledger.mark_sent(hold.id, now_s=run.ports.clock.now_s())
+            await run.ports.ledger.mark_sent(hold.id, now_s=run.ports.clock.now_s(), wait_s=run.left_s())
     except StoreError as error:
         if not run.plan.settings.on_store_error.opens("ledger"):
             await _unsend(run, hold)
@@ -32,7 +32,7 @@ async def release(run: Run, hold: Hold) -> None:
     if hold.id in run.rowless:
         return
     try:
-        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
+        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s(), wait_s=run.closing_s())
     except StoreError as error:
         bypass(run, "ledger", "release", error)
 
@@ -44,7 +44,7 @@ async def _unsend(run: Run, hold: Hold) -> None:
     await free(run, hold)
     unsent = Settlement(cost_nusd=0, usage=None, how="unsent", kind=None, now_s=run.ports.clock.now_s())
     try:
-        await run.ports.ledger.settle(hold.id, unsent)
+        await run.ports.ledger.settle(hold.id, unsent, wait_s=run.closing_s())
     except StoreError as error:
         run.emit(ev.SettleFailed, attempt=hold.id, why=error.message)
 
@@ -82,7 +82,7 @@ async def renew(run: Run, hold: Hold) -> None:
     failed = None
     try:
         if has_row:
-            await run.ports.ledger.renew(hold.id, lease_until_s=until_s)
+            await run.ports.ledger.renew(hold.id, lease_until_s=until_s, wait_s=run.left_s())
     except StoreError as error:
         failed = error
     try:  # of another store, maybe: what it holds need not lapse as well

@@ -141,7 +141,7 @@ async def settle(run: Run, candidate: Candidate, hold: Hold, ending: endings.End
     try:
         if hold.id not in run.rowless:
             crossed = await run.ports.ledger.settle(
-                hold.id, settlement, watches_of(hold, now_s=settlement.now_s)
+                hold.id, settlement, watches_of(hold, now_s=settlement.now_s), wait_s=run.closing_s()
             )
     except StoreError as error:
         run.emit(ev.SettleFailed, attempt=hold.id, why=error.message)

@@ -18,6 +18,6 @@ async def free(run: Run, hold: Hold) -> None:
     """Give back a row that nothing was sent for, while its call ends for another reason, which must not be hidden: a
     ledger that can't do it now leaves the row to its lease."""
     try:
-        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s())
+        await run.ports.ledger.release(hold.id, now_s=run.ports.clock.now_s(), wait_s=run.closing_s())
     except StoreError as error:
         run.emit(ev.SettleFailed, attempt=hold.id, why=error.message)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, Protocol, runtime_checkable
 
 from router.plan import Budget, Limit, Sliding
@@ -158,12 +159,13 @@ class Ledger(Protocol):
     writes are one step each and idempotent by id. Durability: what a call returned from survives `kill -9` (not
     necessarily power loss; see the adapter). Failure mode: StoreError(port="ledger"), and the caller must not send.
     Suspends: says the adapter; an adapter that suspends must shield `settle` and `release` from cancellation.
+    Time: a step that takes `wait_s` waits no longer than that for a store that is busy or does not answer.
     """
 
     @property
     def suspends(self) -> bool: ...
 
-    async def reserve(self, hold: Hold) -> Granted | Refused:
+    async def reserve(self, hold: Hold, *, wait_s: float = inf) -> Granted | Refused:
         """Reserve every charge and take, or none. For each charge: settled + reserved + needed <= amount + granted.
 
         An expired lease met on the way is resolved first (see `reconcile`). A charge with needed 0 always fits. A
@@ -172,16 +174,16 @@ class Ledger(Protocol):
         """
         ...
 
-    async def mark_sent(self, id: str, *, now_s: float) -> None:
+    async def mark_sent(self, id: str, *, now_s: float, wait_s: float = inf) -> None:
         """Durable before the first byte leaves."""
         ...
 
-    async def renew(self, id: str, *, lease_until_s: float) -> None:
+    async def renew(self, id: str, *, lease_until_s: float, wait_s: float = inf) -> None:
         """Extend the lease of a row that is reserved or sent; no effect on one that has ended."""
         ...
 
     async def settle(
-        self, id: str, settlement: Settlement, watches: Sequence[Watch] = ()
+        self, id: str, settlement: Settlement, watches: Sequence[Watch] = (), *, wait_s: float = inf
     ) -> Sequence[Crossed]:
         """End a row in the windows of its reservation. A second call has no effect, except that the truth (`reported`,
         `counted`) corrects a row that was charged at its worst case: one that `reconcile` had expired, or that was
@@ -191,7 +193,7 @@ class Ledger(Protocol):
         step of any process has returned before. What is returned is marked as told, until the watch says."""
         ...
 
-    async def release(self, id: str, *, now_s: float) -> None:
+    async def release(self, id: str, *, now_s: float, wait_s: float = inf) -> None:
         """End a row that was never sent: it costs nothing. No effect on an ended row; a sent row must be settled."""
         ...
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 from router.plan import Limit, Sliding
@@ -33,19 +34,21 @@ class Limiter(Protocol):
     Atomicity: `admit` is one step over all takes, all or none, also between processes. No window of a limit's length
     ever holds more than its `at_most`, unless the limit is in shadow; a refusal is early by at most 1/60 of the window,
     and waiting its `retry_after_s` is enough when nobody else comes. Failure mode: StoreError(port="limiter").
-    Suspends: says the adapter.
+    Suspends: says the adapter. Time: as of a Ledger.
     """
 
     @property
     def suspends(self) -> bool: ...
 
-    async def admit(self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float) -> Admission:
+    async def admit(
+        self, id: str, takes: Sequence[Take], *, now_s: float, lease_s: float, wait_s: float = inf
+    ) -> Admission:
         """Take all under `id`, or none. A concurrency take is held until `release` or until `lease_s` lapses."""
         ...
 
-    async def renew(self, id: str, *, lease_until_s: float) -> None: ...
+    async def renew(self, id: str, *, lease_until_s: float, wait_s: float = inf) -> None: ...
 
-    async def release(self, id: str) -> None:
+    async def release(self, id: str, *, wait_s: float = inf) -> None:
         """Give back concurrency. Idempotent. Requests stay counted."""
         ...
 

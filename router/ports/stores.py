@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 from router.decide.breaker import Breaker, Ended, Event, Turn
@@ -79,7 +80,7 @@ class Health(Protocol):
 
     Atomicity: `note` and `turn` are one step each for a key and for a breaker, also between processes: what one of them
     has written, the first read that begins after it sees. Cooling ends only grow until an answer clears them. Failure
-    mode: StoreError(port="health"), which never fails a request. Suspends: says the adapter.
+    mode: StoreError(port="health"), which never fails a request. Suspends: says the adapter. Time: as of a Ledger.
     """
 
     @property
@@ -87,11 +88,11 @@ class Health(Protocol):
 
     async def read(self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = ()) -> Healths: ...
 
-    async def note(self, outcome: Outcome) -> Turn | None:
+    async def note(self, outcome: Outcome, *, wait_s: float = inf) -> Turn | None:
         """Let the key cool, or clear it on an answer; turn the breaker. None: it did not change."""
         ...
 
-    async def turn(self, target: Name, event: Event) -> Turn:
+    async def turn(self, target: Name, event: Event, *, wait_s: float = inf) -> Turn:
         """What the event made of the breaker of a target, be it nothing."""
         ...
 

@@ -17,9 +17,12 @@ from router.adapters.clocks import AsyncClock, ManualClock, SystemClock
 from router.adapters.outage import LONG_S, LOOK_S, REST_S, Outage
 from router.adapters.redis_cache import RedisCache
 from router.adapters.redis_state import RedisState
+from router.adapters.redis_wire import ANSWER_S
+from router.adapters.sqlite_file import STILL_S
 from router.adapters.sqlite_state import SqliteState
 from router.errors import StoreError
-from router.ports import CacheEntry
+from router.ports import CacheEntry, Outcome
+from router.values import Kind
 from tests.adapters.states import budget, charge, do, granted, hold
 from tests.adapters.valkey import ValkeyServer
 
@@ -219,6 +222,60 @@ def test_threads_at_a_file_that_somebody_holds_wait_together(tmp_path: Path) -> 
     assert max(waits) < 5
     assert granted(state, hold("c", charge(TEAM, 1), now_s=time.time()))
     do(state.aclose())
+
+
+def test_whoever_has_little_time_gives_up_alone_and_tells_of_a_file_that_stood_still(tmp_path: Path) -> None:
+    clock = ManualClock()
+    state = SqliteState(tmp_path / "state.db", clock)
+    assert granted(state, hold("a", charge(TEAM, 1)))
+    steps = {
+        "ledger": lambda wait_s: state.ledger.reserve(hold("b", charge(TEAM, 1)), wait_s=wait_s),
+        "limiter": lambda wait_s: state.limiter.release("a", wait_s=wait_s),
+        "health": lambda wait_s: state.health.note(failed_outcome(), wait_s=wait_s),
+    }
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for wait_s in (0.0, 0.3):
+            for port, step in steps.items():
+                began_s = clock.mono_s()
+                took_s(lambda step=step, wait_s=wait_s: step(wait_s), port)
+                assert clock.mono_s() - began_s == pytest.approx(wait_s)
+        took_s(lambda: steps["limiter"](STILL_S), "limiter")
+        began_s = clock.mono_s()
+        took_s(lambda: steps["ledger"](9.0), "ledger")
+        assert clock.mono_s() == began_s, "that it is held is known by now"
+    do(state.aclose())
+
+
+def failed_outcome() -> Outcome:
+    return Outcome(provider="openai", model="m", key="K", kind=Kind.TIMEOUT, cooling_s=1, now_s=0.0)
+
+
+def test_a_server_that_hangs_keeps_a_loop_no_longer_than_a_request_lasts(tmp_path: Path) -> None:
+    async def main(server: ValkeyServer) -> None:
+        state = RedisState(server.url, AsyncClock(), name="t")
+        now_s = time.time()
+        await state.ledger.reserve(hold("a", charge(TEAM, 1), now_s=now_s))
+        with standing_still(server):
+            began_s = time.monotonic()
+            with pytest.raises(StoreError, match=r"within 0\.2 s, all that the request had left"):
+                await state.ledger.release("a", now_s=now_s, wait_s=0.2)
+            assert 0.19 < time.monotonic() - began_s < 1.5
+        while (row := await state.ledger.row("a")) is None or row.state != "released":
+            await asyncio.sleep(0.01)  # it was asked all the same
+        await state.aclose()
+
+    with ValkeyServer(tmp_path / "server") as server:
+        asyncio.run(asyncio.wait_for(main(server), 20))
+
+
+def test_a_server_that_hangs_is_asked_no_second_time_by_whoever_has_no_time(tmp_path: Path) -> None:
+    with ValkeyServer(tmp_path / "server") as server:
+        state = RedisState(server.url, SystemClock(), name="t")
+        assert granted(state, hold("a", charge(TEAM, 1), now_s=time.time()))
+        with standing_still(server):
+            assert took_s(lambda: state.limiter.release("a", wait_s=1.0), "limiter") < 2 * ANSWER_S - 0.3
+        do(state.aclose())
 
 
 def begun(connection: sqlite3.Connection) -> bool:

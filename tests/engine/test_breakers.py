@@ -231,9 +231,9 @@ def test_who_is_beaten_to_the_place_goes_on() -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(health, name)
 
-        async def turn(self, target: Any, event: Any) -> Any:
+        async def turn(self, target: Any, event: Any, **waits: Any) -> Any:
             health._breakers[SMALL] = replace(taken, probes=(Probe(id="other", until_s=10.0**12),))
-            return await health.turn(target, event)
+            return await health.turn(target, event, **waits)
 
     it.ports = replace(it.ports, health=Beaten())
     assert calls(it, 1) == ["anthropic/haiku"]

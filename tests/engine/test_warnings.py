@@ -185,7 +185,7 @@ class Counting(MemoryLedger):
 
     watched: Sequence[Watch] | None = None
 
-    async def settle(self, id: str, settlement: Any, watches: Sequence[Watch] = ()) -> Any:
+    async def settle(self, id: str, settlement: Any, watches: Sequence[Watch] = (), **waits: Any) -> Any:
         self.watched = watches
         return await super().settle(id, settlement, watches)
 

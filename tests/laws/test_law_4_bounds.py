@@ -1,9 +1,11 @@
 """Law 4: time and money are bounded before the call."""
 
+import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +15,12 @@ from hypothesis import strategies as st
 from router import events as ev
 from router.adapters.clocks import ManualClock
 from router.adapters.scripted_transport import Fails, NeverAnswers, Says, Step
+from router.adapters.sqlite_state import SqliteState
+from router.client.inline import run_inline
 from router.decide.bounds import GRACE_S, policy_bounds
 from router.decide.classify import DEFAULT_FALL_BACK_ON, TRANSIENT
-from router.errors import DeadlineExceeded, RouterError
+from router.engine.run import STORE_GRACE_S
+from router.errors import DeadlineExceeded, RouterError, StoreError
 from router.plan import Ceiling, Plan, PolicyEntry, PriceChange, PriceTable, RetryRule
 from router.values import Kind, Usage
 from tests.build import PLACE, budget, lexical, plan, policy, price, target
@@ -195,6 +200,38 @@ def test_what_a_busy_store_takes_is_taken_from_the_time_of_the_attempt(
         world.call()
     assert (len(world.transport.calls), world.clock.mono_s()) == (calls, ended_s)
     assert [row.state for row in world.rows()] == [state]
+
+
+@pytest.mark.parametrize(
+    ("held_from", "ended_s", "state"),
+    [
+        (ev.RequestStarted, 0.8, None),
+        (ev.Reserved, 0.8 + STORE_GRACE_S, "reserved"),
+        (ev.AttemptSent, 0.8 + STORE_GRACE_S, "sent"),
+    ],
+)
+def test_a_store_that_somebody_holds_takes_no_more_than_the_time_of_the_request(
+    held_from: type[ev.Event], ended_s: float, state: str | None, tmp_path: Path
+) -> None:
+    """What was begun has the grace, and what can't be put on record by then is left to its lease."""
+    world = World(plan(policy("main", "openai/a", total_s=0.8)), [Says("late", after_s=0.7)])
+    store = SqliteState(tmp_path / "state.db", world.clock)
+    assert run_inline(store.ledger.rows()) == []
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as neighbour:
+
+        def hold(event: ev.Event) -> None:
+            if isinstance(event, held_from):
+                neighbour.execute("BEGIN IMMEDIATE")
+
+        world.ports = replace(world.ports, ledger=store.ledger, sinks=(hold,))
+        if held_from is ev.AttemptSent:
+            assert world.call().text == "late"
+        else:
+            with pytest.raises(StoreError, match="all that the request had left"):
+                world.call()
+        assert world.clock.mono_s() == pytest.approx(ended_s, abs=1e-6)
+    assert [row.state for row in world.rows()] == ([] if state is None else [state])
+    run_inline(store.aclose())
 
 
 class SlowLedger:

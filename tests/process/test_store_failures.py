@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,31 @@ def test_a_neighbour_that_stands_still_in_a_write_stops_calls_in_time_and_until_
     assert scene.permits([each for tenant in router.plan.tenants.values() for each in tenant.limits]) == 0
 
 
+def test_a_neighbour_that_stands_still_takes_no_call_more_than_its_time(scene: Scene):
+    async def ticked(router: AsyncRouter) -> None:
+        call = asyncio.create_task(router.complete("hello", timeout=0.3, **WHO))
+        longest_s, last_s = 0.0, time.monotonic()
+        while not call.done():
+            await asyncio.sleep(0.005)
+            longest_s, last_s = max(longest_s, time.monotonic() - last_s), time.monotonic()
+        assert isinstance(call.exception(), StoreError)
+        assert longest_s < 0.5, "the loop stood still"
+
+    async def in_a_loop() -> None:
+        async with AsyncRouter.open(scene.policies) as router:
+            await ticked(router)
+
+    with Router.open(scene.policies) as router:
+        router.complete("hello", **WHO)
+        with stopped_in_a_write(scene.state):
+            began_s = time.monotonic()
+            with pytest.raises(StoreError, match="all that the request had left"):
+                router.complete("hello", timeout=0.3, **WHO)
+            asyncio.run(in_a_loop())
+            assert time.monotonic() - began_s < BOUND_S, "alone, one of them would have waited for so long"
+    assert scene.provider.request_count == 1
+
+
 def test_a_loop_turns_while_a_neighbour_stands_still_in_a_write(scene: Scene):
     async def main() -> None:
         async with AsyncRouter.open(scene.policies) as router:
@@ -223,7 +249,7 @@ def test_with_open_stores_a_neighbour_that_stands_still_stops_nobody(scene: Scen
 class Unrenewed(MemoryLedger):
     """A ledger in which no lease can be extended."""
 
-    async def renew(self, id: str, *, lease_until_s: float) -> None:
+    async def renew(self, id: str, *, lease_until_s: float, wait_s: float = inf) -> None:
         raise StoreError("busy", port="ledger")
 
 
@@ -232,7 +258,7 @@ class SlowToRenew(MemoryLedger):
 
     clock: ManualClock
 
-    async def renew(self, id: str, *, lease_until_s: float) -> None:
+    async def renew(self, id: str, *, lease_until_s: float, wait_s: float = inf) -> None:
         self.clock.advance(4.0)
         await super().renew(id, lease_until_s=lease_until_s)
 
