@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("router.cli.explain:command", "What a policy does, what it may cost, and why."),
     "complete": ("router.cli.complete:command", "Answer one prompt by a policy."),
     "usage": ("router.cli.usage:command", "Spend, and what is left of budgets and limits."),
+    "breaker": ("router.cli.breaker:command", "Which targets are left alone after failures."),
     "audit": ("router.cli.audit:command", "Whether the ledger adds up."),
     "record": ("router.cli.record:command", "Record calls into a cassette, for tests without a network."),
     "import": ("router.cli.import_:command", "Make policies of a LiteLLM proxy config."),

@@ -160,6 +160,8 @@ def story(reply: "Reply") -> Iterator[str]:
         match event:
             case ev.CandidateDropped() if event.reason not in EXPECTED:
                 yield f"{event.target} was left out: {event.detail or event.reason}"
+            case ev.TargetPassedOver():
+                yield f"{event.target} was left out: its breaker is open"
             case ev.ReserveRefused():
                 yield from (f"{event.target} was not sent: {shortfall}" for shortfall in event.shortfalls)
             case ev.Jumped():

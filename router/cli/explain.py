@@ -107,6 +107,7 @@ def _show(
         out.line(f"  rule {rule.name} {rule.outcome}{lacking}", dim=rule.outcome != "holds")
     _offers(out, told)
     _prices(out, told)
+    _breakers(out, told, folder)
     _left_out(out, told.dropped)
     _bounds(out, told)
     if told.budgets:
@@ -210,6 +211,24 @@ def _prices(out: Out, told: "Explanation") -> None:
         ]
         out.table(columns, rows)
         out.line("  what is worst, below and above, is so on every one of these days", dim=True)
+
+
+def _breakers(out: Out, told: "Explanation", folder: Path) -> None:
+    from router.policy.breakers import breaker_text
+
+    landing = told.landing.offers if told.landing else ()
+    rules = {each.target: each.breaker for each in (*told.offers, *landing) if each.breaker}
+    if rules:
+        out.heading("left alone after failures")
+        columns = (
+            Column(title="", style="bold"),
+            Column(title="", fixed=False),
+            Column(title="", style="dim"),
+        )
+        out.table(
+            columns, [(name, breaker_text(rule), _where(rule.place, folder)) for name, rule in rules.items()]
+        )
+        out.line("  it only takes attempts away: what is never exceeded, below, holds with it", dim=True)
 
 
 def counted_by(tokens: "TokenClass") -> str:

@@ -13,6 +13,7 @@ from router.client.assembly import build_ports, load_plan, warn_of_unused_state
 from router.client.bookkeeping import AsyncBookkeeping, Bookkeeping, Books
 from router.client.calls import build_request, unanswered
 from router.client.gate import Gate
+from router.client.healing import AsyncHealing, Healing
 from router.client.inline import run_inline
 from router.client.keeping import AsyncKeeping, Keeping
 from router.client.streams import AsyncStream, Opening, OpenStreams, Stream
@@ -83,7 +84,7 @@ class _Opened(Books):
             await self.ports.transport.aclose()
 
 
-class Router(_Opened, Bookkeeping, Keeping):
+class Router(_Opened, Bookkeeping, Keeping, Healing):
     """The sync router.
 
     >>> with Router.open("policies", transport="fake") as router:
@@ -210,7 +211,7 @@ class Router(_Opened, Bookkeeping, Keeping):
         self.close()
 
 
-class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping):
+class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping, AsyncHealing):
     """The async router: the same methods as `Router`, awaited.
 
     >>> async with AsyncRouter.open("policies") as router:

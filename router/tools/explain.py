@@ -27,12 +27,14 @@ from router.decide.fit import Short as ShortOf
 from router.decide.fit import Worst, fit
 from router.decide.jumps import jumps_from
 from router.decide.match import Jump, match, path_of
+from router.decide.outcome import all_open
 from router.decide.prices import price_at
 from router.decide.scopes import NOBODY, Caller, called_policy, caller
-from router.engine import Ports, routing
+from router.engine import Ports, health, routing
 from router.engine.run import Run
+from router.engine.telling import tell_passed_over
 from router.errors import Dropped, Rejected, RequestError, RouterError
-from router.plan import Budget, Candidate, Plan, Policy, PriceTable, Route, TokenClass
+from router.plan import BreakerRule, Budget, Candidate, Plan, Policy, PriceTable, Route, TokenClass
 from router.policy.wires import wire_of
 from router.tools.figures import seconds
 from router.tools.limits_met import of_request
@@ -70,7 +72,8 @@ class Offer:
     With a prompt the figures are of that request; without one `input_bound`, `output_bound` and `worst_nusd` are
     those of the policy's ceilings, and nothing is likely. None: unknown or unbounded. `likely_nusd` is the likely
     input and the whole output allowance at today's prices of ordinary tokens; what is worst is so on every day that
-    has a price of its own. `prices`: today's, then those that come. `refused`: why a reservation would fail now.
+    has a price of its own. `prices`: today's, then those that come. `breaker`: what may refuse it after
+    failures; None: nothing. `refused`: why a reservation would fail now.
     """
 
     target: str
@@ -85,6 +88,7 @@ class Offer:
     likely_nusd: int | None
     worst_nusd: int | None
     prices: tuple[PriceThen, ...]
+    breaker: BreakerRule | None
     refused: tuple[str, ...]
 
 
@@ -143,10 +147,11 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
     assumed = assume_keys or not request.messages
     run = _run(plan, replace(ports, secrets=_AssumedSecrets()) if assumed else ports, request)
     matched, fitted, refusal, read = await _routed(run, policy)
+    bound = _bound_of_call(run, policy, fitted)
+    fitted, refusal = await _let_pass(run, fitted, refusal)
     first = await listed(run, policy, fitted.candidates if fitted else ())
     at_once = [first.limits[limit] for limit in of_request(run, policy)]
     full = any(map(is_full, at_once))
-    bound = _bound_of_call(run, policy, fitted)
     dropped, jump, second = tuple(run.dropped), None, None
     if matched is not None and not (fitted and full):
         jump, landed, refusal = _handed_over(run, matched, first, refusal)
@@ -208,6 +213,21 @@ async def _routed(run: Run, policy: Policy) -> tuple[Route | None, Route | None,
         return matched, routing.fitted(run, matched), None, True
     except (Rejected, RequestError) as error:
         return matched, None, _refusal(error), called and not isinstance(error, RequestError)
+
+
+async def _let_pass(
+    run: Run, fitted: Route | None, refusal: Refusal | None
+) -> tuple[Route | None, Refusal | None]:
+    """What breakers let pass of the list now: the others are left out, as a call would leave them out."""
+    if fitted is None:
+        return None, refusal
+    known = await health.first_look(run, fitted)
+    judged = known.judged(fitted, run.ports.clock.now_s())
+    tell_passed_over(run, fitted, known.breakers, judged, sorted(judged.shut))
+    rest = tuple(each for at, each in enumerate(fitted.candidates) if at not in judged.shut)
+    if rest:
+        return replace(fitted, candidates=rest), refusal
+    return None, _refusal(all_open(fitted, run.dropped, run.may_pass_in_s() or 0.0))
 
 
 def _refusal(error: RouterError) -> Refusal:
@@ -319,6 +339,7 @@ def _offer(run: Run, candidate: Candidate, worst: Worst | None, shorts: Sequence
         likely_nusd=_likely_nusd(price_at(target, now_s), likely, output),
         worst_nusd=_worst_nusd(candidate, worst),
         prices=prices_from(target, now_s),
+        breaker=candidate.breaker,
         refused=tuple(short.message for short in shorts),
     )
 

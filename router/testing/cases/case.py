@@ -52,4 +52,5 @@ class Case:
     calls: tuple[Call, ...]
     spent: tuple[Spent, ...] = ()
     unset: frozenset[str] = frozenset()
+    open: tuple[str, ...] = ()  # targets whose breakers are open when it begins
     faults: tuple[WrittenFault, ...] = ()

@@ -231,6 +231,7 @@ def _flat(
 def _whereabouts(flat: Iterable[tuple[TargetEntry, Chain]], seen: Seen) -> Mapping[str, Chain]:
     """Through which policies each target of the list came in: by the first of its entries that was not dropped."""
     dropped = {(fact.policy, fact.target) for fact in seen.facts(ev.CandidateDropped)}
+    dropped |= {(fact.policy, fact.target) for fact in seen.facts(ev.TargetPassedOver)}
     kept: dict[str, Chain] = {}
     passed_over: dict[str, Chain] = {}
     for entry, chain in flat:

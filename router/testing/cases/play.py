@@ -13,6 +13,7 @@ from router.adapters.memory_state import MemoryState
 from router.adapters.scripted_transport import ScriptedTransport, made_up
 from router.adapters.scripted_transport import Step as Does
 from router.client.inline import run_inline
+from router.decide.breaker import Ended
 from router.decide.scopes import called_policy, caller
 from router.decide.windows import window_start
 from router.engine import Ports, execute
@@ -78,6 +79,14 @@ class Desk:
     def spend(self, spent: Spent) -> None:
         """Put `spent` into its budget, in the window of now, as a settled row."""
         run_inline(self._settled(spent))
+
+    def open_breaker(self, name: str) -> None:
+        """As if the target had failed once too often just now."""
+        target, now_s = self._plan.targets[name], self.clock.now_s()
+        assert target.breaker is not None  # noqa: S101 - the reader saw to it
+        rule = replace(target.breaker, failures=1)
+        ended = Ended(rule=rule, said="failed", sent_s=now_s, now_s=now_s, draw=self.ports.draw.fraction())
+        run_inline(self.ports.health.turn((target.provider, target.model), ended))
 
     def ask(
         self,
@@ -161,6 +170,8 @@ def play(plan: Plan, case: Case, tokens: Tokens) -> Iterator[Played]:
     desk = Desk(plan, tokens, begins_s=case.begins_s, unset=case.unset)
     for spent in case.spent:
         desk.spend(spent)
+    for target in case.open:
+        desk.open_breaker(target)
     for step, call in enumerate(case.calls, start=1):
         desk.clock.advance(call.after_s)
         for number in range(1, call.times + 1):

@@ -93,6 +93,7 @@ class Reading:
             calls=tuple(call for call in calls if call is not None),
             spent=tuple(self._spent(spot.get("spent"))),
             unset=frozenset(self._unset(spot.get("unset"))),
+            open=tuple(self._open(spot.get("open"))),
             faults=tuple(_written_faults(spot)),
         )
 
@@ -122,6 +123,19 @@ class Reading:
                 message = f"no provider asks for the variable {shown(item.value)}"
                 self.blame(item.place, Fault("dangling-name", message, advice))
             yield str(item.value)
+
+    def _open(self, block: Spot | None) -> Iterator[str]:
+        for item in _items(block):
+            name = str(item.value)
+            self.target(name, item.place)
+            target = self.plan.targets.get(name)
+            if target is not None and target.breaker is None:
+                advice = (
+                    f"write one under `providers: {{{target.provider}: {{breaker: ...}}}}`, or take it out"
+                )
+                self.blame(item.place, Fault("wrong-form", f"{shown(name)} has no breaker", advice))
+            elif target is not None:
+                yield name
 
     # --- Calls --------------------------------------------------------------------------------------------------------
 

@@ -58,7 +58,8 @@ class Seen:
     @property
     def dropped(self) -> tuple[tuple[str, str], ...]:
         """(target, reason) of every candidate that was passed over."""
-        return tuple((fact.target, fact.reason) for fact in self.facts(ev.CandidateDropped))
+        refused = ((fact.target, "breaker_open") for fact in self.facts(ev.TargetPassedOver))
+        return (*((fact.target, fact.reason) for fact in self.facts(ev.CandidateDropped)), *refused)
 
     @property
     def cost_nusd(self) -> int | None:

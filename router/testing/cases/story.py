@@ -67,6 +67,14 @@ def _jumped(event: ev.Jumped) -> str:
     return f"policy {event.to_policy} takes over from {event.from_policy}: {why}"
 
 
+def _passed_over(event: ev.TargetPassedOver) -> str:
+    return f"{event.target} is passed over: its breaker is open"
+
+
+def _opened(event: ev.BreakerOpened) -> str:
+    return f"  the breaker of {event.target} opens for {_length(event.open_for_s)}"
+
+
 TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.RuleMatched: lambda event: f"rule {event.rule} of {event.policy} holds",
     ev.RuleUnknown: _unknown,
@@ -93,6 +101,10 @@ TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.AttemptFailed: _failed,
     ev.Settled: _settled,
     ev.BudgetWarning: _warned,
+    ev.TargetPassedOver: _passed_over,
+    ev.ProbeAdmitted: lambda event: f"{event.target} is tried again: its breaker is half open",
+    ev.BreakerOpened: _opened,
+    ev.BreakerClosed: lambda event: f"  the breaker of {event.target} closes",
     ev.RetryScheduled: _waited,
     ev.FellBack: lambda event: f"{event.to_target} is next",
     ev.RequestAnswered: _ended,

@@ -249,6 +249,10 @@ CASE = Block(
             form=_names(policy_words.ENV_NAME, "a list of environment variables"),
             description="Variables that are not set; every other key is there.",
         ),
+        "open": Key(
+            form=_names(words.TARGET, "a list of targets"),
+            description="Targets whose breakers have just opened when it begins.",
+        ),
         "in_flight": Key(
             form=words.TIMES, description="Other calls of the same caller that are under way in each call."
         ),
