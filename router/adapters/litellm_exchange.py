@@ -64,13 +64,15 @@ class Exchange:
 
     async def send(self, request: "httpx.Request") -> "httpx.Response":
         """Send `request` on the transport's own wire. Raises what the wire raises, and WireRefusal."""
+        from router.adapters.litellm_text import StrictResponse
+
         self._admit(request)
         self._stay(request)
         self.sends += 1
         self.failure = None
         token = EXCHANGE.set(None)  # the wire below is one of litellm's classes: it must not come back here
         try:
-            self.response = await self._forward(request)
+            self.response = StrictResponse.of(await self._forward(request))
         except Exception as error:
             self.failure = error
             self.sends -= isinstance(error, WireRefusal)  # then nothing left

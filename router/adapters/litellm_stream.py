@@ -86,6 +86,11 @@ class LitellmStream:
         except StopAsyncIteration:
             self.ended = True
             return
+        except Exception:  # behind the end mark: the answer is whole
+            if self.exchange.stopped or wrapper.sent_last_chunk or not self._has_end_mark():
+                raise
+            wrapper.sent_last_chunk = True
+            chunk = wrapper.finish_reason_handler()
         if wrapper.sent_last_chunk and not self._has_end_mark():
             self.ended = True
             return
