@@ -68,15 +68,19 @@ def backstop_s(timeout_s: float) -> int:
     return 1 << (max(1, ceil(timeout_s)).bit_length() + 1)
 
 
+def chosen_params(call: WireCall) -> dict[str, Any]:
+    """The parameters that are set. Raises WireRefusal for a name that is not one of a chat call."""
+    for name in (*(call.params.keys() - _PARAMS), *(call.wire.keys() - _WIRE)):
+        raise WireRefusal(f"`{name}` is no parameter of a chat call")
+    return {name: value for name, value in call.params.items() if value is not None}
+
+
 def arguments(call: WireCall, *, stand_in_key: str | None = None) -> dict[str, Any]:
     """Keyword arguments for one send: no retry, no fallback, no cache of litellm's. Raises WireRefusal for a name that
     is not one of a chat call."""
-    for name in (*(call.params.keys() - _PARAMS), *(call.wire.keys() - _WIRE)):
-        raise WireRefusal(f"`{name}` is no parameter of a chat call")
-    chosen = {name: value for name, value in call.params.items() if value is not None}
     return {
         **call.wire,
-        **chosen,
+        **chosen_params(call),
         "model": model_name(call),
         "messages": deepcopy([dict(message) for message in call.messages]),
         "timeout": backstop_s(call.timeout_s),

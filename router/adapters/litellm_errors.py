@@ -14,8 +14,9 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any
 
-from router.adapters.litellm_exchange import Exchange, WireRefusal
+from router.adapters.litellm_exchange import WireRefusal
 from router.adapters.litellm_reply import request_id
+from router.adapters.traffic import Traffic
 from router.errors import ProviderError
 from router.values import Kind
 
@@ -159,7 +160,7 @@ _KEYLIKE = re.compile(
 )
 
 
-def provider_error(error: Exception, exchange: Exchange, *, target: str) -> ProviderError:
+def provider_error(error: Exception, exchange: Traffic, *, target: str) -> ProviderError:
     """`error` as litellm raised it, and what crossed the wire, without secrets and content."""
     cause = _innermost(error)
     refusal = next((e for e in (exchange.failure, cause, error) if isinstance(e, WireRefusal)), None)
@@ -174,14 +175,14 @@ def provider_error(error: Exception, exchange: Exchange, *, target: str) -> Prov
     return _refused(cause, exchange, target)
 
 
-def ended_early(exchange: Exchange, *, target: str) -> ProviderError:
+def ended_early(exchange: Traffic, *, target: str) -> ProviderError:
     """A stream that stopped without its end mark."""
     return _error(
         Kind.CONNECTION, "the stream ended without its end mark", exchange, target=target, sent=True
     )
 
 
-def _error(kind: Kind, message: str, exchange: Exchange, *, target: str, sent: bool) -> ProviderError:
+def _error(kind: Kind, message: str, exchange: Traffic, *, target: str, sent: bool) -> ProviderError:
     return ProviderError(
         message,
         kind=kind,
@@ -199,7 +200,7 @@ def _innermost(error: Exception) -> Exception:
     return _innermost(original) if isinstance(original, Exception) else error
 
 
-def _unsent(error: Exception, exchange: Exchange, target: str) -> ProviderError:
+def _unsent(error: Exception, exchange: Traffic, target: str) -> ProviderError:
     """litellm gave up before a request was made."""
     name = type(error).__name__
     said = " ".join(str(link) for link in _chain(error)).lower()
@@ -219,16 +220,19 @@ def _wire_failure(failure: Exception) -> tuple[Kind, bool]:
     import aiohttp
     import httpx
 
-    below = failure.__cause__
+    below = failure if isinstance(failure, aiohttp.ClientError) else failure.__cause__
     if isinstance(below, aiohttp.ClientError):  # to litellm a reset in the middle is a ConnectError too
-        unsent = isinstance(below, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+        unsent = isinstance(
+            below, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL
+        )
     else:
         unsent = isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    kind = Kind.TIMEOUT if isinstance(failure, httpx.TimeoutException) else Kind.CONNECTION
+    late = isinstance(failure, httpx.TimeoutException | TimeoutError)
+    kind = Kind.TIMEOUT if late else Kind.CONNECTION
     return kind, not unsent
 
 
-def _refused(error: Exception, exchange: Exchange, target: str) -> ProviderError:
+def _refused(error: Exception, exchange: Traffic, target: str) -> ProviderError:
     """The provider answered: with an error status, with an error inside a success, or with something unreadable."""
     status = exchange.status if exchange.status is not None and exchange.status >= 400 else 0
     body = exchange.body or str(error)
@@ -266,9 +270,11 @@ def _of_status(status: int) -> Kind:
 
 def _broke_off(error: Exception) -> Exception | None:
     """The failure of the wire by which a success broke in the middle of its body, if that is what happened."""
+    import aiohttp
     import httpx
 
-    return next((link for link in _chain(error) if isinstance(link, httpx.TransportError)), None)
+    broken = (httpx.TransportError, aiohttp.ClientError, TimeoutError)
+    return next((link for link in _chain(error) if isinstance(link, broken)), None)
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     import httpx
 
 
+MOVED = (
+    "the provider redirects to another address, which is sent neither the key nor the request; "
+    "if it moved, `base_url` says where"
+)
+
+
 class WireRefusal(Exception):
     """The wire refused to send, on purpose. The message is for people: lower case, no secret, no content."""
 
@@ -110,8 +116,7 @@ class Exchange:
         and carry the keys that Anthropic, Google and Azure read from headers of their own there, with the prompt."""
         before = self.response
         if before is not None and before.is_redirect and _origin(before.request) != _origin(request):
-            why = "the provider redirects to another address, which is sent neither the key nor the request"
-            self.failure = WireRefusal(f"{why}; if it moved, `base_url` says where", kind=Kind.NOT_FOUND)
+            self.failure = WireRefusal(MOVED, kind=Kind.NOT_FOUND)
             raise self.failure
 
     def _admit(self, request: "httpx.Request") -> None:

@@ -41,7 +41,7 @@ _NOT_OPENAI = (
 _OF_A_CALL = ("index", "id", "type", "function", "custom")
 """Where a call has a signature (Gemini's have), litellm puts it into the id as well."""
 
-_SERVER_SIDE = "srvtoolu_"
+SERVER_SIDE = "srvtoolu_"
 """Anthropic's mark of a tool that it ran itself: the caller has nothing to answer."""
 
 _MOST_TOKENS = 10**9
@@ -94,7 +94,7 @@ def reply_of(response: Any, headers: Mapping[str, str], *, signed: bool) -> Wire
 
 
 def _choice(choice: Any, *, signed: bool) -> dict[str, Any]:
-    message = _plain(choice.message, signed=signed)
+    message = plain(choice.message, signed=signed)
     message.setdefault("content", None)
     calls = [call for call in message.pop("tool_calls", ()) if not _is_server_side(call)]
     for call in calls:
@@ -105,11 +105,11 @@ def _choice(choice: Any, *, signed: bool) -> dict[str, Any]:
     if reason == "tool_calls" and not calls:  # only tools of the provider's own
         reason = "stop"
     whole = {"index": choice.index, "message": message, "finish_reason": reason}
-    logprobs = _logprobs(choice)
+    logprobs = logprobs_of(getattr(choice, "logprobs", None))
     return {**whole, "logprobs": logprobs} if logprobs else whole
 
 
-def _plain(part: Any, *, signed: bool) -> dict[str, Any]:
+def plain(part: Any, *, signed: bool) -> dict[str, Any]:
     """A pydantic part of a response as JSON values, without what is None, an empty list, or in no words of OpenAI's but
     those for thoughts."""
     dumped: dict[str, Any] = part.model_dump(mode="json", exclude_none=True)
@@ -126,9 +126,8 @@ def _plain(part: Any, *, signed: bool) -> dict[str, Any]:
     return said
 
 
-def _logprobs(choice: Any) -> dict[str, Any] | None:
+def logprobs_of(logprobs: Any) -> dict[str, Any] | None:
     """Of a whole choice, or of a piece; None where there are none."""
-    logprobs = getattr(choice, "logprobs", None)
     if logprobs is None:
         return None
     told = (
@@ -138,7 +137,7 @@ def _logprobs(choice: Any) -> dict[str, Any] | None:
 
 
 def _is_server_side(call: Mapping[str, Any]) -> bool:
-    return str(call.get("id") or "").startswith(_SERVER_SIDE)
+    return str(call.get("id") or "").startswith(SERVER_SIDE)
 
 
 # --- Usage ----------------------------------------------------------------------------------------------------------
@@ -205,10 +204,10 @@ def _can_be(count: object) -> bool:
 class ChunkReader:
     """Turns the chunks of one stream into WireChunks. Holds which tool calls are the provider's own."""
 
-    __slots__ = ("_called", "_server_side", "_signed")
+    __slots__ = ("_called", "_server_side", "signed")
 
     def __init__(self, *, signed: bool) -> None:
-        self._signed = signed
+        self.signed = signed
         self._server_side: set[int] = set()
         self._called = False
 
@@ -218,7 +217,14 @@ class ChunkReader:
         return [piece for piece in pieces if piece.delta or piece.finish_reason or piece.logprobs]
 
     def _piece(self, choice: Any) -> WireChunk:
-        said = _plain(choice.delta, signed=self._signed)
+        logprobs = logprobs_of(getattr(choice, "logprobs", None))
+        said = plain(choice.delta, signed=self.signed)
+        return self.piece(said, index=choice.index, reason=choice.finish_reason, logprobs=logprobs)
+
+    def piece(
+        self, said: Mapping[str, Any], *, index: int, reason: str | None, logprobs: Mapping[str, Any] | None = None
+    ) -> WireChunk:
+        """What one choice of a chunk says. `said`: its delta in plain values."""
         delta = {name: value for name, value in said.items() if value != ""}
         # litellm keeps some: all come from the provider's own chunks (litellm_stream)
         delta.pop("refusal", None)
@@ -228,10 +234,10 @@ class ChunkReader:
             delta["tool_calls"] = calls
         if delta.keys() == {"role"}:
             delta = {}
-        reason = finish_reason(choice.finish_reason) if choice.finish_reason else None
-        if reason == "tool_calls" and not self._called and self._server_side:
-            reason = "stop"
-        return WireChunk(delta=delta, index=choice.index, finish_reason=reason, logprobs=_logprobs(choice))
+        word = finish_reason(reason) if reason else None
+        if word == "tool_calls" and not self._called and self._server_side:
+            word = "stop"
+        return WireChunk(delta=delta, index=index, finish_reason=word, logprobs=logprobs)
 
     def _hidden(self, call: Mapping[str, Any]) -> bool:
         index = int(call.get("index") or 0)

@@ -23,11 +23,8 @@ from router.testing import (
     Answer,
     BadRequest,
     ContentFilter,
-    ContextTooLong,
-    CutStream,
     Drip,
     DropConnection,
-    EmptyStream,
     ErrorInStream,
     FakeProvider,
     Malformed,
@@ -37,7 +34,6 @@ from router.testing import (
     QuotaExceeded,
     RateLimited,
     ServerError,
-    Step,
     ToolCall,
     Unauthorized,
 )
@@ -46,9 +42,13 @@ from tests.adapters.wire_parts import (
     KEY,
     MODELS,
     QUESTION,
+    STREAMED,
+    WHOLE,
     answer,
     answer_once,
     call,
+    completion,
+    failure_of,
     finish,
     run,
     sync,
@@ -61,32 +61,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarni
 CHECKOUT = Path(__file__).resolve().parents[2]
 FORMATS = ("openai", "anthropic", "gemini", "groq")
 FORMS = pytest.mark.parametrize("suspends", [True, False], ids=["async", "sync"])
-
-WHOLE: list[tuple[Step, Kind, int | None]] = [
-    (RateLimited(retry_after=2), Kind.RATE_LIMITED, 429),
-    (ServerError(), Kind.SERVER_ERROR, 500),
-    (ServerError(status=502), Kind.SERVER_ERROR, 502),
-    (ServerError(status=504), Kind.TIMEOUT, 504),
-    (Unauthorized(status=403), Kind.AUTH, 403),
-    (NotFound(), Kind.NOT_FOUND, 404),
-    (BadRequest(), Kind.BAD_REQUEST, 400),
-    (BadRequest(status=422), Kind.BAD_REQUEST, 422),
-    (ContextTooLong(), Kind.CONTEXT_WINDOW, 400),
-    (DropConnection(), Kind.CONNECTION, None),
-    (DropConnection(reset=True), Kind.CONNECTION, None),
-    (Malformed(body="json"), Kind.SERVER_ERROR, 200),
-    (Malformed(body="html"), Kind.SERVER_ERROR, 200),
-    (Malformed(body="empty"), Kind.SERVER_ERROR, 200),
-]
-STREAMED: list[tuple[Step, Kind, int | None]] = [
-    (RateLimited(retry_after=2), Kind.RATE_LIMITED, 429),
-    (Overloaded(), Kind.OVERLOADED, None),
-    (CutStream(after_chunks=2), Kind.CONNECTION, 200),
-    (CutStream(after_chunks=2, clean=True), Kind.CONNECTION, 200),
-    (ErrorInStream(after_chunks=2), Kind.OVERLOADED, 200),
-    (EmptyStream(end_mark=False), Kind.CONNECTION, 200),
-    (DropConnection(reset=True), Kind.CONNECTION, None),
-]
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +78,6 @@ def loaded() -> None:
 @pytest.fixture(autouse=True)
 def fresh(provider: FakeProvider) -> None:
     provider.reset()
-
-
-async def failure_of(transport: Any, wanted: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await answer_once(transport, wanted)
-    return caught.value
 
 
 # --- answers
@@ -187,12 +155,6 @@ def test_a_tool_that_the_provider_ran_itself_is_no_tool_call():
     reply = asyncio.run(answer_once(canned(json.dumps(message).encode()), call("anthropic")))
     assert "tool_calls" not in reply.choices[0]["message"]
     assert reply.finish_reason == "stop"
-
-
-def completion(**changes: Any) -> bytes:
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Rivers."}}
-    whole = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
-    return json.dumps({**whole, **changes}).encode()
 
 
 @pytest.mark.parametrize(("prompt", "answer_"), [(-500, 7), (500, -7), (-5, -7), (10**30, 7), (5, 10**12)])

@@ -1,12 +1,32 @@
 """Calls, and a driver for both forms of a transport."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
+from router.errors import ProviderError
 from router.ports import Transport, WireCall, WireChunk, WireReply
-from router.testing import FakeProvider
+from router.testing import (
+    BadRequest,
+    ContextTooLong,
+    CutStream,
+    DropConnection,
+    EmptyStream,
+    ErrorInStream,
+    FakeProvider,
+    Malformed,
+    NotFound,
+    Overloaded,
+    RateLimited,
+    ServerError,
+    Step,
+    Unauthorized,
+)
+from router.values import Kind
 
 KEY = "sk-live-0123456789abcdefghij"
 QUESTION = "Why is the unmistakable aardvark salty?"
@@ -16,6 +36,33 @@ MODELS = {
     "groq": "openai/gpt-oss-20b",
     "openai": "gpt-5-nano",
 }
+
+
+WHOLE: list[tuple[Step, Kind, int | None]] = [
+    (RateLimited(retry_after=2), Kind.RATE_LIMITED, 429),
+    (ServerError(), Kind.SERVER_ERROR, 500),
+    (ServerError(status=502), Kind.SERVER_ERROR, 502),
+    (ServerError(status=504), Kind.TIMEOUT, 504),
+    (Unauthorized(status=403), Kind.AUTH, 403),
+    (NotFound(), Kind.NOT_FOUND, 404),
+    (BadRequest(), Kind.BAD_REQUEST, 400),
+    (BadRequest(status=422), Kind.BAD_REQUEST, 422),
+    (ContextTooLong(), Kind.CONTEXT_WINDOW, 400),
+    (DropConnection(), Kind.CONNECTION, None),
+    (DropConnection(reset=True), Kind.CONNECTION, None),
+    (Malformed(body="json"), Kind.SERVER_ERROR, 200),
+    (Malformed(body="html"), Kind.SERVER_ERROR, 200),
+    (Malformed(body="empty"), Kind.SERVER_ERROR, 200),
+]
+STREAMED: list[tuple[Step, Kind, int | None]] = [
+    (RateLimited(retry_after=2), Kind.RATE_LIMITED, 429),
+    (Overloaded(), Kind.OVERLOADED, None),
+    (CutStream(after_chunks=2), Kind.CONNECTION, 200),
+    (CutStream(after_chunks=2, clean=True), Kind.CONNECTION, 200),
+    (ErrorInStream(after_chunks=2), Kind.OVERLOADED, 200),
+    (EmptyStream(end_mark=False), Kind.CONNECTION, 200),
+    (DropConnection(reset=True), Kind.CONNECTION, None),
+]
 
 
 def call(kind: str = "openai", *, provider: FakeProvider | None = None, **changes: Any) -> WireCall:
@@ -85,3 +132,15 @@ async def until_deadline(transport: Transport, wanted: WireCall, deadline_s: flo
     if stream is not None:
         await transport.close(stream)
     return time.monotonic() - began_s, time.monotonic()
+
+
+async def failure_of(transport: Any, wanted: Any) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        await answer_once(transport, wanted)
+    return caught.value
+
+
+def completion(**changes: Any) -> bytes:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Rivers."}}
+    whole = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+    return json.dumps({**whole, **changes}).encode()

@@ -127,7 +127,7 @@ def test_a_provider_that_repeats_the_key_is_not_repeated(key: str) -> None:
     import httpx
 
     from router.adapters.litellm_exchange import Exchange
-    from router.adapters.litellm_transport import _failed
+    from router.adapters.wire_tasks import failed
 
     async def forward(request: httpx.Request) -> httpx.Response:
         raise AssertionError
@@ -146,7 +146,7 @@ def test_a_provider_that_repeats_the_key_is_not_repeated(key: str) -> None:
     exchange.sends = 1
     said = {"error": {"code": key, "type": key, "message": f"Incorrect API key provided: {key}"}}
     exchange.response = httpx.Response(401, json=said, request=httpx.Request("POST", "http://127.0.0.1/"))
-    error = _failed(ValueError(f"Incorrect API key provided: {key}"), exchange, call)
+    error = failed(ValueError(f"Incorrect API key provided: {key}"), exchange, call)
     assert error.kind is Kind.AUTH
     assert key not in "\n".join(_texts(error))
 

@@ -4,17 +4,23 @@ so each is closed in time: by `aclose`, when its loop ends, or when nobody refer
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary, finalize, ref
 
-if TYPE_CHECKING:
-    import httpx
+
+class Pooled(Protocol):
+    """Connections that are closed together."""
+
+    async def aclose(self) -> None: ...
 
 
-class _Pool:
+P = TypeVar("P", bound=Pooled)
+
+
+class _Pool(Generic[P]):
     """One pool, closed once however many ask for it."""
 
-    def __init__(self, wire: "httpx.AsyncBaseTransport") -> None:
+    def __init__(self, wire: P) -> None:
         self.wire = wire
         self._closing: asyncio.Future[None] | None = None
 
@@ -26,7 +32,7 @@ class _Pool:
         with suppress(Exception, asyncio.CancelledError):  # a socket that can't be closed is gone
             self._closing.result()
 
-    async def until_loop_ends(self, owner: "ref[Wires]") -> AsyncGenerator[None, None]:
+    async def until_loop_ends(self, owner: "ref[Wires[P]]") -> AsyncGenerator[None, None]:
         """Once begun, it is closed by asyncio at the end of the loop: the only word of it that anybody gets."""
         try:
             yield
@@ -37,15 +43,15 @@ class _Pool:
             await self.close()
 
 
-class Wires:
+class Wires(Generic[P]):
     """The pools of one transport. Each method speaks of the running loop."""
 
     def __init__(self) -> None:
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Pool, finalize[..., Wires]]] = (
-            WeakKeyDictionary()
-        )
+        self._pools: WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[_Pool[P], finalize[..., Wires[P]]]
+        ] = WeakKeyDictionary()
 
-    async def get(self, make: "Callable[[], httpx.AsyncBaseTransport]") -> "httpx.AsyncBaseTransport":
+    async def get(self, make: Callable[[], P]) -> P:
         """The pool of this loop, made by the first who asks. Does not suspend."""
         loop = asyncio.get_running_loop()
         found = self._pools.get(loop)
@@ -65,7 +71,7 @@ class Wires:
             self.forget(found[0])
             await found[0].close()
 
-    def forget(self, pool: _Pool) -> None:
+    def forget(self, pool: _Pool[P]) -> None:
         loop = asyncio.get_running_loop()
         found = self._pools.get(loop)
         if found is not None and found[0] is pool:

@@ -1,0 +1,134 @@
+"""The Transport of the lean wire: litellm's knowledge of a provider, and one pooled HTTP client; nothing in between.
+
+litellm's own classes say where a request goes, what it looks like and what its answer means; they are asked directly,
+without its client, logging, callbacks and threads, which are nine tenths of what a call costs through it. A call that
+is not served lean, or that litellm would make something else of than one request, goes by litellm's own wire.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from router.adapters.lean_exchange import LeanExchange
+from router.adapters.lean_pool import AiohttpPool, HttpxPool, LeanAnswer, LeanPool
+from router.adapters.lean_quirks import lean_serves
+from router.adapters.lean_reply import read_reply
+from router.adapters.lean_requests import Draft, Requests
+from router.adapters.lean_stream import LeanStream
+from router.adapters.litellm_errors import ended_early
+from router.adapters.litellm_exchange import EXCHANGE, Exchange
+from router.adapters.litellm_loading import loaded
+from router.adapters.litellm_transport import AsyncLitellm
+from router.adapters.loop_thread import EitherTransport
+from router.adapters.wire_pools import Wires
+from router.adapters.wire_tasks import Brought, Flight, TaskTransport, failed
+from router.ports import Realm, WireCall, WireStream
+
+if TYPE_CHECKING:
+    import httpx
+
+_PIECES = "router.adapters.litellm_pieces"
+
+
+class LeanTransport(EitherTransport):
+    """One per router; `suspends` False: its wire runs on a private loop thread. Nothing is imported before a call."""
+
+    def __init__(self, *, suspends: bool) -> None:
+        super().__init__(AsyncLean, suspends=suspends)
+
+
+class AsyncLean(TaskTransport):
+    """The asynchronous form. `serves(kind, model)` says which calls go lean. `wire` makes the connection pool of an
+    event loop, for both wires; None: sockets."""
+
+    def __init__(
+        self,
+        *,
+        wire: "Callable[[], httpx.AsyncBaseTransport] | None" = None,
+        stand_in_key: str | None = None,
+        serves: Callable[[str, str], bool] = lean_serves,
+    ) -> None:
+        super().__init__()
+        self.needs_keys = stand_in_key is None
+        self.realm: Realm = "live" if self.needs_keys else "replay"
+        self._serves = serves
+        self._reference = AsyncLitellm(wire=wire, stand_in_key=stand_in_key)
+        self._open_wire = wire
+        self._stand_in_key = stand_in_key
+        self._requests: Requests | None = None
+        self._pools: Wires[LeanPool] = Wires()
+
+    # --- calls
+
+    def start(self, call: WireCall) -> Flight:
+        """Begin `call` on the running loop."""
+        draft = self._draft(call)
+        if draft is None:
+            return self._reference.start(call)
+        exchange = LeanExchange()
+        return self._fly(self._answer(draft, exchange), exchange)
+
+    # --- streams
+
+    def next(self, stream: WireStream) -> Flight:
+        if isinstance(stream, LeanStream):
+            return self._fly(self._advance(stream), stream.exchange)
+        return self._reference.next(stream)
+
+    async def aclose(self) -> None:
+        """Cancel what is under way and close every connection of this loop."""
+        await self._end_all()
+        await self._pools.aclose()
+        await self._reference.aclose()
+
+    # --- within a task
+
+    def _draft(self, call: WireCall) -> Draft | None:
+        """None for a call that is not served lean, or can't be built here: litellm's own wire then says why."""
+        if loaded() is None or not self._serves(call.kind, call.model):
+            return None
+        try:
+            if self._requests is None:
+                self._requests = Requests(import_module(_PIECES), stand_in_key=self._stand_in_key)
+            draft = self._requests.draft(call)
+        except Exception:  # noqa: BLE001 - as the docstring says
+            return None
+        return draft if draft.route.reading.streamed or not call.stream else None
+
+    async def _answer(self, draft: Draft, exchange: LeanExchange) -> Brought:
+        """The whole answer, or the open stream, or the ProviderError."""
+        EXCHANGE.set(
+            cast(Exchange, exchange)
+        )  # whatever litellm would look up or log within this task, it does not
+        try:
+            pool = await self._pools.get(self._open_pool)
+            answer = await exchange.post(
+                pool, draft.url, draft.body, headers=draft.headers, timeout_s=draft.timeout_s
+            )
+            if draft.call.stream and answer.status < 400:
+                self._opened.add(exchange)
+                return self._stream(draft, answer, exchange)
+            body = await answer.read()
+            try:
+                return read_reply(draft, answer, body)
+            except Exception:
+                exchange.body = body.decode("utf-8", "replace")
+                raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the port raises ProviderError
+            return failed(error, exchange, draft.call)
+
+    def _stream(self, draft: Draft, answer: LeanAnswer, exchange: LeanExchange) -> WireStream:
+        return LeanStream(draft, answer, exchange)
+
+    async def _advance(self, stream: LeanStream) -> Brought:
+        EXCHANGE.set(cast(Exchange, stream.exchange))
+        try:
+            return await stream.advance() or ended_early(stream.exchange, target=stream.call.target)
+        except Exception as error:  # noqa: BLE001 - as in _answer
+            stream.ended = True
+            return failed(error, stream.exchange, stream.call)
+
+    def _open_pool(self) -> LeanPool:
+        if self._open_wire is not None:
+            return HttpxPool(self._open_wire())
+        return AiohttpPool(import_module(_PIECES).tls())
