@@ -50,25 +50,3 @@ QUIRKS: Mapping[str, Quirks] = {
     "zai": _SDK,
 }
 """By litellm's name of the provider. Who is not here goes by litellm's own wire."""
-
-SERVED = frozenset(
-    {
-        "cerebras",
-        "deepseek",
-        "groq",
-        "huggingface",
-        "mistral",
-        "openai",
-        "openrouter",
-        "perplexity",
-        "together",
-        "xai",
-        "zai",
-    }
-)
-"""The kinds whose every recorded exchange and generated request was equal on both wires."""
-
-
-def lean_serves(kind: str, model: str) -> bool:
-    """Whether calls of this kind go by the lean wire."""
-    return kind in SERVED and not model.startswith("responses/")

@@ -16,6 +16,7 @@ from router.adapters.lean_exchange import LeanExchange
 from router.adapters.lean_pool import LONGEST_ANSWER, LeanAnswer, too_long
 from router.adapters.lean_reply import NotPlain, PlainUsage, thought_of
 from router.adapters.lean_requests import Draft
+from router.adapters.litellm_errors import broke_off
 from router.adapters.litellm_reply import ChunkReader, finish_reason, logprobs_of, merged_usage, plain
 from router.decide.transcript import signs_thoughts
 from router.ports import WireChunk
@@ -23,7 +24,7 @@ from router.ports import WireChunk
 _PLAIN_KEYS = frozenset(
     {"role", "content", "reasoning", "reasoning_content", "reasoning_details", "refusal", "tool_calls"}
 )
-_SAYS = ("content", "tool_calls", "function_call")
+_SAYS = ("tool_calls", "function_call")
 _SAYS_EVEN_EMPTY = ("reasoning_content", "annotations", "audio", "images", "provider_specific_fields")
 _DONE = b"[DONE]"
 
@@ -31,7 +32,7 @@ _DONE = b"[DONE]"
 class Choice(NamedTuple):
     """One choice of a chunk."""
 
-    index: int
+    number: int
     delta: dict[str, Any]  # in plain values, without what is None
     reason: str | None
     logprobs: Mapping[str, Any] | None = None
@@ -94,16 +95,22 @@ class LeanStream:
         while not self._ready and not self.ended:
             try:
                 await self._read()
-            except Exception:
-                if self._reason is None or self._asked > 1:
+            except Exception as error:
+                if not self._is_whole_without(error):
                     raise
-                await self._end()  # it is whole: what breaks behind that only hides its usage
+                await self._end()
         return self._ready.popleft() if self._ready else None
 
     async def close(self) -> None:
         """Close the socket. Idempotent."""
         self.ended = True
         await self.exchange.close()
+
+    def _is_whole_without(self, error: Exception) -> bool:
+        """Whether what broke only hides the usage: behind the reason that was passed on, or, the wire, behind any."""
+        return self._said_why or (
+            self._asked == 1 and self._reason is not None and broke_off(error) is not None
+        )
 
     # --- lines
 
@@ -158,6 +165,7 @@ class LeanStream:
 
     def _chunk(self, chunk: dict[str, Any]) -> None:
         if chunk.get("error"):
+            self.exchange.body = json.dumps({"error": chunk["error"]})
             self._reading.raise_streamed(chunk)
             raise StreamedError(chunk["error"])
         usage = chunk.get("usage")
@@ -195,11 +203,11 @@ class LeanStream:
         for choice in choices:
             if choice.delta.get("refusal"):
                 refusal = {"refusal": choice.delta["refusal"]}
-                self._ready.append(WireChunk(delta=refusal, index=choice.index))
-            if choice.reason and self._asked > 1 and choice.index not in self._ends:
-                self._ends.add(choice.index)
+                self._ready.append(WireChunk(delta=refusal, index=choice.number))
+            if choice.reason and self._asked > 1 and choice.number not in self._ends:
+                self._ends.add(choice.number)
                 why = finish_reason(choice.reason)
-                self._ready.append(WireChunk(delta={}, index=choice.index, finish_reason=why))
+                self._ready.append(WireChunk(delta={}, index=choice.number, finish_reason=why))
 
     def _spoken(self, choices: Sequence[Choice]) -> Iterator[WireChunk]:
         for place, choice in enumerate(choices):
@@ -207,13 +215,17 @@ class LeanStream:
                 choice.delta.pop("role", None)
                 if self._first:
                     choice.delta["role"] = "assistant"
-            piece = self._reader.piece(choice.delta, index=choice.index, reason=None, logprobs=choice.logprobs)
+            piece = self._reader.piece(
+                choice.delta, index=choice.number, reason=None, logprobs=choice.logprobs
+            )
             if piece.delta or piece.logprobs:
                 yield piece
 
     def _says_something(self, delta: Mapping[str, Any]) -> bool:
+        content = delta.get("content")
         return (
-            any(delta.get(name) for name in _SAYS)
+            (isinstance(content, str) and content != "")
+            or any(delta.get(name) for name in _SAYS)
             or any(delta.get(name) is not None for name in _SAYS_EVEN_EMPTY)
             or (self._first and delta.get("role") is not None)
         )
@@ -247,13 +259,13 @@ def _plain_choice(choice: Mapping[str, Any]) -> Choice:
     """Raises NotPlain, and what Python raises of another shape."""
     if choice.get("logprobs") is not None:
         raise NotPlain
-    return Choice(choice.get("index") or 0, _plain_delta(choice.get("delta")), choice.get("finish_reason") or None)
+    return Choice(
+        choice.get("index") or 0, _plain_delta(choice.get("delta")), choice.get("finish_reason") or None
+    )
 
 
 def _plain_delta(delta: Mapping[str, Any] | None) -> dict[str, Any]:
-    if delta is None:
-        return {}
-    if not delta.keys() <= _PLAIN_KEYS:
+    if delta is None or not delta.keys() <= _PLAIN_KEYS:
         raise NotPlain
     thought = thought_of(delta)
     said = {name: delta[name] for name in ("role", "content", "refusal") if delta.get(name) is not None}

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 
 from router.adapters.lean_exchange import LeanExchange
 from router.adapters.lean_pool import AiohttpPool, HttpxPool, LeanAnswer, LeanPool
-from router.adapters.lean_quirks import lean_serves
 from router.adapters.lean_reply import read_reply
 from router.adapters.lean_requests import Draft, Requests
 from router.adapters.lean_stream import LeanStream
@@ -22,12 +21,18 @@ from router.adapters.litellm_transport import AsyncLitellm
 from router.adapters.loop_thread import EitherTransport
 from router.adapters.wire_pools import Wires
 from router.adapters.wire_tasks import Brought, Flight, TaskTransport, failed
+from router.policy.wires import wire_of
 from router.ports import Realm, WireCall, WireStream
 
 if TYPE_CHECKING:
     import httpx
 
 _PIECES = "router.adapters.litellm_pieces"
+
+
+def lean_serves(call: WireCall) -> bool:
+    """Whether a call goes lean: as its provider says, or, by default, where both wires were found equal."""
+    return wire_of(call.kind, call.by) == "lean"
 
 
 class LeanTransport(EitherTransport):
@@ -38,15 +43,15 @@ class LeanTransport(EitherTransport):
 
 
 class AsyncLean(TaskTransport):
-    """The asynchronous form. `serves(kind, model)` says which calls go lean. `wire` makes the connection pool of an
-    event loop, for both wires; None: sockets."""
+    """The asynchronous form. `serves` says which calls go lean. `wire` makes the connection pool of an event loop, for
+    both wires; None: sockets."""
 
     def __init__(
         self,
         *,
         wire: "Callable[[], httpx.AsyncBaseTransport] | None" = None,
         stand_in_key: str | None = None,
-        serves: Callable[[str, str], bool] = lean_serves,
+        serves: Callable[[WireCall], bool] = lean_serves,
     ) -> None:
         super().__init__()
         self.needs_keys = stand_in_key is None
@@ -85,7 +90,7 @@ class AsyncLean(TaskTransport):
 
     def _draft(self, call: WireCall) -> Draft | None:
         """None for a call that is not served lean, or can't be built here: litellm's own wire then says why."""
-        if loaded() is None or not self._serves(call.kind, call.model):
+        if loaded() is None or not self._serves(call):
             return None
         try:
             if self._requests is None:

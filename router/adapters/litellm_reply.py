@@ -222,7 +222,12 @@ class ChunkReader:
         return self.piece(said, index=choice.index, reason=choice.finish_reason, logprobs=logprobs)
 
     def piece(
-        self, said: Mapping[str, Any], *, index: int, reason: str | None, logprobs: Mapping[str, Any] | None = None
+        self,
+        said: Mapping[str, Any],
+        *,
+        index: int,
+        reason: str | None,
+        logprobs: Mapping[str, Any] | None = None,
     ) -> WireChunk:
         """What one choice of a chunk says. `said`: its delta in plain values."""
         delta = {name: value for name, value in said.items() if value != ""}

@@ -259,9 +259,9 @@ def _transport(chosen: Transport | str | None, *, suspends: bool, clock: Clock) 
         return chosen
     name, _, path = chosen.partition(":")
     if name == "litellm" and not path:
-        from router.adapters.litellm_transport import LitellmTransport
+        from router.adapters.lean_transport import LeanTransport
 
-        return LitellmTransport(suspends=suspends)
+        return LeanTransport(suspends=suspends)
     if name == "fake" and not path:
         from router.adapters.scripted_transport import ScriptedTransport
 

@@ -12,7 +12,7 @@ from router.adapters.litellm_transport import AsyncLitellm
 from router.errors import ProviderError
 from router.ports import WireChunk
 from router.values import Kind
-from tests.adapters.wire_parts import answer_once, call
+from tests.adapters.wire_parts import LeanOnly, answer_once, call
 
 pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")
 
@@ -20,6 +20,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:Use
 @pytest.fixture(scope="module", autouse=True)
 def loaded() -> None:
     asyncio.run(AsyncLitellm().ready(120.0))
+
+
+@pytest.fixture(params=[AsyncLitellm, LeanOnly], ids=["litellm", "lean"])
+def make(request: pytest.FixtureRequest) -> Any:
+    return request.param
 
 
 def event(index: int, delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
@@ -33,12 +38,12 @@ COUNTS = event(0, {}, choices=[], usage=COUNTED)
 DONE = b"data: [DONE]\n\n"
 
 
-def read(events: Sequence[bytes], n: int) -> list[WireChunk]:
+def read(make: Any, events: Sequence[bytes], n: int) -> list[WireChunk]:
     async def send(_: httpx.Request) -> httpx.Response:
         kind = {"content-type": "text/event-stream"}
         return httpx.Response(200, headers=kind, stream=httpx.ByteStream(b"".join(events)))
 
-    transport = AsyncLitellm(wire=lambda: httpx.MockTransport(send))
+    transport = make(wire=lambda: httpx.MockTransport(send))
     wanted = call(stream=True, base_url="http://127.0.0.1:9/v1", params={"n": n} if n > 1 else {})
     found: list[WireChunk] = asyncio.run(answer_once(transport, wanted))
     return found
@@ -64,29 +69,29 @@ FIRST_ENDS_EARLY = [
 ]
 
 
-def test_what_comes_behind_the_end_of_the_first_choice_is_kept():
-    chunks = read([*FIRST_ENDS_EARLY, COUNTS, DONE], 2)
+def test_what_comes_behind_the_end_of_the_first_choice_is_kept(make):
+    chunks = read(make, [*FIRST_ENDS_EARLY, COUNTS, DONE], 2)
     assert told(chunks) == {0: ("a b", ["length"]), 1: ("x y z", ["stop"])}
     assert chunks[-1].usage is not None
     assert (chunks[-1].usage.input_tokens, chunks[-1].usage.output_tokens) == (3, 9)
 
 
 @pytest.mark.parametrize("kept", range(1, len(FIRST_ENDS_EARLY)))
-def test_a_stream_that_stops_before_every_choice_has_ended_is_cut(kept):
+def test_a_stream_that_stops_before_every_choice_has_ended_is_cut(make, kept):
     with pytest.raises(ProviderError) as cut:
-        read(FIRST_ENDS_EARLY[:kept], 2)
+        read(make, FIRST_ENDS_EARLY[:kept], 2)
     assert cut.value.kind is Kind.CONNECTION
 
 
-def test_an_end_that_comes_with_the_last_words_is_one():
+def test_an_end_that_comes_with_the_last_words_is_one(make):
     events = [event(0, {"content": "a"}, "stop"), event(1, {"content": "x"}, "stop"), DONE]
-    assert told(read(events, 2)) == {0: ("a", ["stop"]), 1: ("x", ["stop"])}
+    assert told(read(make, events, 2)) == {0: ("a", ["stop"]), 1: ("x", ["stop"])}
 
 
-def test_a_refusal_comes_piece_by_piece_and_is_content():
+def test_a_refusal_comes_piece_by_piece_and_is_content(make):
     pieces = ["I", " am", " sorry"]
     events = [event(0, {"role": "assistant", "content": None, "refusal": ""})]
     events += [event(0, {"refusal": piece}) for piece in pieces]
-    chunks = read([*events, event(0, {}, "stop"), COUNTS, DONE], 1)
+    chunks = read(make, [*events, event(0, {}, "stop"), COUNTS, DONE], 1)
     assert [chunk.delta["refusal"] for chunk in chunks if "refusal" in chunk.delta] == pieces
     assert [chunk.finish_reason for chunk in chunks if chunk.finish_reason] == ["stop"]

@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from router.adapters.lean_pool import LONGEST_ANSWER, AiohttpPool
-from router.adapters.lean_transport import AsyncLean, LeanTransport
+from router.adapters.lean_transport import AsyncLean
 from router.adapters.litellm_transport import AsyncLitellm
+from router.adapters.loop_thread import EitherTransport
 from router.errors import ProviderError
 from router.ports import WireReply
 from router.testing import Answer, Drip, FakeProvider, NeverAnswer, ToolCall
@@ -19,7 +20,9 @@ from router.values import Kind, Usage
 from tests.adapters.wire_parts import (
     KEY,
     MODELS,
+    STREAMED,
     WHOLE,
+    LeanOnly,
     answer,
     answer_once,
     call,
@@ -30,7 +33,11 @@ from tests.adapters.wire_parts import (
     until_deadline,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")  # litellm's own models
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning"),  # litellm's own models
+    pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_"),
+]
 
 FORMS = pytest.mark.parametrize("suspends", [True, False], ids=["async", "sync"])
 LEAN = ("openai", "groq")
@@ -52,14 +59,6 @@ def fresh(provider: FakeProvider) -> None:
     provider.reset()
 
 
-class LeanOnly(AsyncLean):
-    """Fails where a call would go by litellm's own wire."""
-
-    def start(self, call: Any) -> Any:
-        assert self._draft(call) is not None, "not served lean"
-        return super().start(call)
-
-
 class Wire(httpx.AsyncBaseTransport):
     """Answers each request with the next of `responses`, and keeps what it was asked."""
 
@@ -70,6 +69,10 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
         return self.responses.pop(0)
+
+
+def either(suspends: bool) -> EitherTransport:
+    return EitherTransport(LeanOnly, suspends=suspends)
 
 
 def canned(body: bytes, status: int = 200, **headers: str) -> LeanOnly:
@@ -84,7 +87,7 @@ def canned(body: bytes, status: int = 200, **headers: str) -> LeanOnly:
 @pytest.mark.parametrize("kind", LEAN)
 def test_an_answer_is_plain_openai_json_with_the_usage_of_the_provider(provider, kind, suspends):
     provider.script("*", Answer("Because of the rivers.", input_tokens=70, output_tokens=9, cached_tokens=30))
-    reply = run(suspends)(answer_once(LeanTransport(suspends=suspends), call(kind, provider=provider)))
+    reply = run(suspends)(answer_once(either(suspends), call(kind, provider=provider)))
     assert isinstance(reply, WireReply)
     assert json.loads(json.dumps(reply.choices)) == list(reply.choices)
     assert reply.choices[0]["message"]["content"] == "Because of the rivers."
@@ -96,6 +99,19 @@ def test_an_answer_is_plain_openai_json_with_the_usage_of_the_provider(provider,
 
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": PARAMETERS}}]
+
+
+@FORMS
+@pytest.mark.parametrize("kind", LEAN)
+def test_a_stream_has_deltas_then_a_finish_then_its_own_end_with_the_usage(provider, kind, suspends):
+    provider.script("*", Answer("Because of the rivers.", input_tokens=70, output_tokens=9))
+    chunks = run(suspends)(answer_once(either(suspends), call(kind, provider=provider, stream=True)))
+    assert "".join(chunk.delta.get("content") or "" for chunk in chunks) == "Because of the rivers."
+    assert [chunk.finish_reason for chunk in chunks if chunk.finish_reason] == ["stop"]
+    assert [chunk.done for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert chunks[-1].usage == Usage(input_tokens=70, output_tokens=9)
+
+
 TOOL_CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 LOGPROBS = {"content": [{"token": "a", "logprob": -0.1, "bytes": [97], "top_logprobs": []}], "refusal": None}
 
@@ -160,12 +176,65 @@ def wire_of(body: bytes) -> Wire:
     return Wire(httpx.Response(200, headers={"content-type": "application/json"}, content=body))
 
 
-def told(transport: Any, kind: str) -> Any:
-    """The reply, or the kind of the failure."""
+def told(transport: Any, kind: str, **changes: Any) -> Any:
+    """The reply or the chunks, or the kind of the failure."""
     try:
-        return asyncio.run(answer_once(transport, call(kind)))
+        return asyncio.run(answer_once(transport, call(kind, **changes)))
     except ProviderError as error:
         return error.kind
+
+
+def event(delta: Any, finish: str | None = None, **more: Any) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish, **more.pop("choice", {})}
+    whole = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}
+    return b"data: " + json.dumps({**whole, **more}).encode() + b"\n\n"
+
+
+A_CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}
+MORE_OF_IT = {"index": 0, "function": {"arguments": "{}"}}
+STOP, DONE, COUNTS = event({}, "stop"), b"data: [DONE]\n\n", event({}, choices=[], usage=counts())
+SOME = event({"role": "assistant", "content": "a"})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [event({"role": "assistant", "content": ""}), event({"content": "a"}), STOP, COUNTS, DONE],
+        [SOME, event({"content": "b"}, "length"), COUNTS, DONE],
+        [SOME, event({"content": "b"}, "length", usage=counts()), DONE],
+        [SOME, event({"content": "b"}, "eos"), DONE],
+        [b": a comment\n\n", SOME, b": another\n\n", STOP, COUNTS, DONE],
+        [SOME, STOP],
+        [SOME, DONE],
+        [SOME],
+        [SOME, COUNTS, DONE],
+        [DONE],
+        [],
+        [SOME, STOP, event({"content": "behind the end"}), STOP, COUNTS, DONE],
+        [event({"role": "assistant", "tool_calls": [A_CALL]}), event({"tool_calls": [MORE_OF_IT]}),
+         event({}, "tool_calls"), COUNTS, DONE],
+        [event({"tool_calls": [{**A_CALL, "index": None, "type": None}]}), event({}, "tool_calls"), DONE],
+        [event({"role": "assistant", "reasoning_content": "Hm."}), SOME, STOP, DONE],
+        [event({"role": "assistant", "reasoning": "Hm."}), SOME, STOP, DONE],
+        [event({"role": "assistant", "reasoning": "", "content": "a"}), STOP, DONE],
+        [event({"content": None, "refusal": "No."}), STOP, DONE],
+        [event({"content": "a"}, choice={"logprobs": LOGPROBS}), STOP, DONE],
+        [event({"content": "a", "words_of_tomorrow": {"a": 1}}), STOP, DONE],
+        [event({"function_call": {"name": "f", "arguments": "{}"}}), event({}, "function_call"), DONE],
+        [SOME, event({}, "error"), DONE],
+        [SOME, event({}, error={"message": "Overloaded", "code": 503}), DONE],
+        [SOME, STOP, event({}, error={"message": "Overloaded", "code": 503}), DONE],
+        [SOME.replace(b"\n\n", b"\r\n\r\n"), STOP[:-1], b"\n", DONE],
+        [event(None), SOME, event({"content": 7}), STOP, DONE],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["openai", "groq", "mistral", "deepseek"])
+def test_whatever_a_stream_says_both_wires_say_of_it(kind, events):
+    def wire() -> Wire:
+        headers = {"content-type": "text/event-stream"}
+        return Wire(httpx.Response(200, headers=headers, stream=httpx.ByteStream(b"".join(events))))
+
+    assert told(LeanOnly(wire=wire), kind, stream=True) == told(AsyncLitellm(wire=wire), kind, stream=True)
 
 
 # --- failures
@@ -182,6 +251,17 @@ def test_a_failure_is_one_request_of_one_kind(provider, kind, step, expected, st
     assert provider.request_count == 1
 
 
+@pytest.mark.parametrize("kind", LEAN)
+@pytest.mark.parametrize(("step", "expected", "status"), STREAMED, ids=lambda value: type(value).__name__)
+def test_a_stream_that_fails_is_one_request_of_one_kind(provider, kind, step, expected, status):
+    provider.script("*", step)
+    error = asyncio.run(failure_of(LeanOnly(), call(kind, provider=provider, stream=True)))
+    assert error.kind == expected
+    assert status is None or error.status == status
+    assert KEY not in f"{error!s} {error!r} {error.__dict__}"
+    assert provider.request_count == 1
+
+
 def test_a_refused_connection_is_certain_not_to_have_been_sent():
     error = asyncio.run(failure_of(LeanOnly(), call(base_url="http://127.0.0.1:9/v1")))
     assert (error.kind, error.sent) == (Kind.CONNECTION, False)
@@ -189,7 +269,7 @@ def test_a_refused_connection_is_certain_not_to_have_been_sent():
 
 def test_a_call_that_cannot_be_built_fails_as_litellm_says(provider):
     wanted = call(provider=provider, params={"temperature": 0.5})  # which gpt-5-nano does not take
-    error = asyncio.run(failure_of(AsyncLean(), wanted))
+    error = asyncio.run(failure_of(AsyncLean(serves=lambda _: True), wanted))
     assert (error.kind, error.sent) == (Kind.BAD_REQUEST, False)
     assert "`UnsupportedParamsError`" in error.message
 
@@ -233,23 +313,24 @@ def test_a_redirect_within_the_provider_is_followed():
 
 
 @FORMS
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize(
     "step", [Drip(body_chunk_s=0.02, piece_bytes=4), NeverAnswer()], ids=["body", "never"]
 )
-def test_a_deadline_ends_the_call_and_closes_the_socket_within_50_ms(provider, step, suspends):
+def test_a_deadline_ends_the_call_and_closes_the_socket_within_50_ms(provider, step, stream, suspends):
     """The best of three: a busy machine may hold back any process for longer than that."""
     provider.script("*", step)
-    lates = [lateness(provider, suspends=suspends) for _ in range(3)]
+    lates = [lateness(provider, stream=stream, suspends=suspends) for _ in range(3)]
     assert min(max(late) for late in lates) < 0.05, lates
 
 
-def lateness(provider: FakeProvider, *, suspends: bool) -> tuple[float, float]:
-    transport = LeanTransport(suspends=suspends)
+def lateness(provider: FakeProvider, *, stream: bool, suspends: bool) -> tuple[float, float]:
+    transport = either(suspends)
     count = provider.request_count
 
     async def give_up() -> tuple[float, float]:
         try:
-            return await until_deadline(transport, call(provider=provider), 0.1)
+            return await until_deadline(transport, call(provider=provider, stream=stream), 0.1)
         finally:
             await transport.aclose()
 
@@ -275,7 +356,7 @@ def test_a_call_given_up_before_it_was_sent_never_is(provider):
 @FORMS
 def test_closing_gives_up_what_is_under_way(provider, suspends):
     provider.script("*", NeverAnswer())
-    transport = LeanTransport(suspends=suspends)
+    transport = either(suspends)
 
     async def begin_and_close() -> None:
         pending = transport.start(call(provider=provider))

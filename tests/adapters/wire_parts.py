@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from router.adapters.lean_exchange import LeanExchange
+from router.adapters.lean_transport import AsyncLean
 from router.errors import ProviderError
 from router.ports import Transport, WireCall, WireChunk, WireReply
 from router.testing import (
@@ -63,6 +65,18 @@ STREAMED: list[tuple[Step, Kind, int | None]] = [
     (EmptyStream(end_mark=False), Kind.CONNECTION, 200),
     (DropConnection(reset=True), Kind.CONNECTION, None),
 ]
+
+
+class LeanOnly(AsyncLean):
+    """Every call lean; fails where one would go by litellm's own wire."""
+
+    def __init__(self, **changes: Any) -> None:
+        super().__init__(serves=lambda _: True, **changes)
+
+    def start(self, call: WireCall) -> Any:
+        flight = super().start(call)
+        assert isinstance(flight.traffic, LeanExchange), "not served lean"
+        return flight
 
 
 def call(kind: str = "openai", *, provider: FakeProvider | None = None, **changes: Any) -> WireCall:
