@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.burst import burst
 from bench.ledger import ledger, long_files
 from bench.paths import ROLES
+from bench.peers import peers
 from bench.processes import upstream, workers
 from bench.report import as_json, as_text, machine
 from bench.sections import SECTIONS, Run, Table
@@ -23,7 +24,7 @@ ROLES_OF = {
 }
 
 
-MORE = {"ledger": ledger, "long_files": long_files, "burst": burst, "streams": streams}
+MORE = {"ledger": ledger, "long_files": long_files, "burst": burst, "streams": streams, "peers": peers}
 """Sections that run only where they are named."""
 
 
@@ -43,7 +44,8 @@ def main() -> None:
         )
         for name in chosen.sections:
             print(f"{time.monotonic() - began_s:5.1f} s  {name} ...", file=sys.stderr)
-            tables.append({**SECTIONS, **MORE}[name](run))
+            found: Table | list[Table] = {**SECTIONS, **MORE}[name](run)
+            tables += found if isinstance(found, list) else [found]
     about |= {"took_s": time.monotonic() - began_s, "seconds": chosen.seconds, "calls_a_block": chosen.calls}
     print(as_text(about, tables))
     if chosen.json:

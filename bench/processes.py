@@ -29,12 +29,19 @@ class Ended(RuntimeError):
 
 
 class Speaking:
-    """A process that is told and answers in lines of JSON."""
+    """A process that is told and answers in lines of JSON. `core`: the one it stays on, where the system can."""
 
-    def __init__(self, arguments: Sequence[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: dict[str, str],
+        *,
+        python: str = sys.executable,
+        core: int | None = None,
+    ) -> None:
         self._said: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed in `end`
         self._process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [python, *arguments],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -42,6 +49,8 @@ class Speaking:
             stderr=self._said,
             text=True,
         )
+        if core is not None and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(self._process.pid, {core})  # what it starts later stays there too
 
     def hear(self) -> Any:
         """The next answer. Raises Ended."""
@@ -88,8 +97,8 @@ class Speaking:
 class Worker(Speaking):
     """Makes blocks of calls along the paths of its role; see `bench.worker`."""
 
-    def __init__(self, role: str, environment: dict[str, str]) -> None:
-        super().__init__(["-m", "bench.worker", role], environment)
+    def __init__(self, role: str, environment: dict[str, str], **more: Any) -> None:
+        super().__init__(["-m", "bench.worker", role], environment, **more)
 
     def ready(self) -> Self:
         self.paths: list[str] = self.hear()["paths"]

@@ -30,8 +30,11 @@ def upstream_urls() -> dict[str, str]:
     return urls
 
 
-def policies(urls: Mapping[str, str]) -> dict[str, Any]:
-    """Four targets; six money budgets, two of them of the tenant's chain; four limits, two of them of requests."""
+def policies(urls: Mapping[str, str], **provider: Any) -> dict[str, Any]:
+    """Four targets; six money budgets, two of them of the tenant's chain; four limits, two of them of requests.
+
+    `provider`: more keys of every provider.
+    """
     answers = {
         "targets": [
             f"openai/{MODEL}",
@@ -48,8 +51,8 @@ def policies(urls: Mapping[str, str]) -> dict[str, Any]:
         "version": 1,
         "settings": {"time_zone": "Europe/Berlin"},
         "providers": {
-            "openai": {"budget": {"per_month": "$9000000"}, **_reached(urls["openai"])},
-            **{name: _reached(urls[name]) for name in ("anthropic", "gemini", "groq")},
+            "openai": {"budget": {"per_month": "$9000000"}, **_reached(urls["openai"]), **provider},
+            **{name: {**_reached(urls[name]), **provider} for name in ("anthropic", "gemini", "groq")},
         },
         "policies": {POLICY: answers, KEPT_POLICY: {**answers, "cache": {"ttl": "1h", "sampled": True}}},
         "tenants": {
@@ -92,3 +95,45 @@ def litellm_wire(urls: Mapping[str, str]) -> dict[str, Any]:
 def _messages(number: int) -> list[dict[str, str]]:
     *rest, last = MESSAGES
     return [*rest, {**last, "content": f"{last['content']} ({number})"}]
+
+
+# --- Beside the peers -------------------------------------------------------------------------------------------------
+
+SHORT = "4 messages"
+PROMPTS = {
+    SHORT: (4, 0),
+    "4 messages, 8 tools": (4, 8),
+    "60 messages": (60, 0),
+    "60 messages, 8 tools": (60, 8),
+}
+"""How many messages, the system prompt among them, and how many tools."""
+
+CHUNKS = 200
+"""Of text in a stream."""
+
+
+def prompted(prompt: str, *, number: int) -> dict[str, Any]:
+    """Messages and params in OpenAI's words; another `number` is another last question."""
+    messages, tools = PROMPTS[prompt]
+    system, question = _messages(number)
+    talk = [
+        {
+            "role": ("user", "assistant")[turn % 2],
+            "content": f"{turn}: the invoice is with finance since Monday.",
+        }
+        for turn in range(messages - 2)
+    ]
+    asked: dict[str, Any] = {"messages": [system, *talk, question], **PARAMS}
+    return {**asked, "tools": [_tool(place) for place in range(tools)]} if tools else asked
+
+
+def _tool(place: int) -> dict[str, Any]:
+    fields = {
+        name: {"type": "string", "description": f"The {name} to look for."} for name in ("invoice", "buyer")
+    }
+    schema = {"type": "object", "properties": fields, "required": ["invoice"], "additionalProperties": False}
+    about = {
+        "name": f"find_invoice_{place}",
+        "description": "Finds an invoice by its number, or by its buyer.",
+    }
+    return {"type": "function", "function": {**about, "parameters": schema}}

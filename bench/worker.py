@@ -11,13 +11,14 @@ import time
 from typing import Any
 
 from bench.paths import ROLES, Calls
+from bench.peer_paths import PEER_ROLES
 from bench.streams import STREAM_ROLES
 
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever a library prints must not look like an answer
-    with {**ROLES, **STREAM_ROLES}[sys.argv[1]]() as paths:
+    with {**ROLES, **STREAM_ROLES, **PEER_ROLES}[sys.argv[1]]() as paths:
         answers.write(json.dumps({"paths": sorted(paths)}) + "\n")
         for line in sys.stdin:
             asked = json.loads(line)
