@@ -153,16 +153,15 @@ def _litellm_router(name: str, **settings: Any) -> Callable[[], Paths]:
 
 @contextmanager
 def any_llm_paths() -> Paths:
-    from any_llm import acompletion
-
-    wire = {"api_key": scene.KEY, "api_base": scene.upstream_urls()["openai"]}
-    call = partial(acompletion, model=scene.MODEL, provider="openai", **wire)
-
-    async def opened(**asked: Any) -> Any:
-        return await call(**asked)
+    from any_llm import AnyLLM
 
     with asyncio.Runner() as runner:
-        yield paths_of(runner, "any-llm", _asking(opened), _reading(opened))
+
+        async def opened() -> Any:
+            return AnyLLM.create("openai", api_key=scene.KEY, api_base=scene.upstream_urls()["openai"])
+
+        call = partial(runner.run(opened()).acompletion, model=scene.MODEL)
+        yield paths_of(runner, "any-llm", _asking(call), _reading(call))
 
 
 _TENSORZERO = """
