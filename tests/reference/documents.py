@@ -334,7 +334,18 @@ class Maker:
             "models": lambda: {model: self.model(known) for model in self.some([*known, "own"], 1, 2)},
         }
         off = self.maybe(0.03, lambda: {"enabled": False}, {})
-        return {**self.block(0.2, parts), **off, **self.was(name)}
+        breaker = {"breaker": self.breaker()} if self.aside.random() < 0.4 else {}
+        return {**self.block(0.2, parts), **off, **self.was(name), **breaker}
+
+    def breaker(self) -> dict[str, Any]:
+        """Small enough to open in a few calls; times that are no multiple of what worlds count in."""
+        one = self.aside.choice
+        rate = {"failure_rate": one(("40%", "100%")), "of_at_least": one((1, 3))}
+        found: dict[str, Any] = one(({"failures": one((1, 2))}, rate, {"failures": 3, **rate}))
+        found["within"] = one(("2300ms", "70.1s"))
+        found["open_for"] = one(("1700ms", "27.3s"))
+        parts = {"open_at_most": "27.3s", "success_threshold": 2, "slower_than": "600ms", "probes": 2}
+        return {**found, **{key: value for key, value in parts.items() if self.aside.random() < 0.25}}
 
     def api_key(self, name: str) -> dict[str, Any]:
         return {"env": name, **self.block(0.4, {"limits": self.limits})}
@@ -353,6 +364,8 @@ class Maker:
             "enabled": lambda: self.random.random() < 0.8,
         }
         found = {"as": self.one(known), **self.block(0.2, parts)}
+        if self.aside.random() < 0.1:
+            found["breaker"] = self.aside.choice(("off", self.breaker()))
         if found.get("price") == "free":
             found.pop("discount", None)
         return found
@@ -464,6 +477,7 @@ class Maker:
         return {
             **self.block(chance, parts),
             **self.block(chance / 3, {"limits": self.limits}),
+            **({"breaker": "off"} if self.aside.random() < chance / 3 else {}),
             **self.block(chance / 3, {"params_unsupported": lambda: self.one(("drop", "drop", "error"))}),
             **self.block(chance / 20, {**self.demands(), "needs": lambda: ["json"]}),
         }

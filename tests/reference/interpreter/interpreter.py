@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.reference.interpreter.breakers import ILL, Breaker, rule_for
 from tests.reference.interpreter.conditions import Snapshot
 from tests.reference.interpreter.models import Price
 from tests.reference.interpreter.policies import (
@@ -92,6 +94,8 @@ class Run:
         default_factory=list
     )  # and the budgets, what a request may cost first
     refusing: list[Budget] = field(default_factory=list)  # those of the last attempt
+    blind: bool = False  # it is not known which breakers are open
+    passed: bool = False  # a target was left alone
     unheld: bool = False  # the last attempt stands in no ledger
     admitted: bool = False
 
@@ -237,11 +241,13 @@ class Run:
 
     def stand_in(self, key: Any) -> None:
         """An older answer, where targets failed by no fault of the request, and its policy has one served then."""
-        if self.result.error not in ("TargetsExhausted", "DeadlineExceeded") or key not in self.state.answers:
+        shut_out = self.result.error == "NoRoute"  # every target that is left is open
+        failed = self.result.error in ("TargetsExhausted", "DeadlineExceeded")
+        if not (failed or shut_out) or key not in self.state.answers:
             return
         rule, (target, at_s) = self.policies[self.call.policy]["cache"], self.state.answers[key]
         useful_s = seconds(rule["ttl"]) + seconds(rule.get("serve_stale_on_error", "0s"))
-        outage = any(kind not in REFUSED for _, kind in self.result.attempts)
+        outage = shut_out or any(kind not in REFUSED for _, kind in self.result.attempts)
         if outage and "cache" not in self.call.down and self.now_s - at_s < useful_s:
             self.result.error, self.result.served = None, target
             self.result.cached = self.result.stale = True
@@ -289,7 +295,13 @@ class Run:
 
     def attempt_all(self, listed: list[Place]) -> None:
         self.keys = {place.model.provider: self.healthy_keys(place.model.provider) for place in listed}
+        watched = any(self.breaker(place) for place in listed)
+        self.blind = watched and self.without("health")
         for place in listed:
+            if self.is_shut(place):
+                self.passed = True
+                self.unfit.append((place, []))
+                continue
             self.key = self.another_key(place) or next(iter(self.keys[place.model.provider]), None)
             ended = self.attempt_target(place)
             if ended:
@@ -304,6 +316,8 @@ class Run:
             return "DeadlineExceeded"
         if self.result.attempts:
             return "TargetsExhausted"
+        if not self.short and self.passed:
+            return "NoRoute"
         return "BudgetExceeded" if "budget" in self.short else "LimitExceeded"
 
     def attempt_target(self, place: Place) -> bool:
@@ -334,6 +348,19 @@ class Run:
         return [
             name for name in names if self.state.resting.get((provider, name), 0.0) <= self.now_s
         ] or names[:1]
+
+    def breaker(self, place: Place) -> Breaker | None:
+        """What may keep calls from it; None: nothing does, or its policy does not care."""
+        return self.kept_breaker(place) if place.heeds_breakers else None
+
+    def kept_breaker(self, place: Place) -> Breaker | None:
+        name = place.model.name
+        rule = rule_for(self.world.document, name)
+        return None if rule is None else self.state.breakers.setdefault(name, Breaker(rule))
+
+    def is_shut(self, place: Place) -> bool:
+        breaker = self.breaker(place)
+        return breaker is not None and not self.blind and breaker.is_open(self.now_s)
 
     def may_send(self, place: Place) -> bool:
         return place.sends is None or len(self.result.attempts) < place.sends
@@ -511,10 +538,33 @@ class Run:
         step = steps[min(at, len(steps) - 1)]
         if step.says == "never" or step.after_s > timeout_s:
             step = Step(says="timeout", after_s=timeout_s, sent=step.sent)
+        breaker = self.breaker(place)
+        is_probe = breaker is not None and bool(breaker.openings)
+        sent_s = self.now_s
         self.result.seconds += step.after_s
         self.pay(place, step, worst)
         self.note_key(place, step)
+        self.note_breaker(place, step, timeout_s, sent_s, is_probe=is_probe)
         return step
+
+    def note_breaker(
+        self, place: Place, step: Step, timeout_s: float, sent_s: float, *, is_probe: bool
+    ) -> None:
+        breaker = self.kept_breaker(place)
+        if breaker is None or "health" in self.call.down:
+            return
+        draws = self.world.draws
+        draw = draws[sum(self.state.asked.values()) % len(draws)]
+        said = self.said(place, step, timeout_s, breaker.rule.slower_s)
+        breaker.note(said, sent_s=sent_s, now_s=self.now_s, is_probe=is_probe, draw=draw)
+
+    def said(self, place: Place, step: Step, timeout_s: float, slower_s: float | None) -> str:
+        """A timeout that the caller made shorter than the policies have it says nothing."""
+        if step.says == "answer":
+            return "failed" if slower_s is not None and step.after_s > slower_s else "answered"
+        totals = [total_of(self.policies[name]) for name in place.way]
+        hurried = self.call.timeout_s is not None and timeout_s < min([*totals, place.attempt_s or inf])
+        return "failed" if step.says in ILL and not (step.says == "timeout" and hurried) else "neither"
 
     def pay(self, place: Place, step: Step, worst: tuple[int, int]) -> None:
         price, cost, output = self.price, worst[0], worst[1]
@@ -542,7 +592,7 @@ class Run:
 
     def goes_on(self, place: Place, step: Step, kind: str, sends: int) -> bool:
         """Whether the same target is sent to once more; if so the wait is over when this returns."""
-        if sends >= place.retry.attempts or not self.may_send(place):
+        if sends >= place.retry.attempts or not self.may_send(place) or self.is_shut(place):
             return False
         if kind in PER_KEY and self.another_key(place) is not None:
             self.key = self.another_key(place)

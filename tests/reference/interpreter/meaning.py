@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tests.reference.interpreter.breakers import rule_of
 from tests.reference.interpreter.policies import (
     TOTAL_S,
     Scope,
@@ -77,6 +78,7 @@ def _facts(block: Mapping[str, Any]) -> Any:
         "max_output": count(block["max_output"]) if "max_output" in block else None,
         "supports": frozenset(block["supports"]) if "supports" in block else None,
         "tokens": block.get("tokens"),
+        "breaker": rule_of(block["breaker"]) or "off" if "breaker" in block else None,
         "labels": frozenset(block.get("labels", ())),
         "enabled": block.get("enabled", True),
     }
@@ -102,6 +104,7 @@ def _policy(name: str, block: Mapping[str, Any], document: Mapping[str, Any]) ->
         "total_s": seconds(timeout["total"]) if "total" in timeout else TOTAL_S,
         "attempt_s": seconds(timeout["attempt"]) if "attempt" in timeout else None,
         "fall_back_on": fall_back_of(block),
+        "breaker": block.get("breaker"),
         "params": block.get("params", {}),
         "params_unsupported": block.get("params_unsupported", "error"),
         "cache": "off"

@@ -44,6 +44,7 @@ class Place:
     params: Mapping[str, Any]  # as they are sent
     untaken: frozenset[str]  # parameters that keep the target from serving
     way: tuple[str, ...]  # the policies that lead to it
+    heeds_breakers: bool
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,7 @@ def _place(
         params={**params, "max_tokens": min((each for each in asked if each is not None), default=None)},
         untaken=untaken,
         way=way,
+        heeds_breakers=policy.get("breaker") != "off",
     )
 
 

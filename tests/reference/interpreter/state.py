@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import floor, inf
 from zoneinfo import ZoneInfo
 
+from tests.reference.interpreter.breakers import Breaker
 from tests.reference.interpreter.policies import Budget, Limit
 
 BUCKETS = 60
@@ -40,6 +41,7 @@ class State:
         default_factory=dict
     )  # [time, amount] by limit
     resting: dict[tuple[str, str], float] = field(default_factory=dict)  # until when, by provider and key
+    breakers: dict[str, Breaker] = field(default_factory=dict)  # by target
     answers: dict[str, tuple[str, float]] = field(
         default_factory=dict
     )  # target and moment, by key of the cache
