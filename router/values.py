@@ -95,11 +95,13 @@ class Usage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputEstimate:
     """`tokens` is the likely count; `bound` is never below what is billed, for the kinds of input that docs/tokens.md
-    names. `unbounded` names what the bound can't cover (server-side search, fetched files); empty: all covered."""
+    names. `unbounded` names what the bound can't cover (server-side search, fetched files); empty: all covered.
+    `for_an_hour`: it asks the provider to keep some of it for an hour, which has a price of its own."""
 
     tokens: int
     bound: int
     unbounded: tuple[str, ...] = ()
+    for_an_hour: bool = False
 
 
 class Misfit(ValueError):

@@ -11,7 +11,7 @@ from tests.token_measure import ABRIDGED, NO_MODEL, PAGE, Measured, drawn, measu
 OUTSIDE = {ABRIDGED: 4, NO_MODEL: 1}
 """Recordings whose request doesn't say why; every one of them is counted here."""
 
-HINTS = ("server-side", "at the provider", "that the provider fetches", "a cache written for")
+HINTS = ("server-side", "at the provider", "that the provider fetches")
 
 
 def ratio(row: Measured) -> float:

@@ -40,7 +40,10 @@ class ByteReader:
         self, params: Mapping[str, Any], tokens: TokenClass, *, context_tokens: int | None
     ) -> InputEstimate:
         unbounded = ("web_search",) if "web_search_options" in params else ()
-        return InputEstimate(tokens=self._size // 4 + 1, bound=self._size + 1, unbounded=unbounded)
+        hour = (params.get("cache_control") or {}).get("ttl") == "1h"
+        return InputEstimate(
+            tokens=self._size // 4 + 1, bound=self._size + 1, unbounded=unbounded, for_an_hour=hour
+        )
 
 
 class World:

@@ -74,6 +74,7 @@ class Parts:
     sound_s: float = 0.0
     files: int = 0
     opaque_files: int = 0  # of unknown length: only the context window bounds them
+    for_an_hour: bool = False  # some of it is to be kept so long by the provider
     unbounded: dict[str, None] = field(default_factory=dict)  # an ordered set
 
 
@@ -88,6 +89,7 @@ def parts_of(messages: Sequence[Message], params: Mapping[str, Any]) -> Parts:
     if response_format and _kind(response_format) != "text":
         parts.formats += 1
         parts.schemas.append(_compact(response_format))
+    _note_long_cache(parts, params)
     for name, reason in _HELD_BY_PROVIDER.items():
         if params.get(name) is not None:
             parts.unbounded[reason] = None
@@ -244,11 +246,12 @@ def _tool_name(tool: Mapping[str, Any]) -> str:
 
 
 def _note_long_cache(parts: Parts, holder: Mapping[str, Any]) -> None:
-    """Written for an hour, a cache costs more a token than what a worst case holds, which is the rate of five
-    minutes."""
+    """What is written to a cache for five minutes is in every worst case, for an hour in that of who asks for it."""
     control = holder.get("cache_control")
-    if isinstance(control, Mapping) and control.get("ttl") not in (None, "5m"):
-        parts.unbounded[f"a cache written for {control['ttl']}"] = None
+    lasts = control.get("ttl") if isinstance(control, Mapping) else None
+    parts.for_an_hour = parts.for_an_hour or lasts == "1h"
+    if lasts not in (None, "5m", "1h"):
+        parts.unbounded[f"a cache written for {lasts}"] = None
 
 
 def _thinks(params: Mapping[str, Any]) -> bool:

@@ -61,7 +61,10 @@ class TiktokenReader:
                 unbounded.append("a length that only a context window would bound, and none is known")
             bound = max(bound, context_tokens or 0)
         return InputEstimate(
-            tokens=min(likely, bound), bound=bound, unbounded=tuple(dict.fromkeys(unbounded))
+            tokens=min(likely, bound),
+            bound=bound,
+            unbounded=tuple(dict.fromkeys(unbounded)),
+            for_an_hour=parts.for_an_hour,
         )
 
     def _parts(self, params: Mapping[str, Any]) -> Parts:

@@ -1,7 +1,7 @@
 """The arithmetic of money: exact in atto-USD, rounded up to nano-USD once per row.
 
-For any usage of at most I input and n x O output tokens, `cost_nusd` is at most `worst_nusd` of I, O and n: but for
-caches written for an hour, which a hard budget lets through only with an allowance of their own.
+For any usage of at most I input and n x O output tokens, `cost_nusd` is at most `worst_nusd` of I, O and n; with
+`for_an_hour` also where some of it was written to a cache to be kept for an hour.
 """
 
 from collections.abc import Iterable
@@ -20,10 +20,12 @@ def cost_nusd(prices: PriceTable, usage: Usage) -> int:
     return _ceil_nusd(ausd) + prices.per_request_nusd
 
 
-def worst_nusd(prices: PriceTable, *, input_tokens: int, output_tokens: int, choices: int) -> int:
+def worst_nusd(
+    prices: PriceTable, *, input_tokens: int, output_tokens: int, choices: int, for_an_hour: bool = False
+) -> int:
     """The most that one attempt can cost with at most `input_tokens`, and `output_tokens` for each choice."""
     reachable = [tier for tier in prices.tiers if tier.above_tokens < input_tokens] or prices.tiers[:1]
-    dearest_in = max(map(_dearest_input_ausd, reachable))
+    dearest_in = max(_dearest_input_ausd(tier, for_an_hour=for_an_hour) for tier in reachable)
     dearest_out = max(map(_dearest_output_ausd, reachable))
     tokens_in, tokens_out = max(input_tokens, 0), max(choices, 0) * max(output_tokens, 0)
     return _ceil_nusd(tokens_in * dearest_in) + _ceil_nusd(tokens_out * dearest_out) + prices.per_request_nusd
@@ -69,8 +71,9 @@ def _sum_of_parts_ausd(whole: int, parts: Iterable[Part], *, rest_ausd: int) -> 
     return total + left * rest_ausd
 
 
-def _dearest_input_ausd(price: Price) -> int:
+def _dearest_input_ausd(price: Price, *, for_an_hour: bool) -> int:
     return max(
+        price.cache_write_1h_ausd or 0 if for_an_hour else 0,
         price.input_ausd,
         price.cached_input_ausd,
         price.cache_write_ausd,

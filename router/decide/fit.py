@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from router.decide.demands import Refusal
 from router.decide.estimate import worst_nusd
-from router.decide.prices import all_prices, is_priced, price_at
+from router.decide.prices import all_prices, is_priced, price_at, prices_an_hour
 from router.errors import Dropped
 from router.plan import Budget, Candidate, Target
 from router.values import InputEstimate
@@ -26,17 +26,37 @@ def input_cap(candidate: Candidate, bound: int) -> int:
     return bound if context is None else min(bound, context)
 
 
-def worst_of(candidate: Candidate, bound: int, *, adds: bool = True, at_s: float | None = None) -> Worst:
+def worst_for(candidate: Candidate, estimate: InputEstimate, *, at_s: float | None = None) -> Worst:
+    """The worst case of one attempt with this very input."""
+    adds = bool(unpriced(candidate.target, estimate))
+    return worst_of(candidate, estimate.bound, adds=adds, for_an_hour=estimate.for_an_hour, at_s=at_s)
+
+
+def unpriced(target: Target, estimate: InputEstimate) -> tuple[str, ...]:
+    """What of the input has a cost that its bound and the prices do not bound."""
+    if not estimate.for_an_hour or prices_an_hour(target):
+        return estimate.unbounded
+    return (*estimate.unbounded, FOR_AN_HOUR)
+
+
+def worst_of(
+    candidate: Candidate,
+    bound: int,
+    *,
+    adds: bool = True,
+    for_an_hour: bool = True,
+    at_s: float | None = None,
+) -> Worst:
     """The worst case of one attempt at `candidate` with an input of at most `bound` tokens, at the price of `at_s`,
     or of its dearest day. `adds`: the provider may add input of its own, for which the allowance of the policy is
-    reserved too."""
+    reserved too. `for_an_hour`: some of it may be written to a cache to be kept so long."""
     choices = int(candidate.params.get("n", 1))
     output, target = candidate.output_tokens or 0, candidate.target
     tokens = input_cap(candidate, bound)
     added = (candidate.added_cost_nusd or 0) if adds and not is_free(candidate) else 0
     prices = all_prices(target) if at_s is None else (price_at(target, at_s),)
     costs = [
-        worst_nusd(each, input_tokens=tokens, output_tokens=output, choices=choices)
+        worst_nusd(each, input_tokens=tokens, output_tokens=output, choices=choices, for_an_hour=for_an_hour)
         for each in prices
         if each is not None
     ]
@@ -44,6 +64,7 @@ def worst_of(candidate: Candidate, bound: int, *, adds: bool = True, at_s: float
     return Worst(input_tokens=tokens, output_tokens=output * choices, nusd=nusd)
 
 
+FOR_AN_HOUR = "a cache written for 1h"
 DUPLICATE: Refusal = ("duplicate", "it occurs earlier in the list")
 
 
@@ -125,16 +146,16 @@ def _without_promise(
     if money and not is_priced(candidate.target):
         when = " on some days" if any(all_prices(candidate.target)) else ""
         return "unknown_price", f"its price is unknown{when}, and a hard budget holds here"
-    added = ", ".join(estimate.unbounded)
+    added, costly = ", ".join(estimate.unbounded), ", ".join(unpriced(candidate.target, estimate))
     if added and tokens:
         return (
             "unbounded_input",
             f"it adds input that can't be bounded ({added}), and a token budget holds here",
         )
-    if added and money and candidate.added_cost_nusd is None:
+    if costly and money and candidate.added_cost_nusd is None:
         return (
             "unbounded_input",
-            f"it adds input that can't be bounded ({added}), and no `ceiling.added_cost` says what that may cost",
+            f"it adds input that can't be bounded ({costly}), and no `ceiling.added_cost` says what that may cost",
         )
     if candidate.output_tokens is None and (money or tokens):
         return (
@@ -168,10 +189,10 @@ def _unbounded_under(
     """The budgets for which nothing can be promised."""
     open_ended = candidate.output_tokens is None
     free, priced = is_free(candidate), is_priced(candidate.target)
-    added = bool(estimate.unbounded)
+    costly = bool(unpriced(candidate.target, estimate)) and candidate.added_cost_nusd is None
     units = {
-        "nusd": not free and (not priced or open_ended or (added and candidate.added_cost_nusd is None)),
-        "tokens": open_ended or added,
+        "nusd": not free and (not priced or open_ended or costly),
+        "tokens": open_ended or bool(estimate.unbounded),
     }
     held = (*candidate.budgets, *candidate.per_request, *budgets_of(candidate.target.provider))
     return tuple(budget for budget in hard(held) if units.get(budget.unit, False))

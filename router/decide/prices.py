@@ -18,6 +18,14 @@ def all_prices(target: Target) -> tuple[PriceTable | None, ...]:
     return (target.prices, *(change.prices for change in target.price_changes))
 
 
+def prices_an_hour(target: Target) -> bool:
+    """Whether it is known, on every day and for every length, what it costs to keep input for an hour."""
+    return all(
+        each is not None and all(tier.cache_write_1h_ausd is not None for tier in each.tiers)
+        for each in all_prices(target)
+    )
+
+
 def is_priced(target: Target) -> bool:
     """Whether its price is known on every day."""
     return None not in all_prices(target)

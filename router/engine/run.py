@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from router import events as ev
 from router.decide.conditions import Snapshot
-from router.decide.fit import Short, Worst, worst_of
+from router.decide.fit import Short, Worst, worst_for
 from router.decide.outcome import Refusal
 from router.decide.scopes import Caller
 from router.errors import Attempt, Dropped
@@ -157,8 +157,7 @@ class Run:
 
     def worst(self, candidate: Candidate, *, at_s: float | None = None) -> Worst:
         """What one attempt of this request at `candidate` may need, at the price of `at_s`, or of its dearest day."""
-        estimate = self.estimate(candidate)
-        return worst_of(candidate, estimate.bound, adds=bool(estimate.unbounded), at_s=at_s)
+        return worst_for(candidate, self.estimate(candidate), at_s=at_s)
 
     def drop(self, dropped: Sequence[Dropped]) -> None:
         for drop in dropped:

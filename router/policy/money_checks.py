@@ -162,7 +162,7 @@ def _need_of_short(reached: Reached, unit: Unit) -> int | None:
     candidate = reached.candidate
     if "max_tokens" not in candidate.params:
         return None
-    worst = worst_of(candidate, 1, adds=False)
+    worst = worst_of(candidate, 1, adds=False, for_an_hour=False)
     return worst.nusd if unit == "nusd" else worst.input_tokens + worst.output_tokens
 
 
@@ -227,7 +227,7 @@ def _worst(reached: Reached, unit: Unit) -> int | None:
     candidate = reached.candidate
     if candidate.input_ceiling is None or "max_tokens" not in candidate.params:
         return None
-    worst = worst_of(candidate, candidate.input_ceiling)
+    worst = worst_of(candidate, candidate.input_ceiling, for_an_hour=False)  # few ask for that
     return worst.nusd if unit == "nusd" else worst.input_tokens + worst.output_tokens
 
 

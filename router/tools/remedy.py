@@ -22,6 +22,7 @@ class Short:
     message: str
     needed: int
     adds: bool
+    for_an_hour: bool
     at_s: float
     budget: BudgetNow | None = None
     limit: LimitNow | None = None
@@ -75,7 +76,9 @@ def _most(short: Short, most: int, tokens_of: Callable[[int], tuple[int, int]]) 
     def needed(figure: int) -> int:
         input_tokens, output_tokens = tokens_of(figure)
         changed = replace(short.candidate, output_tokens=output_tokens)
-        worst = worst_of(changed, input_tokens, adds=short.adds, at_s=short.at_s)
+        worst = worst_of(
+            changed, input_tokens, adds=short.adds, for_an_hour=short.for_an_hour, at_s=short.at_s
+        )
         money_counts = short.budget is not None and short.budget.unit == "nusd"
         return worst.nusd or 0 if money_counts else _tokens(worst, short.limit)
 

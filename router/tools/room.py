@@ -6,7 +6,7 @@ from functools import partial
 
 from router.books.balance import BudgetNow, LimitNow, budgets_now, limits_now
 from router.decide import fit
-from router.decide.fit import Worst, hard, worst_of
+from router.decide.fit import Worst, hard, unpriced, worst_of
 from router.decide.outcome import budget_exceeded
 from router.decide.reserve import needs_of_budgets, request_shortfalls, rolling_takes
 from router.engine.run import Run
@@ -111,8 +111,15 @@ def _shorts(
     """What would refuse one attempt now, in the words of the refusal."""
     if worst is None:
         return ()
-    adds = not run.request.messages or bool(run.estimate(candidate).unbounded)
-    short = partial(Short, candidate=candidate, worst=worst, adds=adds, at_s=run.ports.clock.now_s())
+    estimate = run.estimate(candidate) if run.request.messages else None  # None: of any request
+    short = partial(
+        Short,
+        candidate=candidate,
+        worst=worst,
+        adds=estimate is None or bool(unpriced(candidate.target, estimate)),
+        for_an_hour=estimate is None or estimate.for_an_hour,
+        at_s=run.ports.clock.now_s(),
+    )
     return (
         *_over_request_budget(candidate, worst, budgets, short),
         *_over_budgets(run, candidate, worst, budgets, short),

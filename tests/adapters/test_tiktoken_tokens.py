@@ -423,14 +423,26 @@ def test_a_file_that_is_only_named_is_fetched_by_the_provider(part):
     assert estimate(user([part])).unbounded == ("a file that the provider fetches",)
 
 
-def test_a_cache_written_for_longer_than_five_minutes_is_named():
+def test_a_cache_written_for_an_hour_is_told_and_one_of_another_length_is_named():
     def text(**control: str) -> dict[str, Any]:
         return {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral", **control}}
 
-    assert estimate(user([text()])).unbounded == ()
-    assert estimate(user([text(ttl="5m")])).unbounded == ()
-    assert estimate(user([text(ttl="1h"), text(ttl="1h")])).unbounded == ("a cache written for 1h",)
-    assert estimate(user("hi", cache_control={"ttl": "1h"})).unbounded == ("a cache written for 1h",)
+    def said(messages: Any, **params: Any) -> tuple[bool, tuple[str, ...]]:
+        found = estimate(messages, **params)
+        return found.for_an_hour, found.unbounded
+
+    tool = {
+        "type": "function",
+        "function": {"name": "f"},
+        "cache_control": {"type": "ephemeral", "ttl": "1h"},
+    }
+    assert said(user([text()])) == (False, ())
+    assert said(user([text(ttl="5m")])) == (False, ())
+    assert said(user([text(ttl="1h"), text(ttl="5m")])) == (True, ())
+    assert said(user("hi", cache_control={"ttl": "1h"})) == (True, ())
+    assert said(user("hi"), tools=[tool]) == (True, ())
+    assert said(user("hi"), cache_control={"type": "ephemeral", "ttl": "1h"}) == (True, ())
+    assert said(user([text(ttl="2h"), text(ttl="2h")])) == (False, ("a cache written for 2h",))
 
 
 def test_models_that_search_and_bill_what_they_find_are_named():

@@ -86,6 +86,14 @@ def test_the_worst_case_takes_the_dearest_rate_of_every_tier_within_reach():
     assert worst_nusd(prices, input_tokens=101, output_tokens=10, choices=2) == 707 + 180 + 3
 
 
+def test_the_worst_case_holds_a_cache_of_an_hour_for_who_asks_for_one():
+    tier = price(input_ausd=2 * NUSD, cache_write_1h_ausd=5 * NUSD)
+    asked = {"input_tokens": 10, "output_tokens": 0, "choices": 1}
+    assert worst_nusd(table(tier), **asked) == 20
+    assert worst_nusd(table(tier), **asked, for_an_hour=True) == 50
+    assert worst_nusd(table(price(input_ausd=2 * NUSD)), **asked, for_an_hour=True) == 20
+
+
 def test_the_worst_case_rounds_each_product_up():
     prices = table(price(input_ausd=1, output_ausd=1))
     assert worst_nusd(prices, input_tokens=1, output_tokens=1, choices=1) == 2
@@ -121,6 +129,7 @@ tiers = st.builds(
     image_input_ausd=rates,
     reasoning_ausd=rates,
     audio_output_ausd=rates,
+    cache_write_1h_ausd=st.none() | rates,
 )
 
 
@@ -136,9 +145,7 @@ def price_tables(draw) -> PriceTable:
 
 
 counts = st.integers(-(10**6), 10**6)
-# A worst case holds no cache of an hour: `added_cost` pays for that.
-reported = [name for name in Usage.__slots__ if name not in ("reported", "cache_write_1h_tokens")]
-usages = st.builds(Usage, **dict.fromkeys(reported, counts))
+usages = st.builds(Usage, **dict.fromkeys([name for name in Usage.__slots__ if name != "reported"], counts))
 
 
 @given(prices=price_tables(), usage=usages, spare=st.integers(0, 10**5), choices=st.integers(1, 5))
@@ -146,7 +153,11 @@ usages = st.builds(Usage, **dict.fromkeys(reported, counts))
 def test_no_usage_within_its_bounds_costs_more_than_the_worst_case(prices, usage, spare, choices):
     each = -(-max(usage.output_tokens, 0) // choices)
     worst = worst_nusd(
-        prices, input_tokens=usage.input_tokens + spare, output_tokens=each + spare, choices=choices
+        prices,
+        input_tokens=usage.input_tokens + spare,
+        output_tokens=each + spare,
+        choices=choices,
+        for_an_hour=usage.cache_write_1h_tokens > 0,
     )
     assert 0 <= cost_nusd(prices, usage) <= worst
 

@@ -8,6 +8,7 @@ import pytest
 from router import events as ev
 from router.adapters.scripted_transport import Fails, NeverAnswers, Says, ScriptedTransport
 from router.adapters.secrets import EnvSecrets
+from router.decide.bounds import policy_bounds
 from router.decide.classify import DEFAULT_FALL_BACK_ON, FAILURES, TRANSIENT, Charge
 from router.errors import (
     BudgetExceeded,
@@ -423,6 +424,44 @@ def test_an_allowance_lets_input_in_that_can_not_be_bounded_and_is_reserved_only
     world.call(tenant="acme", params={"web_search_options": {}})
     plain, searching = (event.worst_nusd for event in world.facts(ev.Reserved))
     assert searching == plain + 5_000_000
+
+
+FOR_AN_HOUR: dict[str, Any] = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+
+
+def hourly(ausd: int | None) -> PriceTable:
+    tier = replace(price().tiers[0], cache_write_1h_ausd=ausd)
+    return replace(price(), tiers=(tier,))
+
+
+def test_a_cache_of_an_hour_is_reserved_at_its_price_by_who_asks_for_one() -> None:
+    acme = tenant(
+        "acme", budgets=(budget("tenant:acme", 10**12), replace(budget("tenant:acme", 10**6), unit="tokens"))
+    )
+    known = target("openai/a", prices=hourly(10**12))
+    world = World(
+        plan(policy("main", "openai/a", lexical=once()), tenants=(acme,), targets=(known,)), Says("x")
+    )
+    world.call("x" * 99, tenant="acme")
+    world.call("x" * 99, tenant="acme", params=FOR_AN_HOUR)
+    plain, hour = (event.worst_nusd for event in world.facts(ev.Reserved))
+    assert hour - plain == 100 * (1000 - 50)
+    assert hour <= policy_bounds(world.plan, world.plan.policies["main"])[0].cost_nusd  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("allowance", [None, 5_000_000])
+def test_a_cache_of_an_hour_without_a_price_needs_an_allowance(allowance: int | None) -> None:
+    acme = tenant("acme", budgets=(budget("tenant:acme", 10**12),))
+    main = policy("main", "openai/a", ceiling=Ceiling(added_cost_nusd=allowance), lexical=once())
+    world = World(plan(main, tenants=(acme,), targets=(target("openai/a", prices=hourly(None)),)), Says("x"))
+    world.call(tenant="acme")
+    if allowance is None:
+        with pytest.raises(NoRoute, match="a cache written for 1h"):
+            world.call(tenant="acme", params=FOR_AN_HOUR)
+        return
+    world.call(tenant="acme", params=FOR_AN_HOUR)
+    plain, hour = (event.worst_nusd for event in world.facts(ev.Reserved))
+    assert hour == plain + allowance
 
 
 def test_a_provider_without_its_address_is_not_called_at_another() -> None:

@@ -28,7 +28,7 @@ from router.adapters.sqlite_state import SqliteState
 from router.client.inline import run_inline
 from router.engine import execute
 from router.errors import BudgetExceeded, RouterError, StoreError
-from router.plan import Key, OnStoreError, Plan, PriceChange, Settings
+from router.plan import Ceiling, Key, OnStoreError, Plan, PriceChange, Settings
 from router.ports import Granted, Note, Refused, Row, Take, WireCall
 from router.testing.down import ALL, MayBeDown
 from router.values import Kind, Usage
@@ -386,6 +386,30 @@ def test_no_span_of_a_rolling_budget_ever_holds_more(store: str, tmp_path: Path)
             log.append((now_s, cost))
         assert len(log) < 160
         assert any(amount > 40 for _, amount in log)
+
+
+@pytest.mark.parametrize("store", SHARED)
+def test_caches_that_are_written_for_an_hour_are_held_at_their_price(store: str, tmp_path: Path) -> None:
+    """All of the input is billed at the rate of an hour, which is the dearest."""
+    tier = replace(price().tiers[0], cache_write_1h_ausd=10**12)
+    made = plan(
+        policy(
+            "main", "openai/a", budgets=(budget("policy:main", 10**6),), ceiling=Ceiling(output_tokens=10)
+        ),
+        targets=(target("openai/a", prices=replace(price(), tiers=(tier,))),),
+    )
+    every = Usage(input_tokens=100, cache_write_tokens=100, cache_write_1h_tokens=100, output_tokens=10)
+    asks = {"params": {"cache_control": {"type": "ephemeral", "ttl": "1h"}}}
+    clock, seen = ManualClock(T0_S), list[ev.Event]()
+    with opened(store, tmp_path, clock) as state:
+        ports = ports_of(made, state, clock, Says("x", usage=every), seen.append)
+        for number in range(9):
+            run_inline(execute(made, ports, replace(asked(number, "x" * 99), **asks)))
+        with pytest.raises(BudgetExceeded):
+            run_inline(execute(made, ports, replace(asked(9, "x" * 99), **asks)))
+    settled = [event for event in seen if isinstance(event, ev.Settled)]
+    assert [event.bound_exceeded for event in settled] == [False] * 9
+    assert spent(store, tmp_path)[0] == 9 * (100 * 1000 + 10 * 400)
 
 
 @pytest.mark.parametrize("store", SHARED)
