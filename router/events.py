@@ -363,6 +363,17 @@ class RetryScheduled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRefused(Event):
+    """Of the `requests` that came to this target lately, as many were sent again (`retries`) as `retry.budget` lets."""
+
+    target: str
+    kind: Kind
+    retries: int
+    requests: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FellBack(Event):
     from_target: str
     to_target: str

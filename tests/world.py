@@ -8,6 +8,7 @@ from router.adapters.draws import SeededDraw
 from router.adapters.flights import ThreadFlight
 from router.adapters.memory_cache import MemoryCache
 from router.adapters.memory_state import MemoryState
+from router.adapters.retry_counts import MemoryRetries
 from router.adapters.scripted_transport import Script, ScriptedTransport
 from router.adapters.secrets import EnvSecrets
 from router.client.gate import Gate
@@ -66,6 +67,7 @@ class World:
             limiter=self.state.limiter,
             health=self.state.health,
             flight=ThreadFlight(),
+            retries=MemoryRetries(),
             cache=self.cache,
             clock=self.clock,
             draw=SeededDraw(seed),

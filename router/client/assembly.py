@@ -61,6 +61,7 @@ def build_ports(
     that a first call would not need. Raises TypeError for a port that does not fit the mode."""
     from router.adapters.draws import SystemDraw
     from router.adapters.flights import LoopFlight, ThreadFlight
+    from router.adapters.retry_counts import MemoryRetries
     from router.adapters.secrets import EnvSecrets
     from router.adapters.tiktoken_tokens import TiktokenTokens
 
@@ -74,6 +75,7 @@ def build_ports(
         health=store.health,
         cache=_cache(cache_place(plan, cache, realm=wire.realm), clock),
         flight=LoopFlight() if suspends else ThreadFlight(),
+        retries=MemoryRetries(),
         clock=clock,
         draw=SystemDraw(),
         tokens=TiktokenTokens(),

@@ -59,10 +59,12 @@ Keys = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What is known of keys, and of the candidates that breakers refuse now: by index, until when (wall clock)."""
+    """What is known of keys, and of the candidates that breakers refuse now: by index, until when (wall clock).
+    `no_retries`: candidates of which as much was sent again lately as may be."""
 
     keys: Keys
     shut: Mapping[int, float] = field(default_factory=dict)
+    no_retries: frozenset[int] = frozenset()
 
 
 def next_step(
@@ -77,7 +79,7 @@ def next_step(
     if now_s >= progress.started_s + route.total_s:
         return Stop(why="deadline")
     shut = last.index in health.shut
-    again = None if shut else _again(route, candidate, progress, health.keys, left_s, draw)
+    again = None if shut else _again(route, candidate, progress, health, left_s, draw)
     if again is not None:
         return again
     if last.kind not in candidate.lexical.fall_back_on:
@@ -98,9 +100,10 @@ def passed_over(progress: Progress, health: Health, step: Try | Wait | Stop) -> 
 
 
 def _again(
-    route: Route, candidate: Candidate, progress: Progress, keys: Keys, left_s: float, draw: float
+    route: Route, candidate: Candidate, progress: Progress, health: Health, left_s: float, draw: float
 ) -> Try | Wait | None:
     """Another send to the target that failed last, if its retry rule and the time left allow one."""
+    keys = health.keys
     last = progress.failures[-1]
     here = [failure for failure in progress.failures if failure.index == last.index and failure.sent]
     retry = candidate.lexical.retry
@@ -118,6 +121,8 @@ def _again(
     if progress.waited_after == len(progress.failures):
         same = _same_key(last.key, candidate, keys)
         return _try(route, last.index, same, timeout_s, progress, keys)
+    if last.index in health.no_retries:
+        return None
     delay_s = retry_delay_s(retry, len(here), last.retry_after_s, left_s=left_s, draw=draw)
     if delay_s is None:
         return None

@@ -160,6 +160,10 @@ async def _loop(run: Run, route: Route) -> Reply | Opened:
                     step, route, run.attempts, run.refusals, run.dropped, run.may_pass_in_s()
                 )
             case Wait():
+                refused = health.may_retry(run, route, progress, known)
+                if refused is not None:
+                    known = refused
+                    continue
                 tell_wait(run, route, progress, step)
                 await permits.pause(run, step.delay_s)
                 progress = replace(progress, waited_after=len(progress.failures))
@@ -169,6 +173,7 @@ async def _loop(run: Run, route: Route) -> Reply | Opened:
                     known = entered
                     continue
                 tell_fallback(run, route, progress, step)
+                health.begin(run, route, progress, step.index)
                 result = await _attempted(run, route, entered)
                 if isinstance(result, Opened):
                     return result

@@ -25,23 +25,24 @@ GRACE_S = 5.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What one request knows at one moment. `turned_away`: candidates that had no place for it as a probe; it does not
-    ask them again."""
+    ask them again. `no_retries`: candidates whose retry budget is used up."""
 
     keys: steps.Keys
     breakers: Mapping[Name, Breaker] = field(default_factory=dict)
     turned_away: Mapping[int, float] = field(default_factory=dict)
+    no_retries: frozenset[int] = frozenset()
 
     def judged(self, route: Route, now_s: float) -> steps.Health:
         """With the candidates that breakers refuse now."""
         if not self.breakers:
-            return steps.Health(keys=self.keys)
+            return steps.Health(keys=self.keys, no_retries=self.no_retries)
         until = {
             at: shut_until_s(self.breakers[name], rule, now_s)
             for at, candidate in enumerate(route.candidates)
             if (rule := candidate.breaker) is not None and (name := name_of(candidate)) in self.breakers
         }
         shut = {at: until_s for at, until_s in until.items() if until_s is not None}
-        return steps.Health(keys=self.keys, shut={**shut, **self.turned_away})
+        return steps.Health(keys=self.keys, shut={**shut, **self.turned_away}, no_retries=self.no_retries)
 
 
 def name_of(candidate: Candidate) -> Name:
@@ -148,6 +149,39 @@ async def give_back(run: Run, route: Route, step: Try) -> None:
         await run.ports.health.turn(name_of(candidate), ended, wait_s=run.closing_s())
     except StoreError as failure:
         run.emit(ev.StoreBypassed, port="health", step="turn", why=failure.message)
+
+
+# --- Retry budgets ----------------------------------------------------------------------------------------------------
+
+
+def begin(run: Run, route: Route, progress: steps.Progress, index: int) -> None:
+    """This request has come to a target: the first of its sends there is what retries are a share of."""
+    candidate = route.candidates[index]
+    if candidate.lexical.retry.budget is None or any(each.index == index for each in progress.failures):
+        return
+    run.ports.retries.begin(name_of(candidate), now_s=run.ports.clock.mono_s())
+
+
+def may_retry(run: Run, route: Route, progress: steps.Progress, known: Known) -> Known | None:
+    """None: the target that failed last may be sent one more; else what is known now: as much was sent again lately as
+    may be."""
+    last = progress.failures[-1]
+    candidate = route.candidates[last.index]
+    share = candidate.lexical.retry.budget
+    if share is None:
+        return None
+    counts = run.ports.retries.take(name_of(candidate), share, now_s=run.ports.clock.mono_s())
+    if counts is None:
+        return None
+    run.emit(
+        ev.RetryRefused,
+        target=candidate.target.name,
+        kind=last.kind,
+        retries=counts.retries,
+        requests=counts.requests,
+        percent=share / 1000,
+    )
+    return replace(known, no_retries=known.no_retries | {last.index})
 
 
 # --- Telling ----------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from router.ports import (
     InputReader,
     Ledger,
     Limiter,
+    Retries,
     Secrets,
     Tokens,
     Transport,
@@ -46,6 +47,7 @@ class Ports:
     health: Health
     cache: Cache
     flight: Flight
+    retries: Retries
     clock: Clock
     draw: Draw
     tokens: Tokens

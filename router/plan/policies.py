@@ -13,13 +13,17 @@ STREAM_S = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRule:
-    """`attempts` counts sends to one target, the first included. Delays are drawn within [0, max_s]."""
+    """`attempts` counts sends to one target, the first included. Delays are drawn within [0, max_s]. `budget`: of the
+    requests that came to a target lately, the share that may be sent to it once more (thousandths of a percent); None:
+    all of them.
+    """
 
     attempts: int = 2
     backoff: Literal["constant", "linear", "exponential", "fibonacci"] = "exponential"
     base_s: float = 0.2
     max_s: float = 2.0
     on: frozenset[Kind]
+    budget: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

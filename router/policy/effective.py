@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from router.decide.classify import TRANSIENT
+from router.decide.retries import LEAST, WINDOW_S
 from router.errors import RequestError
 from router.plan import Budget, OnStoreError, Policy
 from router.policy.document import Spot
@@ -131,6 +132,9 @@ def _timing(policy: Policy, spot: Spot) -> Iterator[Effective]:
         yield _row("retry.base", _duration(retry.base_s), spot)
         yield _row("retry.max", _duration(retry.max_s), spot)
         yield _row("retry.on", kinds_text(retry.on), spot)
+        if retry.budget is not None:
+            text = f"{share_text(retry.budget)} of the requests of the last {WINDOW_S}s, at least {LEAST}"
+            yield _row("retry.budget", text, spot)
     yield _row("timeout.total", _duration(policy.total_s), spot)
     yield _row(
         "timeout.attempt", "what is left of total" if attempt_s is None else _duration(attempt_s), spot

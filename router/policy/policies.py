@@ -90,6 +90,7 @@ def _retry(spot: Spot | None) -> RetryRule:
     if spot.value == "off":
         return NO_RETRY
     attempts, backoff, on = spot.get("attempts"), spot.get("backoff"), spot.get("on")
+    budget = spot.get("budget")
     base_s, max_s = _seconds(spot.get("base")), _seconds(spot.get("max"))
     return replace(
         DEFAULT_RETRY,
@@ -98,6 +99,7 @@ def _retry(spot: Spot | None) -> RetryRule:
         base_s=DEFAULT_RETRY.base_s if base_s is None else base_s,
         max_s=DEFAULT_RETRY.max_s if max_s is None else max_s,
         on=_kinds(on) if on else DEFAULT_RETRY.on,
+        budget=scalars.share(budget.value) if budget else None,
     )
 
 

@@ -27,6 +27,7 @@ from router.ports.limiter import (
     Limiter,
     LimitFull,
 )
+from router.ports.retries import Retries
 from router.ports.stores import (
     Cache,
     CacheEntry,
@@ -84,6 +85,7 @@ __all__ = [
     "Prices",
     "Realm",
     "Refused",
+    "Retries",
     "Row",
     "Seat",
     "Secrets",

@@ -180,7 +180,8 @@ class Maker:
             "max": lambda: self.time(8, 16, 32),
             "on": lambda: self.some(sorted(set(RETRIED))),
         }
-        return self.block(0.5, parts, least=1)
+        found = self.block(0.5, parts, least=1)
+        return {**found, "budget": self.aside.choice(("5%", "60%"))} if self.aside.random() < 0.3 else found
 
     def cache(self) -> Any:
         if self.random.random() < 0.1:

@@ -10,6 +10,7 @@ from router.adapters.clocks import ManualClock
 from router.adapters.flights import ThreadFlight
 from router.adapters.memory_cache import MemoryCache
 from router.adapters.memory_state import MemoryState
+from router.adapters.retry_counts import MemoryRetries
 from router.adapters.scripted_transport import Fails, NeverAnswers, Says, ScriptedTransport
 from router.adapters.scripted_transport import Step as Scripted
 from router.adapters.secrets import EnvSecrets
@@ -183,6 +184,7 @@ class Side:
             health=self.stores["health"],
             cache=self.stores["cache"],
             flight=ThreadFlight(),
+            retries=MemoryRetries(),
             clock=self.clock,
             draw=Drawn(world.draws, self.asked),
             tokens=Counted(),

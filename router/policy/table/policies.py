@@ -20,6 +20,10 @@ RETRY = Block(
             form=ListOf(name="a list of kinds of failure", item=words.SENT_FAILURE, at_least=1, unique=True),
             description="Failures worth another send (default transient).",
         ),
+        "budget": Key(
+            form=words.THRESHOLD,
+            description="The share of the requests to a target that may be sent to it once more (default all).",
+        ),
     },
     at_least=1,
     help="write `off`, or `{attempts: 2, backoff: exponential, base: 200ms, max: 2s}`",

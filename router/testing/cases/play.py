@@ -10,6 +10,7 @@ from router.adapters.draws import SeededDraw
 from router.adapters.flights import ThreadFlight
 from router.adapters.memory_cache import MemoryCache
 from router.adapters.memory_state import MemoryState
+from router.adapters.retry_counts import MemoryRetries
 from router.adapters.scripted_transport import ScriptedTransport, made_up
 from router.adapters.scripted_transport import Step as Does
 from router.client.inline import run_inline
@@ -70,6 +71,7 @@ class Desk:
             health=self._stores["health"],
             cache=self._stores["cache"],
             flight=ThreadFlight(),
+            retries=MemoryRetries(),
             clock=self.clock,
             draw=draw or SeededDraw(SEED),
             tokens=tokens,

@@ -106,6 +106,9 @@ TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.BreakerOpened: _opened,
     ev.BreakerClosed: lambda event: f"  the breaker of {event.target} closes",
     ev.RetryScheduled: _waited,
+    ev.RetryRefused: lambda event: (
+        f"{event.target} is not asked again: its retry budget of {event.percent:g}% is used up"
+    ),
     ev.FellBack: lambda event: f"{event.to_target} is next",
     ev.RequestAnswered: _ended,
     ev.RequestFailed: lambda event: f"the call ends in {event.error}: {event.message}",

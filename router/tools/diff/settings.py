@@ -6,7 +6,7 @@ from typing import Any
 
 from router.plan import CacheRule, Lexical, OnStoreError, Settings
 from router.policy.effective import kinds_text
-from router.policy.scalars import duration_text
+from router.policy.scalars import duration_text, share_text
 from router.policy.traps import written
 from router.tools.diff.amounts import related
 from router.tools.diff.change import Change, Effect
@@ -71,6 +71,8 @@ def lexical_texts(lexical: Lexical, params: Mapping[str, Any] | None = None) -> 
             "retry.max": _duration(retry.max_s),
             "retry.on": kinds_text(retry.on),
         }
+        if retry.budget is not None:
+            found["retry.budget"] = share_text(retry.budget)
     times = {
         "attempt": lexical.attempt_s,
         "first_content": lexical.first_content_s,

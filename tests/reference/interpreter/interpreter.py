@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from math import inf
+from math import floor, inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -327,6 +327,8 @@ class Run:
             left_s = place.total_s - self.elapsed_s
             if left_s <= 0:
                 return False
+            if sends == 0:
+                self.lately(place).append((self.uptime_s, False))
             worst = self.reserve(place)
             if worst is None:
                 return self.failed_reservation not in place.fall_back_on
@@ -604,8 +606,29 @@ class Run:
             return False
         if wait_s == left_s and step.retry_after_s is None:
             return False
+        if not self.may_retry(place):
+            return False
         self.result.waits.append(wait_s)
         self.result.seconds += wait_s
+        return True
+
+    @property
+    def uptime_s(self) -> float:
+        return self.now_s - self.world.start_s
+
+    def lately(self, place: Place) -> list[tuple[float, bool]]:
+        """Requests that came to a target under a retry budget, and retries."""
+        return self.state.retried.setdefault(place.model.name, []) if place.retry.budget is not None else []
+
+    def may_retry(self, place: Place) -> bool:
+        """At most that share of the requests of ten seconds, and three at least; what may be is counted."""
+        if place.retry.budget is None:
+            return True
+        known = [again for at_s, again in self.lately(place) if floor(at_s) > self.uptime_s - 10]
+        allowed = max(3, floor(place.retry.budget * known.count(False)))
+        if known.count(True) >= allowed:
+            return False
+        self.lately(place).append((self.uptime_s, True))
         return True
 
     def another_key(self, place: Place) -> str | None:

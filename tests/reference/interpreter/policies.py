@@ -93,6 +93,7 @@ class Retry:
     base_s: float = 0.2
     max_s: float = 2.0
     on: frozenset[str] = TRANSIENT
+    budget: Decimal | None = None  # a share
 
 
 def retry_of(policy: Mapping[str, Any]) -> Retry:
@@ -105,6 +106,7 @@ def retry_of(policy: Mapping[str, Any]) -> Retry:
         base_s=seconds(block.get("base", "200ms")),
         max_s=seconds(block.get("max", "2s")),
         on=kinds(block.get("on", ["transient"])),
+        budget=share(block["budget"]) if "budget" in block else None,
     )
 
 

@@ -41,6 +41,7 @@ class State:
         default_factory=dict
     )  # [time, amount] by limit
     resting: dict[tuple[str, str], float] = field(default_factory=dict)  # until when, by provider and key
+    retried: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)  # when, whether it was a retry
     breakers: dict[str, Breaker] = field(default_factory=dict)  # by target
     answers: dict[str, tuple[str, float]] = field(
         default_factory=dict

@@ -11,7 +11,7 @@ TOLD: dict[type, str] = {
     plan.Policy: "name description entries rules lexical total_s stream_s ceiling demand budgets limits cache was "
     "place",
     plan.Lexical: "retry attempt_s first_content_s idle_s fall_back_on heeds_breakers params params_unsupported",
-    plan.RetryRule: "attempts backoff base_s max_s on",
+    plan.RetryRule: "attempts backoff base_s max_s on budget",
     plan.CacheRule: "ttl_s scope sampled stale_s",
     plan.BreakerRule: "failures failure_rate of_at_least within_s slower_than_s open_for_s open_at_most_s probes "
     "success_threshold place",
