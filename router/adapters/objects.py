@@ -19,6 +19,16 @@ def output_of(response_model: Any) -> Output:
     return _of_type(response_model)
 
 
+def begun(text: str) -> Any:
+    """The JSON value that a text has come to so far; None while there is none. Its last text or number may go on."""
+    from pydantic_core import from_json
+
+    try:
+        return from_json(text, allow_partial="trailing-strings")
+    except ValueError:
+        return None
+
+
 def _of_type(model: Any) -> Output:
     from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 

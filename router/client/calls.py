@@ -69,7 +69,7 @@ def build_request(
         timeout_s=_seconds(timeout),
         params=_params(params),
         stream=_flag("stream", stream),
-        output=_form(response_model, stream=stream, params=params),
+        output=_form(response_model, params=params),
     )
 
 
@@ -100,14 +100,9 @@ def _cost_nusd(error: RouterError) -> int:
     return sum(each.cost_nusd or 0 for each in error.trace if isinstance(each, Settled))
 
 
-def _form(response_model: Any, *, stream: bool, params: Mapping[str, Any]) -> Output | None:
+def _form(response_model: Any, *, params: Mapping[str, Any]) -> Output | None:
     if response_model is None:
         return None
-    if stream:
-        raise RequestError(
-            "a stream can't be read as a `response_model`",
-            help="call `complete`: an object is made of a whole answer",
-        )
     if params.get("response_format") is not None:
         raise RequestError("`response_model` and `response_format` both say what form the answer has")
     from router.adapters.objects import output_of

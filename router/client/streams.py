@@ -77,6 +77,18 @@ class _Stream:
         """Known at the end of the stream, as `Reply.cost_usd`."""
         return self._live.reply.cost_usd if self._live.reply else None
 
+    @property
+    def partial(self) -> Any:
+        """What has come so far of an answer that is JSON (of a `response_model`, say), as plain JSON values; None
+        before the first. Nothing of it is checked, and its last text or number may go on: the answer is
+        `reply().object`.
+
+        It is parsed whenever it is asked for.
+        """
+        from router.adapters.objects import begun
+
+        return begun(self._live.begun)
+
     def _whole(self) -> Reply:
         assert self._live.reply is not None  # noqa: S101 - nothing but its end ends the reading without an error
         return self._live.reply

@@ -12,6 +12,7 @@ from router.values import Message, Output
 MOST_FAULTS = 10
 """Faults of one answer that the model is told of."""
 
+_FENCE = re.compile(r"^\s*```[a-z]*\n")
 _FENCED = re.compile(r"^\s*```[a-z]*\n(.*?)\n?```\s*$", re.DOTALL)
 
 
@@ -62,6 +63,12 @@ def text_of(message: Message, method: Method) -> str:
     text = text if isinstance(text, str) else ""
     fenced = _FENCED.match(text)
     return fenced[1] if fenced else text
+
+
+def begun_text(message: Message, method: Method) -> str:
+    """The same of an answer that has begun: a fence may have been opened, and not closed yet."""
+    text = text_of(message, method)
+    return _FENCE.sub("", text).rstrip("` \n") if _FENCE.match(text) else text
 
 
 def repair(message: Message, faults: Sequence[str]) -> tuple[Message, Message]:

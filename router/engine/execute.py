@@ -112,7 +112,7 @@ async def _sent(run: Run, route: Route, key: str | None, seat: Seat | None) -> R
         found = stale
     else:
         if isinstance(found, Opened):
-            return Live(run, route, key, found)
+            return Live(run, route, key, found, _mended)
         await answers.keep(run, route, key, found)
     if seat is not None:
         seat.land(sharing.own(found))
@@ -142,10 +142,20 @@ async def _admit(run: Run, route: Route) -> None:
         raise outcome.limit_exceeded(full.limit, full.retry_after_s)
 
 
-async def _loop(run: Run, route: Route) -> Reply | Opened:
+async def _mended(run: Run, route: Route, opened: Opened, failure: Failure) -> Reply:
+    """What follows a stream that came to its end, and has not the form that was asked for: as after any such answer,
+    but for whole answers. Nobody is handed a second stream behind the first."""
+    before = opened.progress or Progress(started_s=run.started_s)
+    progress = replace(before, failures=(*before.failures, failure))
+    found = await _loop(run, replace(route, streams=False), progress)
+    assert isinstance(found, Reply)  # noqa: S101 - nothing was asked to stream
+    return found
+
+
+async def _loop(run: Run, route: Route, progress: Progress | None = None) -> Reply | Opened:
     """Ask what comes next until there is an answer, or nothing comes next."""
     await _ready(run, route)
-    progress, spare = Progress(started_s=run.started_s), None
+    progress, spare = progress or Progress(started_s=run.started_s), None
     known = await health.first_look(run, route)
     clock, draw = run.ports.clock, run.ports.draw
     while True:
@@ -176,7 +186,7 @@ async def _loop(run: Run, route: Route) -> Reply | Opened:
                 health.begin(run, route, progress, step.index)
                 result = await _attempted(run, route, entered)
                 if isinstance(result, Opened):
-                    return result
+                    return replace(result, progress=progress)
                 if isinstance(result, Reply):
                     soft = _worth_another(route, step, result)
                     if soft is None:

@@ -1,35 +1,41 @@
 """A stream that its caller reads: piece by piece, until its own end mark, and settled however it ends."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from router import events as ev
+from router.decide.step import Failure
 from router.decide.streams import pieces_of
-from router.engine import answers, permits
+from router.decide.structured import begun_text
+from router.engine import answers, objects, permits
 from router.engine.opening import Opened, next_chunk
 from router.engine.run import Run
 from router.engine.settling import answered, counted, failed, let_go
 from router.engine.telling import tell_answered, tell_failed
-from router.errors import ProviderError, StreamBroken
+from router.errors import ProviderError, RouterError, StreamBroken
 from router.plan import Route
 from router.ports import WireChunk
 from router.values import Reply, Usage
+
+Mended = Callable[[Run, Route, Opened, Failure], Awaitable[Reply]]
+"""What comes of a whole answer that has not the form which was asked for: a better one, or a RouterError."""
 
 
 class Live:
     """One open stream. Not shared by threads; `close` may be called at any time, and more than once."""
 
-    def __init__(self, run: Run, route: Route, key: str | None, opened: Opened) -> None:
+    def __init__(self, run: Run, route: Route, key: str | None, opened: Opened, mended: Mended) -> None:
         self._run = run
         self._route = route
         self._key = key
         self._opened = opened
+        self._mended = mended
         self._held: deque[WireChunk] = deque(opened.held)
         self._ends_s = opened.committed_s + min(route.stream_s, opened.candidate.stream_s)
         run.ends_s = self._ends_s
         self._ended = False
-        self._failure: StreamBroken | None = None
+        self._failure: RouterError | None = None
         self.target = opened.hold.target
         self.reply: Reply | None = None
         """The whole answer, once the stream has come to its end mark."""
@@ -59,6 +65,15 @@ class Live:
             await self.close()
             raise
         return None
+
+    @property
+    def begun(self) -> str:
+        """The text of the answer as far as it has come, or of the one that took its place; of one that is given by a
+        tool, the arguments of that."""
+        if self.reply is not None:
+            return begun_text(self.reply.message, "schema")
+        choices = self._opened.assembly.choices()
+        return begun_text(choices[0]["message"], self._opened.candidate.method or "schema") if choices else ""
 
     def _check_whole(self) -> None:
         """Nobody takes a part of an answer for the whole of it, not even who asks once more."""
@@ -109,11 +124,26 @@ class Live:
                 self._took_s(),
                 first_s=opened.first_s,
             )
+            reply = await self._formed(reply)
         finally:
             await permits.give_all_back(run)
         await answers.keep(run, self._route, self._key, reply)
         tell_answered(run, reply)
         self.reply = replace(reply, trace=tuple(run.trace))
+
+    async def _formed(self, reply: Reply) -> Reply:
+        """The reply with its object; where it has not the form, what comes of that. Raises RouterError."""
+        run, opened = self._run, self._opened
+        found = objects.formed(run, self._route, opened.step, reply)
+        if isinstance(found, Reply):
+            return found
+        await permits.give_back(run, opened.hold.id)
+        try:
+            return await self._mended(run, self._route, opened, found)
+        except RouterError as error:
+            tell_failed(run, error)
+            self._failure = error
+            raise
 
     async def _broken(self, error: ProviderError) -> StreamBroken:
         """What is told to whoever reads: the failure, and what has been received."""
@@ -169,6 +199,11 @@ class Replayed:
         self._whole = reply
         self._held: deque[WireChunk] = deque(_chunks(reply))
         self._closed = False
+
+    @property
+    def begun(self) -> str:
+        """As that of a Live; all of it."""
+        return begun_text(self._whole.message, "schema")
 
     async def advance(self) -> WireChunk | None:
         """As that of a Live."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from router import events as ev
-from router.decide.step import Try
+from router.decide.step import Progress, Try
 from router.decide.streams import is_content, is_too_much
 from router.engine.assembly import Assembly
 from router.engine.health import note_first_content
@@ -28,6 +28,7 @@ class Opened:
     assembly: Assembly
     sent_s: float  # monotonic
     committed_s: float
+    progress: Progress | None = None  # what had failed before it
 
     @property
     def first_s(self) -> float:

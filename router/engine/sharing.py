@@ -1,6 +1,7 @@
 """Identical calls that are under way at once: one is sent, and the others wait for its answer.
 
-Only what the cache may serve is shared, so what a caller may not be served from there is never shared with it either.
+Only calls that the cache may serve are shared, so whoever may not be served from there is never shared with either. An
+answer is shared as it came, cut or filtered too, though the cache keeps none such: it is what each would be given now.
 A stream waits for who leads, and never leads: its answer would come as fast as its reader reads.
 """
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from router import RequestError, Router, TargetsExhausted
+from router import DeadlineExceeded, RequestError, Router, TargetsExhausted
 from router import events as ev
 from router.adapters.clocks import ManualClock
 from router.adapters.objects import output_of
 from router.adapters.scripted_transport import Says, Script, ScriptedTransport
+from router.client.inline import run_inline
 from router.decide.bounds import policy_bounds
-from router.plan import Ceiling, RetryRule
+from router.plan import CacheRule, Ceiling, Limit, RetryRule
 from router.values import Kind, Misfit, Usage
-from tests.build import lexical, plan, policy, price, target
+from tests.build import PLACE, lexical, plan, policy, price, target
 from tests.world import World
 
 
@@ -218,7 +219,6 @@ def test_errors_may_come_as_replies() -> None:
     ("arguments", "message"),
     [
         ({"response_format": {"type": "json_object"}}, "both say what form"),
-        ({"stream": True}, "a stream can't be read as a `response_model`"),
     ],
 )
 def test_what_does_not_go_together_is_refused(arguments: dict[str, Any], message: str) -> None:
@@ -288,3 +288,103 @@ def test_a_schema_may_refer_to_itself_and_speak_of_references() -> None:
 def test_the_name_of_a_type_is_no_type() -> None:
     with pytest.raises(RequestError, match="`response_model` is text, not a type"):
         output_of("City")
+
+
+# --- Streams ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_shows_what_has_come_of_its_object_and_ends_with_it() -> None:
+    said = '{"name": "Paris", "people": 2000000}'
+    world = World(places(JSON), Says(said))
+    stream = world.stream(output=output_of(City))
+    seen = [stream.partial for _ in stream]
+    whole = {"name": "Paris", "people": 2_000_000}
+    assert seen == [{}, {"name": "Paris"}, {"name": "Paris"}, whole, whole]
+    assert stream.reply().object == City(name="Paris", people=2_000_000)
+    assert stream.partial == {"name": "Paris", "people": 2_000_000}
+    (sent,) = world.transport.calls
+    assert (sent.stream, sent.params["response_format"]["json_schema"]["name"]) == (True, "City")
+
+
+def test_a_partial_object_is_there_however_the_target_was_asked() -> None:
+    fenced = World(places(None), Says(f"```json\n{PARIS}\n```")).stream(output=output_of(City))
+    assert [fenced.partial for _ in fenced][-1] == json.loads(PARIS)
+    assert fenced.reply().text == PARIS
+    called = Says("", tool_calls=({"id": "c", "function": {"name": "City", "arguments": PARIS}},))
+    by_tool = World(places(TOOLS), called).stream(output=output_of(City))
+    assert [by_tool.partial for _ in by_tool][-1] == json.loads(PARIS)
+    assert (by_tool.reply().object.name, by_tool.reply().tool_calls) == ("Paris", ())
+    words = World(places(JSON), Says("no JSON at all")).stream()
+    assert [words.partial for _ in words] == [None] * 5
+
+
+def test_a_stream_that_misses_its_form_is_mended_by_whole_answers() -> None:
+    world = World(places(JSON, JSON), [Says(HALF), Says("{}"), Says(PARIS)])
+    stream = world.stream(output=output_of(City))
+    assert "".join(chunk.text for chunk in stream) == HALF
+    reply = stream.reply()
+    assert (reply.object, reply.text, reply.target) == (
+        City(name="Paris", people=2_000_000),
+        PARIS,
+        "openai/b",
+    )
+    assert (stream.target, stream.partial) == ("openai/a", json.loads(PARIS))
+    assert [(call.target, call.stream) for call in world.transport.calls] == [
+        ("openai/a", True),
+        ("openai/a", False),
+        ("openai/b", False),
+    ]
+    assert "people: Field required" in world.transport.calls[1].messages[-1]["content"]
+    assert [row.state for row in world.rows()] == ["settled"] * 3
+
+
+def test_where_nothing_mends_it_the_stream_ends_in_that_error() -> None:
+    world = World(places(JSON), Says(HALF))
+    stream = world.stream(output=output_of(City))
+    read = [next(stream)]
+    with pytest.raises(TargetsExhausted, match="invalid_output") as raised:
+        read += list(stream)
+    assert raised.value.trace
+    for again in (lambda: next(stream), stream.reply):
+        with pytest.raises(TargetsExhausted):
+            again()
+    stream.close()
+    assert len(world.transport.calls) == 2
+    assert {row.state for row in world.rows()} == {"settled"}
+    assert len(world.facts(ev.RequestFailed)) == 1
+
+
+def test_a_repair_begins_within_the_time_of_the_request_only() -> None:
+    slow = Says(HALF, chunk_s=4.0)
+    world = World(places(JSON), [slow, Says(PARIS)])
+    stream = world.stream(output=output_of(City), timeout_s=10.0)
+    with pytest.raises(DeadlineExceeded):
+        stream.reply()
+    assert len(world.transport.calls) == 1
+
+
+def test_the_object_of_a_stream_is_kept_and_made_anew_from_the_cache() -> None:
+    whole = places(JSON)
+    rule = CacheRule(ttl_s=60.0, sampled=True)
+    kept = replace(whole, policies={"main": replace(whole.policies["main"], cache=rule)})
+    world = World(kept, [Says(HALF), Says(PARIS)])
+    first = world.stream(output=output_of(City)).reply()
+    again = world.stream(output=output_of(City))
+    assert next(again).text
+    assert again.partial == json.loads(PARIS)
+    assert (again.reply().cached, again.reply().object) == (True, first.object)
+    assert len(world.transport.calls) == 2
+
+
+def test_a_stream_of_objects_holds_its_place_until_it_is_mended() -> None:
+    most = Limit(
+        owner="policy:main", unit="concurrent_requests", window_s=0.0, at_most=1, place=PLACE, text="one"
+    )
+    whole = places(JSON)
+    limited = replace(whole, policies={"main": replace(whole.policies["main"], limits=(most,))})
+    world = World(limited, [Says(HALF), Says(PARIS)])
+    used = lambda: run_inline(world.ports.limiter.used((most,), now_s=world.clock.now_s()))  # noqa: E731
+    stream = world.stream(output=output_of(City))
+    assert set(used().values()) == {1}
+    assert stream.reply().object.name == "Paris"
+    assert set(used().values()) == {0}

@@ -115,7 +115,7 @@ def test_threads_share_too() -> None:
         ({"messages": "hi"}, {"messages": "ho"}),
         ({"policy": "kept"}, {"policy": "alone"}),
         ({"policy": "alone"}, {"policy": "alone"}),
-        ({"top_p": 0.5}, {"top_p": 0.6}),
+        ({"max_tokens": 50}, {"max_tokens": 60}),
     ],
     ids=["tenants", "messages", "policies", "no-cache", "parameters"],
 )
@@ -206,6 +206,31 @@ def test_a_stream_that_is_open_keeps_nobody_waiting() -> None:
         assert router.complete("hi", policy="kept", tenant="acme").text == "one two"
         stream.close()
     assert len(wire.calls) == 2
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+@pytest.mark.parametrize("falls_back", [True, False])
+def test_a_cut_answer_is_that_of_all_who_wait_and_is_not_kept(reason: str, falls_back: bool) -> None:
+    kind = {"length": "truncated", "content_filter": "content_filter"}[reason]
+    cutting = {**POLICIES["policies"]["kept"], "targets": ["openai/gpt-5-nano", "openai/gpt-5-mini"]}
+    policies = {"kept": {**cutting, **({"fall_back_on": ["transient", kind]} if falls_back else {})}}
+
+    async def main() -> None:
+        clock = AsyncClock()
+        wire = ScriptedTransport(Says("half of", finish_reason=reason, after_s=0.05), clock=clock)
+        written, call = {**POLICIES, "policies": policies}, {"policy": "kept", "tenant": "acme"}
+        async with AsyncRouter.open(
+            written, transport=wire, clock=clock, state="memory", cache="memory"
+        ) as router:
+            replies = await asyncio.gather(*(router.complete("hi", **call) for _ in range(20)))
+            sends = 2 if falls_back else 1  # each target once, for all of them
+            assert len(wire.calls) == sends
+            assert {(each.text, each.finish_reason) for each in replies} == {("half of", reason)}
+            assert {each.truncated for each in replies} == {reason == "length"}
+            assert not (await router.complete("hi", **call)).cached
+            assert len(wire.calls) == 2 * sends
+
+    asyncio.run(main())
 
 
 def test_a_leader_that_is_over_budget_refuses_itself_alone() -> None:
