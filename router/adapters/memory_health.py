@@ -18,7 +18,9 @@ class MemoryHealth:
         self._keys: dict[Name, KeyHealth] = {}
         self._breakers: dict[Name, Breaker] = {}
 
-    async def read(self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = ()) -> Healths:
+    async def read(
+        self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = (), wait_s: float = inf
+    ) -> Healths:
         with self._store.step():
             return Healths(
                 keys={name: self._keys[name] for name in keys if name in self._keys},

@@ -151,11 +151,15 @@ class MemoryLedger:
         with self._store.step():
             return self._lapse(now_s, sys.maxsize)
 
-    async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
+    async def balances(
+        self, counters: Sequence[Counter], *, wait_s: float = inf
+    ) -> Mapping[Counter, Balance]:
         with self._store.step():
             return {counter: self._balance(counter) for counter in counters}
 
-    async def held(self, budgets: Sequence[Budget], *, now_s: float) -> Mapping[Budget, int]:
+    async def held(
+        self, budgets: Sequence[Budget], *, now_s: float, wait_s: float = inf
+    ) -> Mapping[Budget, int]:
         with self._store.step():
             return {budget: self._room(Take(limit=budget, amount=0), now_s).held for budget in budgets}
 

@@ -23,11 +23,13 @@ class RedisHealth:
     def suspends(self) -> bool:
         return self._store.suspends
 
-    async def read(self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = ()) -> Healths:
+    async def read(
+        self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = (), wait_s: float = inf
+    ) -> Healths:
         if not keys and not targets:
             return Healths()
         names = [str(len(keys)), *map(_field, keys), *map(_field, targets)]
-        found = (await self._store.run("health", "health", lambda again: names))[1]
+        found = (await self._store.run("health", "health", lambda again: names, wait_s=wait_s))[1]
         cooling, states = found[: len(keys)], found[len(keys) :]
         return Healths(
             keys={

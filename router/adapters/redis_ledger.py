@@ -179,16 +179,23 @@ class RedisLedger:
             resolved += count
         return resolved - RECONCILED_A_STEP
 
-    async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
+    async def balances(
+        self, counters: Sequence[Counter], *, wait_s: float = inf
+    ) -> Mapping[Counter, Balance]:
         keys = [counter_key(counter) for counter in counters]
-        found = (await self._store.run("ledger", "balances", lambda again: keys))[1]
+        found = (await self._store.run("ledger", "balances", lambda again: keys, wait_s=wait_s))[1]
         return {
             counter: _balance(*map(int, found[4 * at : 4 * at + 4])) for at, counter in enumerate(counters)
         }
 
-    async def held(self, budgets: Sequence[Budget], *, now_s: float) -> Mapping[Budget, int]:
+    async def held(
+        self, budgets: Sequence[Budget], *, now_s: float, wait_s: float = inf
+    ) -> Mapping[Budget, int]:
         found = await self._store.run(
-            "ledger", "used", lambda again: used_values(budgets, self._store.server_s(now_s))
+            "ledger",
+            "used",
+            lambda again: used_values(budgets, self._store.server_s(now_s)),
+            wait_s=wait_s,
         )
         return {budget: int(held) for budget, held in zip(budgets, found[1], strict=True)}
 

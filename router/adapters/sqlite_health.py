@@ -32,10 +32,14 @@ class SqliteHealth:
     def suspends(self) -> bool:
         return self._file.suspends
 
-    async def read(self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = ()) -> Healths:
+    async def read(
+        self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = (), wait_s: float = inf
+    ) -> Healths:
         if not keys and not targets:
             return Healths()
-        return await self._file.step("health", partial(_read, keys=keys, targets=targets), begin="")
+        return await self._file.step(
+            "health", partial(_read, keys=keys, targets=targets), begin="", wait_s=wait_s
+        )
 
     async def note(self, outcome: Outcome, *, wait_s: float = inf) -> Turn | None:
         """Most answers come from keys and targets in good health: reading first spares them the wait for the writer's

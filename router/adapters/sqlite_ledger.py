@@ -142,16 +142,20 @@ class SqliteLedger:
             resolved += count
         return resolved - RECONCILED_A_STEP
 
-    async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
+    async def balances(
+        self, counters: Sequence[Counter], *, wait_s: float = inf
+    ) -> Mapping[Counter, Balance]:
         keys = [counter_key(counter) for counter in counters]
-        found = await self._file.step("ledger", partial(_balances, keys=keys), begin="")
+        found = await self._file.step("ledger", partial(_balances, keys=keys), begin="", wait_s=wait_s)
         return {counter: found.get(key, Balance()) for counter, key in zip(counters, keys, strict=True)}
 
-    async def held(self, budgets: Sequence[Budget], *, now_s: float) -> Mapping[Budget, int]:
+    async def held(
+        self, budgets: Sequence[Budget], *, now_s: float, wait_s: float = inf
+    ) -> Mapping[Budget, int]:
         def work(cursor: sqlite3.Cursor) -> Mapping[Budget, int]:
             return {budget: sqlite_windows.held_now(cursor, budget, now_s) for budget in budgets}
 
-        return await self._file.step("ledger", work, begin="BEGIN")
+        return await self._file.step("ledger", work, begin="BEGIN", wait_s=wait_s)
 
     async def identity(self) -> str:
         return await self._file.step("ledger", sqlite_acts.identity)

@@ -86,7 +86,7 @@ async def _read(run: Run, keys: Sequence[Name], targets: Sequence[Name]) -> Heal
     if not keys and not targets:
         return Healths()
     try:
-        return await run.ports.health.read(keys=keys, targets=targets)
+        return await run.ports.health.read(keys=keys, targets=targets, wait_s=run.left_s())
     except StoreError as error:
         bypass(run, "health", "read", error)
         return Healths()

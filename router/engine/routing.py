@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from math import inf
 
 from router import events as ev
 from router.decide import outcome
@@ -26,6 +27,7 @@ RULES_COUNT_BY = TokenClass(method="exact", encoding="o200k_base", family="opena
 
 
 async def route(run: Run, policy: Policy) -> Route:
+    run.ends_s = run.started_s + min(policy.total_s, run.request.timeout_s or inf)
     run.snapshot = await _snapshot(run, policy)
     return _matched(run, policy, run.snapshot, None)
 
@@ -52,7 +54,6 @@ def _matched(run: Run, policy: Policy, snapshot: Snapshot, jump: Jump | None) ->
     matched = match(run.plan, policy, run.caller, snapshot, partial(missing_key, run), jump)
     _tell_rules(run, matched)
     run.drop(matched.dropped)
-    run.ends_s = run.started_s + matched.route.total_s
     if not matched.route.candidates:
         raise outcome.no_route(matched.route, run.dropped)
     return matched.route
@@ -97,8 +98,8 @@ async def _used(
     rolling = [budget for budget in met if budget.rolling]
     ledger = run.ports.ledger
     try:
-        balances = await ledger.balances(list(counters.values())) if counters else {}
-        held = await ledger.held(rolling, now_s=now_s) if rolling else {}
+        balances = await ledger.balances(list(counters.values()), wait_s=run.left_s()) if counters else {}
+        held = await ledger.held(rolling, now_s=now_s, wait_s=run.left_s()) if rolling else {}
     except StoreError as error:
         bypass(run, "ledger", "balances", error)
         return {}  # nothing is known of them

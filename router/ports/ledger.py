@@ -201,11 +201,15 @@ class Ledger(Protocol):
         """Resolve every lapsed lease: reserved rows are released, sent rows expire at worst case. Returns how many."""
         ...
 
-    async def balances(self, counters: Sequence[Counter]) -> Mapping[Counter, Balance]:
+    async def balances(
+        self, counters: Sequence[Counter], *, wait_s: float = inf
+    ) -> Mapping[Counter, Balance]:
         """One consistent read; a counter never written has Balance()."""
         ...
 
-    async def held(self, budgets: Sequence[Budget], *, now_s: float) -> Mapping[Budget, int]:
+    async def held(
+        self, budgets: Sequence[Budget], *, now_s: float, wait_s: float = inf
+    ) -> Mapping[Budget, int]:
         """What the windows of rolling budgets hold now, settled and reserved alike; one consistent read."""
         ...
 

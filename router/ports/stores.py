@@ -86,7 +86,9 @@ class Health(Protocol):
     @property
     def suspends(self) -> bool: ...
 
-    async def read(self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = ()) -> Healths: ...
+    async def read(
+        self, *, keys: Sequence[Name] = (), targets: Sequence[Name] = (), wait_s: float = inf
+    ) -> Healths: ...
 
     async def note(self, outcome: Outcome, *, wait_s: float = inf) -> Turn | None:
         """Let the key cool, or clear it on an answer; turn the breaker. None: it did not change."""

@@ -261,6 +261,14 @@ def test_a_server_that_hangs_keeps_a_loop_no_longer_than_a_request_lasts(tmp_pat
             with pytest.raises(StoreError, match=r"within 0\.2 s, all that the request had left"):
                 await state.ledger.release("a", now_s=now_s, wait_s=0.2)
             assert 0.19 < time.monotonic() - began_s < 1.5
+            for read in (
+                state.ledger.balances([], wait_s=0.2),
+                state.ledger.held([], now_s=now_s, wait_s=0.2),
+                state.health.read(keys=[("openai", "K")], wait_s=0.2),
+            ):
+                with pytest.raises(StoreError, match="all that the request had left"):
+                    await read
+            assert time.monotonic() - began_s < 3.0
         while (row := await state.ledger.row("a")) is None or row.state != "released":
             await asyncio.sleep(0.01)  # it was asked all the same
         await state.aclose()
