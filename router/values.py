@@ -209,6 +209,12 @@ class Reply:
         return content if isinstance(content, str) else ""
 
     @property
+    def reasoning(self) -> str:
+        """What the model thought aloud before its first choice, where the provider shows it."""
+        reasoning = self.message.get("reasoning_content")
+        return reasoning if isinstance(reasoning, str) else ""
+
+    @property
     def tool_calls(self) -> tuple[Mapping[str, Any], ...]:
         return tuple(self.message.get("tool_calls") or ())
 

@@ -1,6 +1,7 @@
 """A whole router in memory, on a clock that only moves when told: real engine, real state, scripted wire."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from router.adapters.clocks import ManualClock
@@ -84,6 +85,11 @@ class World:
 
     def call(self, text: str = "hello", **fields: Any) -> Reply:
         return run_inline(execute(self.plan, self.ports, self.request(text, **fields)))
+
+    def call_with(self, messages: Sequence[Message], **fields: Any) -> Reply:
+        """A call of any messages."""
+        request = replace(self.request(**fields), messages=tuple(messages))
+        return run_inline(execute(self.plan, self.ports, request))
 
     def stream(self, text: str = "hello", **fields: Any) -> Stream:
         request = self.request(text, stream=True, **fields)

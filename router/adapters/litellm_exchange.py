@@ -125,8 +125,8 @@ class Exchange:
             raise WireRefusal("the call was given up before it was sent", kind=Kind.TIMEOUT)
         place = (request.url.netloc, request.url.path)
         redirected = self.response is not None and self.response.is_redirect
-        if request.method != "POST":
-            return
+        if request.method != "POST" and not redirected:
+            raise WireRefusal(f"look-up of `{request.url.host}` beside a call")
         if place in self._posted and not redirected:
             raise self.failure or WireRefusal("litellm would have sent the request a second time")
         self._posted.add(place)

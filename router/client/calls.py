@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 from router.decide.params import CHAT_PARAMS, ELSEWHERE, NOT_YET, param_fault
+from router.decide.parts import part_fault
 from router.decide.scopes import did_you_mean
 from router.errors import RequestError, RouterError
 from router.events import Event, Settled
@@ -170,7 +171,16 @@ def _check_message(position: int, message: object) -> None:
         raise RequestError(f"`messages[{position}]` has role `{_short(role)}`; roles are {', '.join(ROLES)}")
     if not isinstance(message.get("content"), str | list | tuple | None):
         raise RequestError(f"`messages[{position}].content` must be text or a list of parts")
+    if isinstance(parts := message.get("content"), list | tuple):
+        _check_parts(parts, f"messages[{position}].content")
     _check_maps(message.get("tool_calls") or (), f"messages[{position}].tool_calls")
+
+
+def _check_parts(parts: Sequence[object], path: str) -> None:
+    for position, part in enumerate(parts):
+        fault = part_fault(part)
+        if fault is not None:
+            raise RequestError(f"`{path}[{position}]` {fault}")
 
 
 def _short(value: object) -> str:

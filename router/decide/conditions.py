@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from router.decide.parts import Form
 from router.plan import BudgetUse, Condition, LocalTime, Rule
 from router.values import Request
 
@@ -17,6 +18,7 @@ class Snapshot:
 
     request: Request
     needs: frozenset[str]
+    forms: frozenset[Form] = frozenset()  # of the parts of its messages; no rule looks at these
     input_tokens: int | None
     output_tokens: int | None
     local: datetime

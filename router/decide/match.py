@@ -8,6 +8,7 @@ from router.decide.conditions import Snapshot, Verdict, first_match
 from router.decide.demands import Refusal, refusal
 from router.decide.fit import DUPLICATE, as_open
 from router.decide.params import output_request, untaken
+from router.decide.parts import advice_on, not_carried
 from router.decide.scopes import Caller, did_you_mean, least, tighter
 from router.decide.structured import asked
 from router.errors import Dropped, RequestError
@@ -366,6 +367,9 @@ def _why_not(
     lacking = snapshot.needs - target.supports if target.supports is not None else frozenset()
     if lacking:
         return "capability", f"it has no {', '.join(sorted(lacking))}, which this request needs"
+    lost = snapshot.forms & not_carried(target.kind, target.wire_model) if snapshot.forms else None
+    if lost:
+        return "capability", f"its requests carry no {', no '.join(sorted(lost))}{advice_on(lost)}"
     if candidate.untaken:
         return "parameter", f"it does not take {', '.join(candidate.untaken)}"
     missing = missing_key(target.provider)

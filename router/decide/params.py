@@ -153,6 +153,8 @@ def untaken(params: Mapping[str, Any], refuses: frozenset[str]) -> Untaken | Non
         for name, value in params.items()
         if (told := _refused(name, value, effort, refuses)) is not None
     }
+    if "reasoning_effort" not in found and (told := _too_short(params, refuses)) is not None:
+        found["reasoning_effort"] = told
     if not found:
         return None
     idle = frozenset(name for name in found if name in IDLE and params[name] == IDLE[name])
@@ -206,3 +208,15 @@ def _chosen(name: str, value: Any) -> str | None:
 
 def _refused(name: str, value: Any, effort: Effort, refuses: frozenset[str]) -> str | None:
     return next((told for word, told in words_of(name, value, effort) if word in refuses), None)
+
+
+def _too_short(params: Mapping[str, Any], refuses: frozenset[str]) -> str | None:
+    """Why its answer has no room beside the thinking that is asked for, where that is sent as a number of tokens."""
+    effort, most = params.get("reasoning_effort"), output_request(params)
+    if effort is None or most is None:
+        return None
+    start = f"reasoning_effort={effort} within "
+    budget = next((int(word.removeprefix(start)) for word in refuses if word.startswith(start)), 0)
+    if most > budget:
+        return None
+    return f"`reasoning_effort: {effort}` within {most} tokens of output, as it thinks for up to {budget}"

@@ -14,6 +14,7 @@ from router.decide.jumps import jump_of
 from router.decide.match import Jump, Matched, conditions_within, match, used_budget
 from router.decide.needs import needs_of
 from router.decide.params import output_request
+from router.decide.parts import forms_of
 from router.decide.windows import window_start
 from router.engine.run import Run
 from router.engine.stores import bypass
@@ -74,6 +75,7 @@ async def _snapshot(run: Run, policy: Policy) -> Snapshot:
     return Snapshot(
         request=request,
         needs=needs_of(request.messages, {**policy.lexical.params, **request.params}),
+        forms=forms_of(request.messages),
         input_tokens=_counted(run) if any(each.field == "input_tokens" for each in asked) else None,
         output_tokens=output_request(request.params),
         local=datetime.fromtimestamp(now_s, run.zone),

@@ -8,12 +8,14 @@ from router import NoRoute, RequestError
 from router import events as ev
 from router.client.calls import build_request
 from router.decide.params import untaken
+from router.plan import Ceiling
 from tests.build import lexical, plan, policy, target
 from tests.decide.test_match import matched, names, only, reasons
 from tests.world import World
 
 GPT_5 = frozenset({"stop", "temperature!=1", "top_p", "reasoning_effort=none", "reasoning_effort=xhigh"})
 GPT_5_1 = frozenset({"temperature!=1 with reasoning", "top_p with reasoning", "logprobs with reasoning"})
+THINKS = frozenset({"reasoning_effort=high within 4096"})
 CLAUDE = frozenset({"n", "seed", "logprobs", "top_logprobs", "tool_choice=none"})
 
 
@@ -48,6 +50,14 @@ CLAUDE = frozenset({"n", "seed", "logprobs", "top_logprobs", "tool_choice=none"}
             [],
         ),
         (frozenset(), {"temperature": 0.2, "n": 3}, []),
+        (THINKS, {"reasoning_effort": "high", "max_tokens": 4_097}, []),
+        (THINKS, {"reasoning_effort": "low", "max_tokens": 400}, []),
+        (THINKS, {"reasoning_effort": "high"}, []),
+        (
+            THINKS,
+            {"reasoning_effort": "high", "max_tokens": 4_096},
+            ["`reasoning_effort: high` within 4096 tokens of output, as it thinks for up to 4096"],
+        ),
     ],
 )
 def test_what_is_not_taken_is_told_as_its_author_wrote_it(
@@ -164,3 +174,16 @@ def test_a_name_or_word_that_no_call_can_carry_is_refused_before_anything(
 ) -> None:
     with pytest.raises(RequestError, match=told):
         build_request(chain(), "r1", "hi", policy="main", params=params)
+
+
+def test_thinking_that_leaves_no_room_under_the_ceiling_passes_a_target_over_or_is_left_out() -> None:
+    thinker = target("anthropic/a", refuses=THINKS)
+    for unsupported, tried in (("error", []), ("drop", ["anthropic/a"])):
+        settings = lexical(params_unsupported=unsupported)
+        whole = plan(
+            policy("main", "anthropic/a", lexical=settings, ceiling=Ceiling(output_tokens=400)),
+            targets=(thinker,),
+        )
+        result = matched(whole, params={"reasoning_effort": "high"})
+        assert names(result) == tried
+    assert (only(result).params, only(result).left_out) == ({"max_tokens": 400}, ("reasoning_effort",))

@@ -6,6 +6,7 @@ who sets a seed is not told otherwise that none was sent.
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -97,7 +98,16 @@ def refused(kind: str, model: str) -> frozenset[str]:
     found = {each.word for each in PLAIN if not _taken(each, sent)}
     possible = {level for level, effort in LEVELS.items() if f"reasoning_effort={effort}" not in found}
     depends = {each.word for each in BY_EFFORT if _level(each) in possible and not _taken(each, sent)}
-    return frozenset(_shortened(found | depends, possible))
+    return frozenset(_shortened(found | depends | set(_too_short(sent)), possible))
+
+
+def _too_short(sent: Callable[[str], str | None]) -> Iterator[str]:
+    """Efforts that are sent as a budget of thinking, within which no answer has room: Anthropic refuses those."""
+    for effort in EFFORTS:
+        whole = sent(json.dumps({"max_tokens": ROOM, "reasoning_effort": effort}))
+        budget = re.search(r"'budget_tokens': (\d+)", whole or "")
+        if budget is not None:
+            yield f"reasoning_effort={effort} within {budget[1]}"
 
 
 def _taken(question: Question, sent: Callable[[str], str | None]) -> bool:
@@ -119,7 +129,13 @@ def _sent(kind: str, model: str, params: str) -> str | None:
         )
     except BadRequestError:  # UnsupportedParamsError is one
         return None
-    return repr(sorted(sent.items()))
+    return repr(sorted(item for item in sent.items() if item[0] not in _unsent(kind, model)))
+
+
+def _unsent(kind: str, model: str) -> frozenset[str]:
+    """What its translation still holds, and its request then does not."""
+    gemini = kind == "gemini" or (kind == "vertex_ai" and model.startswith("gemini"))
+    return frozenset({"json_mode", *(["parallel_tool_calls"] if gemini else [])})
 
 
 def _level(question: Question) -> str:

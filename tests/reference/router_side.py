@@ -284,7 +284,7 @@ class Side:
 
 def _content(call: Call) -> str | list[dict[str, Any]]:
     text = "x" * call.size
-    shown = {"type": "image_url", "image_url": {"url": "https://example.test/a.png"}}
+    shown = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     return [{"type": "text", "text": text}, shown] if call.image else text
 
 
