@@ -149,6 +149,7 @@ def _messages(messages: Any) -> tuple[Message, ...]:
     for position, message in enumerate(messages):
         _check_message(position, message)
         _check_json(message, f"messages[{position}]")
+        _check_parts(message.get("content"), f"messages[{position}].content")
     return tuple(_own(message) for message in messages)
 
 
@@ -171,13 +172,11 @@ def _check_message(position: int, message: object) -> None:
         raise RequestError(f"`messages[{position}]` has role `{_short(role)}`; roles are {', '.join(ROLES)}")
     if not isinstance(message.get("content"), str | list | tuple | None):
         raise RequestError(f"`messages[{position}].content` must be text or a list of parts")
-    if isinstance(parts := message.get("content"), list | tuple):
-        _check_parts(parts, f"messages[{position}].content")
     _check_maps(message.get("tool_calls") or (), f"messages[{position}].tool_calls")
 
 
-def _check_parts(parts: Sequence[object], path: str) -> None:
-    for position, part in enumerate(parts):
+def _check_parts(content: object, path: str) -> None:
+    for position, part in enumerate(content if isinstance(content, list | tuple) else ()):
         fault = part_fault(part)
         if fault is not None:
             raise RequestError(f"`{path}[{position}]` {fault}")
