@@ -5,6 +5,7 @@ from math import inf
 
 from router.adapters.memory_store import MemoryStore
 from router.decide.breaker import Breaker, Event, Turn, turned
+from router.decide.judge import rested
 from router.ports import Healths, KeyHealth, Name, Outcome
 
 
@@ -55,7 +56,9 @@ class MemoryHealth:
     def _note_key(self, key: Name, outcome: Outcome) -> None:
         if outcome.kind is None:
             self._keys.pop(key, None)
-        elif outcome.cooling_s > 0:
-            until_s = outcome.now_s + outcome.cooling_s
-            known = self._keys.get(key)
-            self._keys[key] = KeyHealth(cooling_until_s=max(until_s, known.cooling_until_s if known else 0.0))
+        elif outcome.rests:
+            known = self._keys.get(key, KeyHealth(cooling_until_s=0.0))
+            until_s, rests = rested(
+                known.cooling_until_s, known.rests, named_s=outcome.named_s, now_s=outcome.now_s
+            )
+            self._keys[key] = KeyHealth(cooling_until_s=until_s, rests=rests)

@@ -9,11 +9,12 @@ from typing import Any
 from router.adapters.breaker_texts import breaker_of, text_of
 from router.adapters.sqlite_file import SqliteFile
 from router.decide.breaker import Breaker, Event, Turn, turned
+from router.decide.judge import rested
 from router.ports import Healths, KeyHealth, Name, Outcome
 
-COOL = """
-    INSERT INTO key_health VALUES (?, ?, ?)
-    ON CONFLICT (provider, key) DO UPDATE SET cooling_until_s = max(cooling_until_s, excluded.cooling_until_s)
+REST = """
+    INSERT INTO key_health VALUES (?, ?, ?, ?)
+    ON CONFLICT (provider, key) DO UPDATE SET cooling_until_s = excluded.cooling_until_s, rests = excluded.rests
 """
 TURN = """
     INSERT INTO breakers VALUES (?, ?, ?)
@@ -58,7 +59,7 @@ class SqliteHealth:
         await self._file.aclose()
 
     async def _changes(self, outcome: Outcome) -> bool:
-        if outcome.key is not None and outcome.kind is not None and outcome.cooling_s > 0:
+        if outcome.rests:
             return True
         key = (outcome.provider, outcome.key or "")
         is_cleared = outcome.key is not None and outcome.kind is None
@@ -74,19 +75,18 @@ def _read(cursor: sqlite3.Cursor, *, keys: Sequence[Name], targets: Sequence[Nam
     cooling = _rows(cursor, "key_health", "key", keys) if keys else []
     states = _rows(cursor, "breakers", "model", targets) if targets else []
     return Healths(
-        keys={(provider, key): KeyHealth(cooling_until_s=until_s) for provider, key, until_s in cooling},
+        keys={
+            (provider, key): KeyHealth(cooling_until_s=until_s, rests=rests)
+            for provider, key, until_s, rests in cooling
+        },
         breakers={(provider, model): breaker_of(state) for provider, model, state in states},
     )
 
 
-def _rows(
-    cursor: sqlite3.Cursor, table: str, column: str, names: Sequence[Name]
-) -> list[tuple[str, str, Any]]:
+def _rows(cursor: sqlite3.Cursor, table: str, column: str, names: Sequence[Name]) -> list[tuple[Any, ...]]:
     condition = " OR ".join([f"provider = ? AND {column} = ?"] * len(names))
     query = f"SELECT * FROM {table} WHERE {condition}"  # noqa: S608 - names of ours
-    found: list[tuple[str, str, Any]] = cursor.execute(
-        query, [part for name in names for part in name]
-    ).fetchall()
+    found: list[tuple[Any, ...]] = cursor.execute(query, [part for name in names for part in name]).fetchall()
     return found
 
 
@@ -108,8 +108,13 @@ def _turn(cursor: sqlite3.Cursor, *, target: Name, event: Event) -> Turn:
 def _note(cursor: sqlite3.Cursor, *, outcome: Outcome) -> Turn | None:
     if outcome.key is not None and outcome.kind is None:
         cursor.execute(CLEAR, (outcome.provider, outcome.key))
-    elif outcome.key is not None and outcome.cooling_s > 0:
-        cursor.execute(COOL, (outcome.provider, outcome.key, outcome.now_s + outcome.cooling_s))
+    elif outcome.key is not None and outcome.rests:
+        key = (outcome.provider, outcome.key)
+        known = _read(cursor, keys=[key], targets=()).keys.get(key, KeyHealth(cooling_until_s=0.0))
+        until_s, rests = rested(
+            known.cooling_until_s, known.rests, named_s=outcome.named_s, now_s=outcome.now_s
+        )
+        cursor.execute(REST, (*key, until_s, rests))
     if outcome.ended is None:
         return None
     turn = _turn(cursor, target=outcome.target, event=outcome.ended)

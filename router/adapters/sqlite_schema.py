@@ -109,7 +109,11 @@ CREATE TABLE breakers (    -- of targets that failed at some time
 ) WITHOUT ROWID;
 """
 
-VERSIONS = (FIRST, SECOND, THIRD)
+FOURTH = """
+ALTER TABLE key_health ADD COLUMN rests INTEGER NOT NULL DEFAULT 0;
+"""
+
+VERSIONS = (FIRST, SECOND, THIRD, FOURTH)
 """What leads to each version from the one before it. A file is brought up to date in place, in one transaction; one
 that is new goes through all of them, so that both are alike."""
 VERSION = len(VERSIONS)

@@ -12,7 +12,9 @@ from router.values import Kind
 SOFT: Mapping[str, Kind] = {"length": Kind.TRUNCATED, "content_filter": Kind.CONTENT_FILTER}
 
 REST_S = 30.0
-"""How long a key rests after a failure of its own that named no time."""
+"""How long a key rests after a failure of its own that named no time; twice as long each time until it is answered."""
+
+LONGEST_REST_S = 600.0
 
 
 def soft_kind(finish_reason: str) -> Kind | None:
@@ -31,11 +33,20 @@ def kinds_of_outage(attempts: Sequence[Attempt]) -> tuple[Kind, ...]:
     return tuple(dict.fromkeys(each.kind for each in attempts if FAILURES[each.kind].stale))
 
 
-def cooling_s(kind: Kind | None, retry_after_s: float | None) -> float:
-    """Seconds a key should rest after an outcome; 0 where the failure does not speak about the key."""
-    if kind is None or not FAILURES[kind].another_key:
-        return 0.0
-    return REST_S if retry_after_s is None else max(0.0, retry_after_s)
+def speaks_of_key(kind: Kind | None) -> bool:
+    """Whether a failure takes its key out of use for a while."""
+    return kind is not None and FAILURES[kind].another_key
+
+
+def rested(until_s: float, rests: int, *, named_s: float | None, now_s: float) -> tuple[float, int]:
+    """Until when a key rests that has failed for itself, and how often in a row it was sent to rest without a time that
+    its provider named. It rests until `until_s` already, for the `rests`th time; what was under way when it was sent to
+    rest does not send it twice."""
+    if named_s is not None:
+        return max(until_s, now_s + max(0.0, named_s)), rests
+    if now_s < until_s:
+        return until_s, rests
+    return now_s + min(LONGEST_REST_S, REST_S * 2.0 ** min(rests, 10)), rests + 1
 
 
 def said_of_target(kind: Kind | None, rule: BreakerRule, took_s: float, *, hurried: bool) -> Said:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from router import events as ev
 from router.decide import step as steps
 from router.decide.breaker import Asked, Breaker, Ended, Probe, Turn, phase_of, shut_until_s
-from router.decide.judge import cooling_s, said_of_target
+from router.decide.judge import said_of_target
 from router.decide.step import Try
 from router.engine.run import Run
 from router.engine.stores import bypass
@@ -205,7 +205,7 @@ async def note(
         model=candidate.target.model,
         key=step.key,
         kind=kind,
-        cooling_s=cooling_s(kind, error.retry_after_s if error else None),
+        named_s=error.retry_after_s if error else None,
         now_s=run.ports.clock.now_s(),
         ended=_ended(run, candidate, step, hold, took_s=took_s, error=error, began=began),
     )

@@ -6,6 +6,7 @@ from math import inf
 from typing import Protocol
 
 from router.decide.breaker import Breaker, Ended, Event, Turn
+from router.decide.judge import speaks_of_key
 from router.values import Kind
 
 
@@ -42,9 +43,11 @@ Name = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHealth:
-    """`cooling_until_s`: when it may be used again."""
+    """`cooling_until_s`: when it may be used again. `rests`: how often it has been sent to rest since it was answered
+    last, without a time that its provider named."""
 
     cooling_until_s: float
+    rests: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +60,25 @@ class Healths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one attempt says about its key, and about its target. `kind` None: it was answered. `ended` None: its target
-    has no breaker."""
+    """What one attempt says about its key, and about its target. `kind` None: it was answered. `named_s`: how long the
+    provider asks to be left alone; None: it names no time. `ended` None: its target has no breaker."""
 
     provider: str
     model: str
     key: str | None
     kind: Kind | None
-    cooling_s: float  # how long the key should rest, decided by the caller; 0: it should not
+    named_s: float | None = None
     now_s: float
     ended: Ended | None = None
 
     @property
     def target(self) -> Name:
         return self.provider, self.model
+
+    @property
+    def rests(self) -> bool:
+        """Whether its key is to rest."""
+        return self.key is not None and speaks_of_key(self.kind)
 
 
 class Health(Protocol):
@@ -79,7 +87,7 @@ class Health(Protocol):
     A breaker changes as `decide.breaker.turned` says, and in no other way; one that does not change is not written.
 
     Atomicity: `note` and `turn` are one step each for a key and for a breaker, also between processes: what one of them
-    has written, the first read that begins after it sees. Cooling ends only grow until an answer clears them. Failure
+    has written, the first read that begins after it sees. A key rests as `decide.judge.rested` says. Failure
     mode: StoreError(port="health"), which never fails a request. Suspends: says the adapter. Time: as of a Ledger.
     """
 

@@ -31,7 +31,7 @@ def note(
     state: State,
     kind: Kind | None,
     *,
-    cooling_s: float = 0.0,
+    named_s: float | None = None,
     now_s: float = NOW_S,
     key: str | None = KEY[1],
     ended: Ended | None = None,
@@ -41,7 +41,7 @@ def note(
         model="gpt-5-nano",
         key=key,
         kind=kind,
-        cooling_s=cooling_s,
+        named_s=named_s,
         now_s=now_s,
         ended=ended,
     )
@@ -67,31 +67,46 @@ def test_what_was_never_noted_is_absent(state: State) -> None:
 
 
 def test_an_answer_clears_the_key(state: State) -> None:
-    note(state, Kind.RATE_LIMITED, cooling_s=30)
+    note(state, Kind.RATE_LIMITED, named_s=30)
     assert key(state) == KeyHealth(cooling_until_s=NOW_S + 30)
     note(state, None)
     assert key(state) is None
 
 
 def test_the_end_of_cooling_only_grows_until_an_answer(state: State) -> None:
-    note(state, Kind.RATE_LIMITED, cooling_s=60)
-    note(state, Kind.RATE_LIMITED, cooling_s=5)
+    note(state, Kind.RATE_LIMITED, named_s=60)
+    note(state, Kind.RATE_LIMITED, named_s=5)
     assert key(state) == KeyHealth(cooling_until_s=NOW_S + 60)
-    note(state, Kind.RATE_LIMITED, cooling_s=61)
+    note(state, Kind.RATE_LIMITED, named_s=61)
     assert key(state) == KeyHealth(cooling_until_s=NOW_S + 61)
     note(state, None)
-    note(state, Kind.AUTH, cooling_s=5)
+    note(state, Kind.AUTH, named_s=5)
     assert key(state) == KeyHealth(cooling_until_s=NOW_S + 5)
 
 
 def test_keys_are_apart_from_each_other_and_from_targets(state: State) -> None:
-    note(state, Kind.QUOTA, cooling_s=60)
-    note(state, Kind.QUOTA, cooling_s=30, key="OTHER_KEY")
+    note(state, Kind.QUOTA, named_s=60)
+    note(state, Kind.QUOTA, named_s=30, key="OTHER_KEY")
     note(state, None, key="OTHER_KEY")
     assert key(state) == KeyHealth(cooling_until_s=NOW_S + 60)
     assert key(state, ("openai", "OTHER_KEY")) is None
     assert key(state, ("azure", KEY[1])) is None
     assert breaker(state, KEY) is None
+
+
+def test_a_key_whose_provider_names_no_time_rests_longer_each_time(state: State) -> None:
+    at_s, ends = NOW_S, []
+    for _ in range(7):
+        note(state, Kind.AUTH, now_s=at_s)
+        note(state, Kind.AUTH, now_s=at_s + 1)  # it was under way when the key was sent to rest
+        rest = key(state)
+        assert rest is not None
+        ends.append(rest.cooling_until_s - at_s)
+        at_s = rest.cooling_until_s
+    assert ends == [30, 60, 120, 240, 480, 600, 600]
+    note(state, None)
+    note(state, Kind.AUTH, now_s=at_s)
+    assert key(state) == KeyHealth(cooling_until_s=at_s + 30, rests=1)
 
 
 # --- Breakers ---------------------------------------------------------------------------------------------------------
@@ -151,7 +166,7 @@ def test_a_breaker_that_is_reset_is_closed(state: State) -> None:
 
 
 def test_keys_and_breakers_are_read_at_once(state: State) -> None:
-    note(state, Kind.OVERLOADED, cooling_s=9, ended=ended("failed"))
+    note(state, Kind.RATE_LIMITED, named_s=9, ended=ended("failed"))
     found = do(state.health.read(keys=[KEY], targets=[TARGET]))
     assert found.keys == {KEY: KeyHealth(cooling_until_s=NOW_S + 9)}
     assert found.breakers == {TARGET: Breaker(failed_s=(NOW_S,))}

@@ -415,7 +415,7 @@ def test_a_stopped_neighbour_costs_awaited_retries_and_a_store_error_but_never_t
 def test_every_port_names_itself_when_its_store_stays_busy(path: str) -> None:
     state = SqliteState(path, ManualClock())
     assert granted(state, hold("a", charge(TEAM, 10)))
-    outcome = Outcome(provider="openai", model="m", key="K", kind=Kind.TIMEOUT, cooling_s=1, now_s=NOW_S)
+    outcome = Outcome(provider="openai", model="m", key="K", kind=Kind.TIMEOUT, now_s=NOW_S)
     with writer_at_work(path):
         for port, call in {
             "ledger": lambda: state.ledger.settle("a", settlement(1)),

@@ -181,7 +181,9 @@ class Maker:
             "on": lambda: self.some(sorted(set(RETRIED))),
         }
         found = self.block(0.5, parts, least=1)
-        return {**found, "budget": self.aside.choice(("5%", "60%"))} if self.aside.random() < 0.3 else found
+        if self.aside.random() < 0.25:  # three may always be: so many that it matters
+            found |= {"budget": self.aside.choice(("5%", "60%")), "attempts": self.aside.choice((5, 6))}
+        return found
 
     def cache(self) -> Any:
         if self.random.random() < 0.1:

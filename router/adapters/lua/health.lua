@@ -1,5 +1,5 @@
 -- ARGV from 3: how many names of keys follow (provider, tab, key); then those; then names of targets (provider, tab, model).
--- Returns the end of cooling of each key and the breaker of each target, "" where nothing is known.
+-- Returns the rest of each key (its end, how often in a row) and the breaker of each target, "" where nothing is known.
 if lost() then return {"lost"} end
 local found = {}
 local keys = tonumber(ARGV[3])

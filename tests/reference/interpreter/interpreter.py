@@ -39,7 +39,8 @@ from tests.reference.interpreter.units import seconds
 from tests.reference.interpreter.world import Call, Result, Step, World
 
 PER_KEY = {"rate_limited", "quota", "auth"}
-REST_S = 30.0  # of a key that failed and named no time
+REST_S = 30.0  # of a key that failed and named no time; twice as long each time until it is answered
+LONGEST_REST_S = 600.0
 WORST_CASE = {"timeout", "connection"}
 REFUSED = {"bad_request", "context_window", "content_filter", "answered"}  # by no fault of the target
 REPORTED = {"server_error", "content_filter", "invalid_output", "truncated"}
@@ -348,7 +349,7 @@ class Run:
         if len(names) > 1 and self.without("health"):
             return list(names)
         return [
-            name for name in names if self.state.resting.get((provider, name), 0.0) <= self.now_s
+            name for name in names if self.state.resting.get((provider, name), (0.0, 0))[0] <= self.now_s
         ] or names[:1]
 
     def breaker(self, place: Place) -> Breaker | None:
@@ -647,8 +648,11 @@ class Run:
         if step.says == "answer":
             self.state.resting.pop(name, None)
         elif step.says in PER_KEY:
-            rest_s = REST_S if step.retry_after_s is None else step.retry_after_s
-            self.state.resting[name] = max(self.state.resting.get(name, 0.0), self.now_s + rest_s)
+            until_s, times = self.state.resting.get(name, (0.0, 0))
+            if step.retry_after_s is not None:
+                self.state.resting[name] = max(until_s, self.now_s + step.retry_after_s), times
+            elif self.now_s >= until_s:
+                self.state.resting[name] = self.now_s + min(REST_S * 2**times, LONGEST_REST_S), times + 1
 
     def wait(self, retry: Retry, step: Step, sends: int) -> float:
         if step.retry_after_s is not None:

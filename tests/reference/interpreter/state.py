@@ -40,7 +40,9 @@ class State:
     taken: dict[tuple[str, str, float], list[list[float]]] = field(
         default_factory=dict
     )  # [time, amount] by limit
-    resting: dict[tuple[str, str], float] = field(default_factory=dict)  # until when, by provider and key
+    resting: dict[tuple[str, str], tuple[float, int]] = field(
+        default_factory=dict
+    )  # until when, for the how many-th time, by provider and key
     retried: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)  # when, whether it was a retry
     breakers: dict[str, Breaker] = field(default_factory=dict)  # by target
     answers: dict[str, tuple[str, float]] = field(
