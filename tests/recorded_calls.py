@@ -16,6 +16,7 @@ from router.errors import ProviderError
 from router.ports import Transport, WireCall, WireChunk, WireReply
 from router.values import Kind, Usage
 from tests.recorded_reader import Answer, Choice, Counts, Failure, OtherFormat, read
+from tests.recorded_requests import Asked, NotRead, asked, told
 
 PASS = "pass"
 REASONS: Mapping[str, str] = {
@@ -28,8 +29,9 @@ REASONS: Mapping[str, str] = {
     "cut_lost": "litellm does not say that a limit cut the answer",
     "text_changed": "litellm takes reasoning out of the text",
 }
-COLUMNS = ("file", "interaction", "provider", "status", "streaming", "routed", "outcome")
-"""`outcome` is that of the transport alone, `routed` that of a whole router, sync and async."""
+COLUMNS = ("file", "interaction", "provider", "status", "streaming", "asked", "routed", "outcome")
+"""`outcome` is that of the transport alone, `routed` that of a whole router, sync and async; `asked` is how what that
+router sent differs from the recorded request (recorded_requests.DIFFERENCES)."""
 TABLE = Path(__file__).with_name("recordings.tsv")
 
 _NOT_CHAT = re.compile("embeddings|responses|completion")
@@ -85,28 +87,39 @@ def _row(line: Mapping[str, str], number: int) -> Row:
 
 def call_for(row: Row, recorded: Interaction) -> WireCall:
     """The call whose request litellm sends to where this exchange was recorded."""
-    asked = _json(recorded.request.body)
+    body = json_of(recorded.request.body)
     at = urlsplit(recorded.request.uri)
     origin, base = (
         f"{at.scheme}://{at.netloc}",
         f"{at.scheme}://{at.netloc}{at.path.removesuffix('/chat/completions')}",
     )
     kind, model, base_url, wire = _address(
-        row, asked.get("model") or row.model, origin, base, dict(parse_qsl(at.query))
+        row, body.get("model") or row.model, origin, base, dict(parse_qsl(at.query))
     )
     last = row.path.rpartition("/")[2]
+    own = own_words(row, recorded) or Asked(({"role": "user", "content": "hi"},), {})
     return WireCall(
         attempt="1",
         target=f"{row.provider}/{model}",
         kind=kind,
         model=model,
-        messages=({"role": "user", "content": "hi"},),
-        params={"n": asked["n"]} if asked.get("n") else {},
+        messages=own.messages,
+        params={**own.params, **({"n": body["n"]} if body.get("n") else {})},
         timeout_s=10.0,
-        stream=bool(asked.get("stream")) or "tream" in last,
+        stream=bool(body.get("stream")) or "tream" in last,
         base_url=base_url,
         wire=wire,
     )
+
+
+def own_words(row: Row, recorded: Interaction) -> Asked | None:
+    """What was asked, where it can be said in OpenAI's words."""
+    body = json_of(recorded.request.body)
+    try:
+        told(row.path, body)  # as a whole: some were recorded for what is wrong with them
+        return asked(row.path, body)
+    except NotRead:
+        return None
 
 
 def _address(
@@ -143,7 +156,7 @@ def _address(
             return row.provider, model, None, {}
 
 
-def _json(body: bytes | None) -> dict[str, Any]:
+def json_of(body: bytes | None) -> dict[str, Any]:
     try:
         asked = json.loads(body or b"{}")
     except ValueError:

@@ -5,7 +5,7 @@ import asyncio
 import csv
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from router.adapters.cassette_tape import Interaction, Tape, read_tape
 from router.adapters.cassette_transport import CassetteTransport
 from router.client.assembly import load_plan
 from router.client.inline import run_inline
+from router.decide.needs import NEEDS
 from router.errors import ProviderError
 from router.plan import Plan
 from router.ports import Row as LedgerRow
@@ -28,12 +29,15 @@ from tests.recorded_calls import (
     chat_rows,
     counts_of,
     expected,
+    json_of,
     outcome_of_answer,
     outcome_of_failure,
     outcomes,
+    own_words,
     tools_of,
 )
 from tests.recorded_reader import Answer, Choice, Counts
+from tests.recorded_requests import Listening, sameness
 from tests.recordings import recordings_folder
 
 INPUT, OUTPUT, CACHED, WRITTEN = 1_000, 10_000, 100, 1_250
@@ -84,14 +88,17 @@ class Routed:
     tape: Tape
     call: WireCall
     policy: str
+    heard: list[Any] = field(default_factory=list, repr=False)
+    """The bodies that were sent for it, by `played` and `played_sync`."""
 
     @property
     def only(self) -> Tape:
-        return self.tape.only(self.row.interaction)
+        return Listening([self.recorded], self.heard)
 
     @property
     def question(self) -> dict[str, Any]:
-        return {"messages": list(self.call.messages), "policy": self.policy}
+        own = {name: value for name, value in self.call.params.items() if name != "n"}
+        return {"messages": list(self.call.messages), "policy": self.policy, **own}
 
 
 def routed(folder: Path) -> Iterator[Routed]:
@@ -117,8 +124,9 @@ def document(exchanges: Sequence[Routed]) -> dict[str, Any]:
         blocks[name] = block
         models = providers.setdefault(name, {**block, "models": {}})["models"]
         model = call.model or "unnamed"
-        models[model] = {"price": PRICE, "context": "1M", "max_output": "8k"}
-        policies[each.policy] = {"targets": [f"{name}/{model}"], "retry": "off", "params": dict(call.params)}
+        models[model] = {"price": PRICE, "context": "1M", "max_output": "8k", "supports": list(NEEDS)}
+        choices = {"n": call.params["n"]} if "n" in call.params else {}
+        policies[each.policy] = {"targets": [f"{name}/{model}"], "retry": "off", "params": choices}
     return {"version": 1, "providers": providers, "policies": policies}
 
 
@@ -140,7 +148,7 @@ def played_sync(plan: Plan, each: Routed) -> Came | RouterError:
         try:
             if not each.call.stream:
                 reply = router.complete(**each.question)
-                return Came(_whole(reply), reply, *run_inline(router.ports.ledger.rows()))
+                return Came(whole(reply), reply, *run_inline(router.ports.ledger.rows()))
             with router.stream(**each.question) as stream:
                 chunks = list(stream)
                 reply = stream.reply()
@@ -157,7 +165,7 @@ async def played(plan: Plan, each: Routed) -> Came | RouterError:
         try:
             if not each.call.stream:
                 reply = await router.complete(**each.question)
-                return Came(_whole(reply), reply, *await router.ports.ledger.rows())
+                return Came(whole(reply), reply, *await router.ports.ledger.rows())
             async with router.stream(**each.question) as stream:
                 chunks = [chunk async for chunk in stream]
                 reply = await stream.reply()
@@ -172,7 +180,7 @@ def _has_ended(rows: Any) -> None:
     assert all(row.state in ("settled", "released") for row in rows)
 
 
-def _whole(reply: Reply) -> Answer:
+def whole(reply: Reply) -> Answer:
     choices = [
         Choice(choice["message"].get("content") or "", tools_of(choice["message"]), choice["finish_reason"])
         for choice in reply.choices
@@ -217,7 +225,7 @@ def outcome(each: Routed, came: Came | RouterError) -> str:
     wanted = expected(each.row, each.recorded)
     if isinstance(came, RouterError):
         return _outcome_of_error(came, wanted)
-    found = outcome_of_answer(_whole(came.reply), wanted)
+    found = outcome_of_answer(whole(came.reply), wanted)
     if found != PASS:
         return found
     assert isinstance(wanted, Answer)
@@ -267,15 +275,23 @@ def _cost_nusd(usage: Counts | None) -> int:
     return plain * INPUT + cached * CACHED + usage.written * WRITTEN + usage.output * OUTPUT
 
 
-def routed_outcomes(folder: Path) -> dict[tuple[str, str], str]:
-    """(file, interaction) -> what came of it, for every chat row; sync and async must agree."""
+def asked_with(each: Routed) -> str:
+    """How what was sent for it differs from what was recorded."""
+    if own_words(each.row, each.recorded) is None:
+        return "other_form"
+    return sameness(each.row.path, json_of(each.recorded.request.body), each.heard)
+
+
+def routed_outcomes(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
+    """(file, interaction) -> (how it was asked, what came of it), for every chat row; sync and async must agree."""
     exchanges = list(routed(folder))
     plan = load_plan(document(exchanges))[0]
     waited = asyncio.run(_all_played(plan, exchanges))
     found = {}
     for each, other in zip(exchanges, waited, strict=True):
         alone, beside = outcome(each, played_sync(plan, each)), outcome(each, other)
-        found[each.row.key] = alone if alone == beside else f"sync: {alone}; async: {beside}"
+        came = alone if alone == beside else f"sync: {alone}; async: {beside}"
+        found[each.row.key] = (asked_with(each), came)
     return found
 
 
@@ -289,7 +305,7 @@ def write_table(folder: Path) -> None:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in chat_rows(folder):
-            found = (routed_[row.key], alone[row.key])
+            found = (*routed_[row.key], alone[row.key])
             writer.writerow((*row.key, row.provider, str(row.status), row.streaming, *found))
 
 

@@ -107,7 +107,7 @@ def test_a_recorded_answer_is_the_object_that_was_asked_for(recordings: Path, wa
         if not answer.choices[0].text and not answer.choices[0].tools:
             continue  # a refusal
         with opened(each, [each], way) as router:
-            reply = router.complete(**each.question, response_model=form)
+            reply = router.complete(each.call.messages, policy=each.policy, response_model=form)
             (row,) = run_inline(router.ports.ledger.rows())
         assert reply.object == recorded_object(answer, way), each.row.file
         assert json.loads(reply.text) == reply.object
@@ -124,7 +124,7 @@ def test_a_recorded_refusal_is_no_object(recordings: Path) -> None:
     for each, form, _ in refused:
         with opened(each, [each], "schema") as router:
             with pytest.raises(TargetsExhausted) as caught:
-                router.complete(**each.question, response_model=form)
+                router.complete(each.call.messages, policy=each.policy, response_model=form)
             (row,) = run_inline(router.ports.ledger.rows())
         assert caught.value.attempts[0].kind is Kind.INVALID_OUTPUT
         assert (row.state, row.how) == ("settled", "reported")

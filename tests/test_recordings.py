@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.recorded_calls import PASS, REASONS, chat_rows, outcomes, read_table
+from tests.recorded_requests import DIFFERENCES, SAME
 from tests.recorded_routing import routed_outcomes
 
 LEAST_PASSING = 541
 LEAST_ROUTED = 541
 LEAST_STREAMS = 189
+LEAST_ASKED = 454
 
 pytestmark = [
     pytest.mark.recordings,
@@ -42,8 +44,11 @@ def test_every_row_does_what_the_table_says(recordings: Path):
 
 
 def test_every_row_does_under_a_whole_router_what_the_table_says(recordings: Path):
-    """Pieces, whole, tool calls, why it ended, usage and cost; sync and async. Afterwards its row has ended."""
-    assert differing(routed_outcomes(recordings), -2) == []
+    """Pieces, whole, tool calls, why it ended, usage and cost; sync and async. Afterwards its row has ended. It is
+    asked in its own words, where they can be read: what is sent is compared with what was recorded."""
+    found = routed_outcomes(recordings)
+    assert differing({key: routed for key, (_, routed) in found.items()}, -2) == []
+    assert differing({key: asked for key, (asked, _) in found.items()}, -3) == []
 
 
 def test_enough_rows_pass_and_every_other_names_its_reason():
@@ -52,6 +57,12 @@ def test_enough_rows_pass_and_every_other_names_its_reason():
         assert told[PASS] >= least
         assert set(told) <= set(REASONS)
     assert {line[-1] for line in read_table().values()} == set(REASONS)
+
+
+def test_enough_rows_are_asked_as_they_were_recorded_and_every_other_names_its_reasons():
+    told = Counter(line[-3] for line in read_table().values())
+    assert told[SAME] >= LEAST_ASKED
+    assert {reason for line in told for reason in line.split("+")} == set(DIFFERENCES)
 
 
 def test_enough_streams_of_every_format_pass_under_a_whole_router():
