@@ -121,6 +121,7 @@ class _Parts:
     def __init__(self) -> None:
         self.text = ""
         self.tools: dict[Any, list[str]] = {}
+        self.ids: dict[Any, str] = {}
         self.finish: str | None = None
 
     def add_openai(self, choice: JSON) -> None:
@@ -128,9 +129,15 @@ class _Parts:
         self.text += _text(delta.get("content"))
         self.finish = choice.get("finish_reason") or self.finish
         for call in delta.get("tool_calls") or ():
-            self.add_tool(call.get("index", call.get("id")), call.get("function") or {})
+            self.add_tool(self._key(call), call.get("function") or {})
         if delta.get("function_call"):
             self.add_tool("function", delta["function_call"])
+
+    def _key(self, call: JSON) -> Any:
+        """One service gives every call the number 0: another id begins another call."""
+        at = call.get("index", call.get("id"))
+        self.ids[at] = call.get("id") or self.ids.get(at, "")
+        return (at, self.ids[at])
 
     def add_tool(self, key: Any, function: JSON) -> None:
         held = self.tools.setdefault(key, ["", ""])

@@ -204,12 +204,13 @@ def _can_be(count: object) -> bool:
 class ChunkReader:
     """Turns the chunks of one stream into WireChunks. Holds which tool calls are the provider's own."""
 
-    __slots__ = ("_called", "_server_side", "signed")
+    __slots__ = ("_called", "_numbers", "_server_side", "signed")
 
     def __init__(self, *, signed: bool) -> None:
         self.signed = signed
         self._server_side: set[int] = set()
         self._called = False
+        self._numbers: dict[int, _Numbers] = {}
 
     def read(self, chunk: Any) -> Sequence[WireChunk]:
         """What `chunk` says, one WireChunk per choice; empty deltas without a finish say nothing."""
@@ -236,7 +237,8 @@ class ChunkReader:
         calls = [call for call in delta.pop("tool_calls", ()) if not self._hidden(call)]
         if calls:
             self._called = True
-            delta["tool_calls"] = calls
+            numbers = self._numbers.setdefault(index, _Numbers())
+            delta["tool_calls"] = [numbers.told(call) for call in calls]
         if delta.keys() == {"role"}:
             delta = {}
         word = finish_reason(reason) if reason else None
@@ -251,3 +253,31 @@ class ChunkReader:
         elif call.get("id"):
             self._server_side.discard(index)
         return index in self._server_side
+
+
+class _Numbers:
+    """The numbers of one choice's calls: some services give every call the same, and only its id tells it apart."""
+
+    __slots__ = ("_open", "_taken")
+
+    def __init__(self) -> None:
+        self._open: dict[
+            int, tuple[str, int]
+        ] = {}  # given -> the id of the last call under it, and its own number
+        self._taken: set[int] = set()
+
+    def told(self, piece: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A piece of a call, with a number that no other call has."""
+        given = piece.get("index")
+        if given is None:
+            return piece
+        name = piece.get("id") or ""
+        known, number = self._open.get(given) or ("", self._free(given))
+        if known and name not in ("", known) and (piece.get("function") or {}).get("name"):
+            number = self._free(given)
+        self._open[given] = (name or known, number)
+        self._taken.add(number)
+        return piece if number == given else {**piece, "index": number}
+
+    def _free(self, given: int) -> int:
+        return given if given not in self._taken else max(self._taken) + 1

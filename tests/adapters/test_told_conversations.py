@@ -191,6 +191,24 @@ def test_a_streamed_thought_comes_whole_with_its_signature_and_goes_back_as_it_c
     assert blocks[2] == {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Rome"}}
 
 
+def called(index: int, id: str | None, name: str | None, arguments: str) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments} if name else {"arguments": arguments}
+    told = {"index": index, "function": function} | ({"id": id, "type": "function"} if id else {})
+    choice = {"index": 0, "delta": {"tool_calls": [told]}, "finish_reason": None}
+    return {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}
+
+
+@pytest.mark.parametrize("numbers", [(0, 0, 1), (0, 1, 2), (2, 1, 0), (0, 1, 0)])
+def test_calls_that_share_a_number_are_told_apart_by_their_ids(numbers: tuple[int, ...]) -> None:
+    """One service numbers every call 0. Each comes with its name, then in pieces without one."""
+    events = []
+    for at, number in enumerate(numbers):
+        events += [called(number, f"call_{at}", "dice", '{"a":'), called(number, None, None, f"{at}}}")]
+    (choice,) = streamed("openai", [*events, piece(0, "", "tool_calls")], tools=TOOLS).choices
+    calls = [(call["id"], call["function"]["arguments"]) for call in choice["message"]["tool_calls"]]
+    assert sorted(calls) == [(f"call_{at}", f'{{"a":{at}}}') for at in range(3)]
+
+
 def probable(token: str, logprob: float) -> dict[str, Any]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode()), "top_logprobs": []}
 
