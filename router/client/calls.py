@@ -172,7 +172,35 @@ def _check_message(position: int, message: object) -> None:
         raise RequestError(f"`messages[{position}]` has role `{_short(role)}`; roles are {', '.join(ROLES)}")
     if not isinstance(message.get("content"), str | list | tuple | None):
         raise RequestError(f"`messages[{position}].content` must be text or a list of parts")
-    _check_maps(message.get("tool_calls") or (), f"messages[{position}].tool_calls")
+    _check_answer(message, f"messages[{position}]")
+
+
+def _check_answer(message: Mapping[str, Any], path: str) -> None:
+    """What an answer holds beside its text, and what answers one of its calls: read again for each provider."""
+    for name in ("tool_calls", "thinking_blocks"):
+        _check_maps(message.get(name) or (), f"{path}.{name}")
+    for at, call in enumerate(message.get("tool_calls") or ()):
+        _check_texts(call, ("id",), f"{path}.tool_calls[{at}]")
+        _check_called(call.get("function"), f"{path}.tool_calls[{at}].function")
+        _check_called(call.get("custom"), f"{path}.tool_calls[{at}].custom")
+    _check_called(message.get("function_call"), f"{path}.function_call")
+    _check_texts(message, ("tool_call_id",), path)
+
+
+def _check_called(called: Any, path: str) -> None:
+    if called is None:
+        return
+    if not isinstance(called, Mapping):
+        raise RequestError(f"`{path}` must be a mapping, not `{type(called).__name__}`")
+    _check_texts(called, ("name", "arguments", "input"), path)
+
+
+def _check_texts(holder: Mapping[str, Any], names: Sequence[str], path: str) -> None:
+    for name in names:
+        value = holder.get(name)
+        if not isinstance(value, str | None):
+            advice = "arguments are JSON, as a text" if name == "arguments" else ""
+            raise RequestError(f"`{path}.{name}` must be text, not `{type(value).__name__}`", help=advice)
 
 
 def _check_parts(content: object, path: str) -> None:

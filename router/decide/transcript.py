@@ -169,7 +169,7 @@ def _turn(asked: Message, results: Sequence[Message]) -> list[Message]:
             (call["function"].get("name"), call["function"].get("arguments")), call["id"]
         )
         for call in asked["tool_calls"]
-        if "function" in call
+        if call.get("function")
     }
     places = list(dict.fromkeys(named.values()))
     found: dict[str, Message] = {}

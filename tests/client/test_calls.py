@@ -20,6 +20,11 @@ def call(messages: Any = "hello", **fields: Any) -> Request:
     return build_request(PLAN, "r1", messages, **{"policy": "main", **fields}, params=params)
 
 
+def answered(**said: Any) -> dict[str, Any]:
+    """The arguments of a call that goes on from an answer."""
+    return {"messages": [{"role": "assistant", "content": None, **said}]}
+
+
 def test_a_text_is_one_message_of_the_user() -> None:
     assert call("hello").messages == ({"role": "user", "content": "hello"},)
 
@@ -78,6 +83,20 @@ def test_the_default_policy_is_the_settings() -> None:
         (
             {"messages": [{"role": "user", "tool_calls": 5}]},
             r"`messages\[0\].tool_calls` must be a list of map",
+        ),
+        (answered(tool_calls=[{"id": 5}]), r"`messages\[0\].tool_calls\[0\].id` must be text, not `int`"),
+        (answered(tool_calls=[{"function": "f"}]), r"tool_calls\[0\].function` must be a mapping, not `str`"),
+        (
+            answered(tool_calls=[{}, {"function": {"name": "f", "arguments": {"a": 1}}}]),
+            r"`messages\[0\].tool_calls\[1\].function.arguments` must be text, not `dict`\nhelp: arguments are JSON",
+        ),
+        (answered(tool_calls=[{"custom": [1]}]), r"tool_calls\[0\].custom` must be a mapping, not `list`"),
+        (answered(function_call="f"), r"`messages\[0\].function_call` must be a mapping, not `str`"),
+        (answered(thinking_blocks="deep"), r"`messages\[0\].thinking_blocks` must be a list of mappings"),
+        (answered(thinking_blocks=[1]), r"`messages\[0\].thinking_blocks` must be a list of mappings"),
+        (
+            {"messages": [{"role": "tool", "tool_call_id": ["a"], "content": "x"}]},
+            r"`messages\[0\].tool_call_id` must be text, not `list`",
         ),
         ({"params": {"tools": [5]}}, "`tools` must be a list of mappings"),
         ({"params": {"temprature": 1}}, r"unknown parameter `temprature` \(did you mean `temperature`\?\)"),

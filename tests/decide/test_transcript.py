@@ -162,6 +162,12 @@ def test_gemini_has_the_results_in_the_order_of_their_calls():
     ]  # fmt: skip
 
 
+def test_gemini_is_told_of_a_call_of_no_function():
+    own = {"id": "1", "type": "custom", "custom": {"name": "f", "input": "x"}, "function": None}
+    told = to("gemini", asked(own, call("2")), said("1", "a"), said("2", "b"))
+    assert {message["tool_call_id"] for message in told[-2:]} == {"1", "2"}
+
+
 def test_gemini_has_two_equal_calls_as_one_with_both_results():
     dice = [call("1", "dice", "{}"), call("2", "time"), call("3", "dice", "")]
     told = to("gemini", asked(*dice), said("1", "4"), said("2", "noon"), said("3", "6"))
