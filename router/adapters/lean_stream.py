@@ -60,6 +60,7 @@ class LeanStream:
         "_ends",
         "_first",
         "_held",
+        "_held_bytes",
         "_pieces",
         "_reader",
         "_reading",
@@ -79,8 +80,9 @@ class LeanStream:
         self._reading = draft.route.reading
         self._by_events = draft.route.quirks.through_sdk
         self._pieces = answer.pieces()
-        self._buffer = b""
+        self._buffer = bytearray()
         self._held: list[bytes] = []  # the lines of one event, where an event is whole before it counts
+        self._held_bytes = 0
         self._ready: deque[WireChunk] = deque()
         self._reader = ChunkReader(signed=signs_thoughts(draft.call.kind, draft.call.model))
         self._first = True  # nothing was said yet
@@ -118,14 +120,17 @@ class LeanStream:
         try:
             piece = await anext(self._pieces)
         except StopAsyncIteration:
-            if not self._by_events and self._take(self._buffer):
+            if not self._by_events and self._take(bytes(self._buffer)):
                 return
             await self._end()
             return
-        lines = (self._buffer + piece).split(b"\n")
-        self._buffer = lines.pop()
-        if len(self._buffer) > LONGEST_ANSWER:
+        self._buffer += piece
+        if len(self._buffer) + self._held_bytes > LONGEST_ANSWER:
             raise too_long()
+        if b"\n" not in piece:  # looked at once, however many pieces a line comes in
+            return
+        *lines, rest = bytes(self._buffer).split(b"\n")
+        self._buffer = bytearray(rest)
         for line in lines:
             if self._line(line):
                 await self._end(marked=True)
@@ -138,8 +143,9 @@ class LeanStream:
         line = line.rstrip(b"\r")
         if line.startswith(b"data:"):
             self._held.append(line)
+            self._held_bytes += len(line)
         elif not line and self._held:
-            held, self._held = self._held, []
+            held, self._held, self._held_bytes = self._held, [], 0
             return self._take(b"".join((held[0], *(more[5:] for more in held[1:]))))
         return False
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import gzip
+import itertools
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -281,6 +283,30 @@ def test_an_answer_longer_than_any_answer_is_a_failure_of_its_own(packed):
     transport = canned(gzip.compress(body, 1) if packed else body, **encoding)
     error = asyncio.run(failure_of(transport, call()))
     assert (error.kind, error.sent) == (Kind.SERVER_ERROR, True)
+    assert "longer than 64 MiB" in error.message
+
+
+def streamed(pieces: Iterator[bytes]) -> LeanOnly:
+    async def body() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    return LeanOnly(wire=lambda: Wire(httpx.Response(200, content=body())))
+
+
+def test_a_line_of_a_stream_costs_its_length_however_many_pieces_it_comes_in():
+    choice = b'"choices": [{"index": 0, "delta": {"content": "Rivers."}, "finish_reason": "stop"}]}\n\n'
+    pieces = (b"data: {", *[b" " * 1024] * 2**14, choice, b"data: [DONE]\n\n")
+    began_s = time.monotonic()
+    chunks = asyncio.run(answer_once(streamed(iter(pieces)), call(stream=True)))
+    assert chunks[-1].done
+    assert time.monotonic() - began_s < 5, "copying all that came before for each piece takes minutes"
+
+
+@pytest.mark.parametrize("line", [b"data: " + b"x" * 2**20 + b"\n", b" " * 2**20], ids=["event", "line"])
+def test_an_event_that_does_not_end_is_no_answer_either(line):
+    transport = streamed(itertools.repeat(line, LONGEST_ANSWER // 2**20 + 64))
+    error = asyncio.run(failure_of(transport, call(stream=True)))
     assert "longer than 64 MiB" in error.message
 
 
