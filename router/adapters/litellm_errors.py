@@ -153,6 +153,9 @@ _SAYS: Mapping[Kind, str] = {
     Kind.INVALID_OUTPUT: "the model's output did not have the form that was asked for",
 }
 
+_UNWRITABLE = "the address, the key or another header is not of a form that can be sent"
+"""Clients refuse a line break in a header, or a host that can't be one, with a ValueError before they connect."""
+
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]{1,63}\Z")
 _CODE_NAMES = ("code", "type", "status", "param", "error_type")
 _KEYLIKE = re.compile(
@@ -171,7 +174,8 @@ def provider_error(error: Exception, exchange: Traffic, *, target: str) -> Provi
         return _unsent(cause, exchange, target)
     if exchange.failure is not None:
         kind, sent = _wire_failure(exchange.failure)
-        return _error(kind, _SAYS[kind], exchange, target=target, sent=sent)
+        why = _UNWRITABLE if isinstance(exchange.failure, ValueError) else _SAYS[kind]
+        return _error(kind, why, exchange, target=target, sent=sent)
     return _refused(cause, exchange, target)
 
 
@@ -223,10 +227,16 @@ def _wire_failure(failure: Exception) -> tuple[Kind, bool]:
     below = failure if isinstance(failure, aiohttp.ClientError) else failure.__cause__
     if isinstance(below, aiohttp.ClientError):  # to litellm a reset in the middle is a ConnectError too
         unsent = isinstance(
-            below, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL
+            below,
+            aiohttp.ClientConnectorError
+            | aiohttp.ConnectionTimeoutError
+            | aiohttp.InvalidURL
+            | aiohttp.NonHttpUrlClientError,
         )
     else:
-        unsent = isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        unsent = isinstance(
+            failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | ValueError
+        )
     late = isinstance(failure, httpx.TimeoutException | TimeoutError)
     kind = Kind.TIMEOUT if late else Kind.CONNECTION
     return kind, not unsent

@@ -269,6 +269,23 @@ def test_a_refused_connection_is_certain_not_to_have_been_sent():
     assert (error.kind, error.sent) == (Kind.CONNECTION, False)
 
 
+@pytest.mark.parametrize("wire", [LeanOnly, AsyncLitellm])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"api_key": "sk-x\r\nX-Other: 1"},
+        {"wire": {"organization": "a\nb"}},
+        {"base_url": "ftp://127.0.0.1/v1"},
+        {"base_url": "127.0.0.1:9/v1"},
+    ],
+    ids=["key", "header", "scheme", "no scheme"],
+)
+def test_what_cannot_be_put_into_a_request_is_certain_not_to_have_been_sent(provider, wire, changes):
+    error = asyncio.run(failure_of(wire(), call(provider=provider, **changes)))
+    assert (error.kind, error.sent, provider.request_count) == (Kind.CONNECTION, False, 0)
+    assert "sk-x" not in str(error)
+
+
 def test_a_call_that_cannot_be_built_fails_as_litellm_says(provider):
     wanted = call(provider=provider, params={"temperature": 0.5})  # which gpt-5-nano does not take
     error = asyncio.run(failure_of(AsyncLean(serves=lambda _: True), wanted))
