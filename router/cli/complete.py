@@ -121,7 +121,7 @@ def messages(prompt: str, system: str | None = None) -> Sequence[Mapping[str, An
 
 def parameters(given: Sequence[str]) -> dict[str, Any]:
     """`temperature=0` as {"temperature": 0}. A value that is no JSON is text."""
-    from router.client.calls import ARGUMENTS
+    from router.client.arguments import ARGUMENTS
 
     found = {}
     for each in given:

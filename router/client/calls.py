@@ -6,8 +6,9 @@ Arguments are Any below `build_request`: callers need not have checked their typ
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from math import isfinite
-from typing import Any
+from typing import Any, Unpack
 
+from router.client.arguments import ARGUMENTS, Own
 from router.decide.params import CHAT_PARAMS, ELSEWHERE, NOT_YET, param_fault
 from router.decide.parts import part_fault
 from router.decide.scopes import did_you_mean
@@ -19,21 +20,6 @@ from router.values import Message, Output, Reply, Request, Usage
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 LONGEST_S = 1e9
 DEEPEST = 100
-ARGUMENTS = (
-    "policy",
-    "messages",
-    "tenant",
-    "team",
-    "user",
-    "session",
-    "tags",
-    "prefer",
-    "only",
-    "timeout",
-    "stream",
-    "response_model",
-    "raise_errors",
-)
 
 
 def build_request(
@@ -41,36 +27,27 @@ def build_request(
     id: str,
     messages: str | Sequence[Message],
     *,
-    policy: str | None = None,
-    tenant: str | None = None,
-    team: str | None = None,
-    user: str | None = None,
-    session: str | None = None,
-    tags: Sequence[str] = (),
-    prefer: Sequence[str] = (),
-    only: Sequence[str] = (),
-    timeout: float | None = None,
-    stream: bool = False,
-    response_model: Any = None,
-    raise_errors: bool = True,
     params: Mapping[str, Any],
+    stream: bool = False,
+    raise_errors: bool = True,
+    **own: Unpack[Own],
 ) -> Request:
     """Raises RequestError, naming the argument, for whatever is not of the form of a call."""
     _check_raising(raise_errors, stream=stream)
     return Request(
         id=id,
-        policy=_policy(plan, policy),
+        policy=_policy(plan, own.get("policy")),
         messages=_messages(messages),
-        tenant=one_of("tenant", tenant, "team", team),
-        user=_text("user", user),
-        session=_text("session", session),
-        tags=_names("tags", tags),
-        prefer=_names("prefer", prefer),
-        only=_names("only", only),
-        timeout_s=_seconds(timeout),
+        tenant=one_of("tenant", own.get("tenant"), "team", own.get("team")),
+        user=_text("user", own.get("user")),
+        session=_text("session", own.get("session")),
+        tags=_names("tags", own.get("tags", ())),
+        prefer=_names("prefer", own.get("prefer", ())),
+        only=_names("only", own.get("only", ())),
+        timeout_s=_seconds(own.get("timeout")),
         params=_params(params),
         stream=_flag("stream", stream),
-        output=_form(response_model, params=params),
+        output=_form(own.get("response_model"), params=params),
     )
 
 

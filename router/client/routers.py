@@ -7,8 +7,9 @@ and works inside a running one (a notebook); `AsyncRouter` awaits it. Either may
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal, Self, Unpack, overload
 
+from router.client.arguments import ARGUMENTS, CallArguments, StreamArguments
 from router.client.assembly import build_ports, load_plan, warn_of_unused_state
 from router.client.bookkeeping import AsyncBookkeeping, Bookkeeping, Books
 from router.client.calls import build_request, unanswered
@@ -53,7 +54,9 @@ class _Opened(Books):
     def _request(
         self, messages: str | Sequence[Message], arguments: Mapping[str, Any], *, stream: bool
     ) -> Request:
-        return build_request(self.plan, self.ports.draw.id(), messages, stream=stream, **arguments)
+        own = {name: value for name, value in arguments.items() if name in ARGUMENTS}
+        params = {name: value for name, value in arguments.items() if name not in ARGUMENTS}
+        return build_request(self.plan, self.ports.draw.id(), messages, params=params, stream=stream, **own)
 
     async def _answer(self, request: Request, *, raise_errors: bool) -> Reply:
         """Answered, or refused or failed: as an error, or told in a reply. A wrong call is an error always."""
@@ -125,7 +128,12 @@ class Router(_Opened, Bookkeeping, Keeping, Healing):
 
     @overload
     def complete(
-        self, /, messages: str | Sequence[Message], *, stream: Literal[True], **arguments: Any
+        self,
+        /,
+        messages: str | Sequence[Message],
+        *,
+        stream: Literal[True],
+        **arguments: Unpack[StreamArguments],
     ) -> Stream: ...
 
     @overload
@@ -134,19 +142,8 @@ class Router(_Opened, Bookkeeping, Keeping, Healing):
         /,
         messages: str | Sequence[Message],
         *,
-        policy: str | None = None,
-        tenant: str | None = None,
-        team: str | None = None,
-        user: str | None = None,
-        session: str | None = None,
-        tags: Sequence[str] = (),
-        prefer: Sequence[str] = (),
-        only: Sequence[str] = (),
-        timeout: float | None = None,
-        response_model: Any = None,
-        raise_errors: bool = True,
         stream: Literal[False] = False,
-        **params: Any,
+        **arguments: Unpack[CallArguments],
     ) -> Reply: ...
 
     def complete(
@@ -154,38 +151,27 @@ class Router(_Opened, Bookkeeping, Keeping, Healing):
         /,
         messages: str | Sequence[Message],
         *,
-        policy: str | None = None,
-        tenant: str | None = None,
-        team: str | None = None,
-        user: str | None = None,
-        session: str | None = None,
-        tags: Sequence[str] = (),
-        prefer: Sequence[str] = (),
-        only: Sequence[str] = (),
-        timeout: float | None = None,
-        response_model: Any = None,
-        raise_errors: bool = True,
         stream: bool = False,
-        **params: Any,
+        **arguments: Unpack[CallArguments],
     ) -> Reply | Stream:
         """Answer `messages` by `policy`.
 
-        `team` is another name of `tenant`; `timeout` is in seconds over everything and can only shorten the policy's;
-        `params` have OpenAI's names. With `stream=True` as `stream`.
+        What it may be told is listed in `router.client.arguments`: `policy`, `tenant` (or `team`), `user`, `session`,
+        `tags`, `prefer`, `only`, `timeout`, `response_model`, `raise_errors`, and parameters by OpenAI's names. With
+        `stream=True` as `stream`.
 
-        `response_model` (a pydantic model, a dataclass, a TypedDict, a JSON Schema) is the form of the answer:
-        `reply.object` has it, and a model whose answer has not is told what is wrong, as often as `retry.attempts`
-        allows. Raises a RouterError (see `router.errors`); with `raise_errors=False` that is `reply.error`.
+        `response_model` is the form of the answer: `reply.object` has it, and a model whose answer has not is told
+        what is wrong, as often as `retry.attempts` allows. Raises a RouterError (see `router.errors`); with
+        `raise_errors=False` that is `reply.error`.
         """
-        arguments = _arguments(locals())
         with self._gate:
             request = self._request(messages, arguments, stream=stream)
             if not stream:
-                return run_inline(self._answer(request, raise_errors=raise_errors))
+                return run_inline(self._answer(request, raise_errors=arguments.get("raise_errors", True)))
             live = run_inline(open_stream(self.plan, self.ports, request))
             return Stream(live, self._gate, self._streams, run_inline)
 
-    def stream(self, /, messages: str | Sequence[Message], **arguments: Any) -> Stream:
+    def stream(self, /, messages: str | Sequence[Message], **arguments: Unpack[StreamArguments]) -> Stream:
         """Answer `messages` as the answer comes; the arguments are those of `complete`.
 
         It returns at the first content (text, tool call, audio, refusal). Until then what fails is tried again or
@@ -246,7 +232,12 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping, AsyncHealing):
 
     @overload
     async def complete(
-        self, /, messages: str | Sequence[Message], *, stream: Literal[True], **arguments: Any
+        self,
+        /,
+        messages: str | Sequence[Message],
+        *,
+        stream: Literal[True],
+        **arguments: Unpack[StreamArguments],
     ) -> AsyncStream: ...
 
     @overload
@@ -255,19 +246,8 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping, AsyncHealing):
         /,
         messages: str | Sequence[Message],
         *,
-        policy: str | None = None,
-        tenant: str | None = None,
-        team: str | None = None,
-        user: str | None = None,
-        session: str | None = None,
-        tags: Sequence[str] = (),
-        prefer: Sequence[str] = (),
-        only: Sequence[str] = (),
-        timeout: float | None = None,
-        response_model: Any = None,
-        raise_errors: bool = True,
         stream: Literal[False] = False,
-        **params: Any,
+        **arguments: Unpack[CallArguments],
     ) -> Reply: ...
 
     async def complete(
@@ -275,30 +255,18 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping, AsyncHealing):
         /,
         messages: str | Sequence[Message],
         *,
-        policy: str | None = None,
-        tenant: str | None = None,
-        team: str | None = None,
-        user: str | None = None,
-        session: str | None = None,
-        tags: Sequence[str] = (),
-        prefer: Sequence[str] = (),
-        only: Sequence[str] = (),
-        timeout: float | None = None,
-        response_model: Any = None,
-        raise_errors: bool = True,
         stream: bool = False,
-        **params: Any,
+        **arguments: Unpack[CallArguments],
     ) -> Reply | AsyncStream:
         """As `Router.complete`."""
-        arguments = _arguments(locals())
         with self._gate:
             request = self._request(messages, arguments, stream=stream)
             if not stream:
-                return await self._answer(request, raise_errors=raise_errors)
+                return await self._answer(request, raise_errors=arguments.get("raise_errors", True))
             live = await open_stream(self.plan, self.ports, request)
             return AsyncStream(live, self._gate, self._streams)
 
-    def stream(self, /, messages: str | Sequence[Message], **arguments: Any) -> Opening:
+    def stream(self, /, messages: str | Sequence[Message], **arguments: Unpack[StreamArguments]) -> Opening:
         """As `Router.stream`: `async with router.stream(...) as stream`, or `stream = await router.stream(...)`."""
         return Opening(self.complete(messages, stream=True, **arguments))
 
@@ -313,8 +281,3 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping, AsyncHealing):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a `complete` that make its request, without the router, the messages and `stream`."""
-    return {name: value for name, value in given.items() if name not in ("self", "messages", "stream")}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from router.client.calls import ARGUMENTS
+from router.client.arguments import ARGUMENTS
 from router.decide.scopes import did_you_mean
 from router.errors import Problem, RouterError
 from router.policy.document import Document, Spot
