@@ -165,6 +165,17 @@ def test_a_breaker_that_is_reset_is_closed(state: State) -> None:
     assert breaker(state) == Breaker(closed_s=NOW_S + 3)
 
 
+def test_an_answer_of_a_healthy_target_is_not_written_to_the_file(tmp_path: Path) -> None:
+    with opened("sqlite", tmp_path) as state:
+        note(state, Kind.TIMEOUT, ended=ended("failed"))
+        note(state, None, ended=ended("answered", NOW_S + 1))  # there was something to forget
+        log = tmp_path / "state" / "state.db-wal"
+        before = (log.stat().st_mtime_ns, log.stat().st_size)
+        for at in range(20):
+            note(state, None, ended=ended("answered", NOW_S + 2 + at))
+        assert (log.stat().st_mtime_ns, log.stat().st_size) == before
+
+
 def test_keys_and_breakers_are_read_at_once(state: State) -> None:
     note(state, Kind.RATE_LIMITED, named_s=9, ended=ended("failed"))
     found = do(state.health.read(keys=[KEY], targets=[TARGET]))

@@ -339,6 +339,15 @@ def test_each_model_has_a_breaker_of_its_own() -> None:
     assert phase_of(breaker(it, HAIKU), it.clock.now_s()) == "closed"
 
 
+def test_a_breaker_survives_another_plan_by_its_name() -> None:
+    it = world()
+    calls(it, 2)
+    it.plan = planned("{failures: 9, open_for: 1m}", more="  other: {targets: [openai/large]}\n")
+    assert calls(it, 1) == ["anthropic/haiku"]
+    it.plan = planned("off")
+    assert calls(it, 1) == ["openai/small", "anthropic/haiku"]
+
+
 # --- The store --------------------------------------------------------------------------------------------------------
 
 
