@@ -49,7 +49,8 @@ class CandidateDropped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParamsLeftOut(Event):
-    """`target` does not take these parameters, and is called without them, as `params_unsupported: drop` says."""
+    """`target` does not take these parameters, and is called without them: as `params_unsupported: drop` says, or since
+    it would refuse the conversation with them."""
 
     target: str
     policy: str

@@ -15,11 +15,12 @@ from router.decide.match import Jump, Matched, conditions_within, match, used_bu
 from router.decide.needs import needs_of
 from router.decide.params import output_request
 from router.decide.parts import forms_of
+from router.decide.transcript import params_for
 from router.decide.windows import window_start
 from router.engine.run import Run
 from router.engine.stores import bypass
 from router.errors import StoreError
-from router.plan import Budget, BudgetUse, Condition, Policy, Route, TokenClass
+from router.plan import Budget, BudgetUse, Candidate, Condition, Policy, Route, TokenClass
 from router.ports import Balance, Counter
 from router.values import SecretRef
 
@@ -135,9 +136,20 @@ def fitted(run: Run, route: Route) -> Route:
     run.short = list(unpromised(route.candidates, estimates, candidates, run.budgets))
     if not candidates:
         raise outcome.no_route(route, run.dropped)
+    candidates = tuple(_as_it_stands(run, each) for each in candidates)
     for each in candidates:
         if each.left_out:
             name = each.target.name
             run.emit(ev.ParamsLeftOut, target=name, policy=each.policy, params=each.left_out)
     run.emit(ev.Routed, targets=tuple(candidate.target.name for candidate in candidates))
     return replace(route, candidates=candidates)
+
+
+def _as_it_stands(run: Run, candidate: Candidate) -> Candidate:
+    """Without the parameters that its provider would refuse in this conversation."""
+    target, given = candidate.target, candidate.params
+    params = params_for(given, run.request.messages, kind=target.kind, model=target.wire_model)
+    if params is given:
+        return candidate
+    left_out = tuple(name for name in given if name not in params)
+    return replace(candidate, params=params, left_out=(*candidate.left_out, *left_out))

@@ -2,7 +2,7 @@
 
 from router import events as ev
 from router.decide.step import Try
-from router.decide.transcript import params_for, transcript
+from router.decide.transcript import transcript
 from router.engine import permits
 from router.engine.run import LEASE_S, Run
 from router.engine.stores import bypass, free
@@ -108,7 +108,7 @@ def wire_call(run: Run, route: Route, hold: Hold, step: Try) -> WireCall:
         kind=target.kind,
         model=target.wire_model,
         messages=transcript(asked, kind=target.kind, model=target.wire_model),
-        params=params_for(candidate.params, asked, kind=target.kind, model=target.wire_model),
+        params=candidate.params,
         timeout_s=step.timeout_s,
         stream=route.streams,
         base_url=run.ports.secrets.get(url) if isinstance(url, SecretRef) else url,

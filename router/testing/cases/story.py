@@ -80,7 +80,7 @@ TOLD: Mapping[type[ev.Event], Callable[[Any], str]] = {
     ev.RuleUnknown: _unknown,
     ev.CandidateDropped: _dropped,
     ev.ParamsLeftOut: lambda event: (
-        f"{event.target} is called without {', '.join(event.params)}, which it does not take"
+        f"{event.target} is called without {', '.join(event.params)}, which it does not take here"
     ),
     ev.CacheHit: lambda event: f"the cache has an answer that is {_length(event.age_s)} old",
     ev.CacheMissed: lambda event: f"the cache has no answer ({event.why})",
