@@ -178,7 +178,9 @@ def _probed(breaker: Breaker, event: Ended) -> Breaker:
 
 
 def _counted(breaker: Breaker, event: Ended) -> Breaker:
-    if event.said == "neither" or event.sent_s < breaker.closed_s:
+    """A clock that was set back hides no failure for longer than `within_s`."""
+    before_it_closed = event.sent_s < breaker.closed_s < event.now_s + event.rule.within_s
+    if event.said == "neither" or before_it_closed:
         return breaker
     counts = _with_one(breaker.counts, event)
     if event.said == "answered":
@@ -192,7 +194,8 @@ def _counted(breaker: Breaker, event: Ended) -> Breaker:
 def _in_a_row(breaker: Breaker, event: Ended) -> tuple[float, ...]:
     if event.rule.failures is None:
         return ()
-    young = (at_s for at_s in breaker.failed_s if at_s > event.now_s - event.rule.within_s)
+    within_s, now_s = event.rule.within_s, event.now_s
+    young = (at_s for at_s in breaker.failed_s if now_s - within_s < at_s < now_s + within_s)
     return (*young, event.now_s)[-event.rule.failures :]
 
 

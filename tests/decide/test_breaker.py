@@ -116,6 +116,17 @@ def test_it_is_open_for_its_time_and_then_half_open() -> None:
     assert (shut_until_s(OPEN, RULE, 10), shut_until_s(OPEN, RULE, 33)) == (33, None)
 
 
+def test_a_clock_that_was_set_back_hides_no_failures_from_a_closed_breaker() -> None:
+    closed = after(Reset(now_s=5000))
+    assert after(ended("failed", 4999, sent_s=4998), breaker=closed) is closed, "sent before it was closed"
+    assert after(*(ended("failed", 1000 + at_s) for at_s in range(3)), breaker=closed).openings == 1
+
+
+def test_a_clock_that_was_set_back_makes_no_row_of_failures_that_were_far_apart() -> None:
+    breaker = after(*(ended("failed", at_s) for at_s in (5000, 5001, 4000)))
+    assert (breaker.openings, tally_of(breaker).in_a_row) == (0, 1)
+
+
 def test_a_clock_that_was_set_back_keeps_nobody_out_for_long() -> None:
     assert phase_of(OPEN, 3 - 31) == "half_open"
 
