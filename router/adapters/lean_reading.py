@@ -24,6 +24,12 @@ class Unlogged:
         self.stream_options = None
         self.completion_start_time = 0
 
+    async def dispatch_failure_handlers(self, *args: Any, **kwargs: Any) -> None:
+        """Nobody is told."""
+
+    async def dispatch_success_handlers(self, *args: Any, **kwargs: Any) -> None:
+        """Nobody is told."""
+
     def __getattr__(self, name: str) -> Any:
         return _nothing
 
@@ -41,7 +47,7 @@ class Reading:
         self._config = config
         self._model = model
         self._provider = provider
-        self.prefix = f"{provider}/" if quirks.through_sdk and provider != "openai" else ""
+        self.prefix = f"{provider}/" if quirks.shape == "sdk" and provider != "openai" else ""
         """What litellm puts before the name of the model that answered."""
         self.whole = self._reads_whole_plainly()
         self.streamed = self._streams_plainly()
@@ -109,13 +115,33 @@ class Reading:
         word: str = self._pieces.map_finish_reason(reason)
         return word
 
-    def wrapper(self, lines: AsyncIterator[str], headers: Mapping[str, str]) -> Any:
-        """litellm's reader of a stream of another shape."""
+    def wrapper(
+        self, lines: AsyncIterator[str], headers: Mapping[str, str], *, json_mode: bool, **asked: Any
+    ) -> Any:
+        """litellm's reader of a stream of another shape. Raises AttributeError where it has none for it."""
+        by, chunks = self._provider, None
+        log = Unlogged()
+        log.optional_params = asked["optional_params"]
+        if self._quirks.shape == "anthropic":
+            chunks = self._pieces.AnthropicChunks(
+                lines,
+                sync_stream=False,
+                json_mode=json_mode,
+                speed=asked["optional_params"].get("speed"),
+                tool_name_reverse_map=asked["litellm_params"].get(self._pieces.TOOL_NAMES),
+            )
+        elif self._quirks.shape == "gemini":
+            by = "vertex_ai_beta"
+            chunks = self._pieces.GeminiChunks(
+                lines, sync_stream=False, logging_obj=log, response_headers=dict(headers)
+            )
+        else:
+            chunks = self._config.get_model_response_iterator(lines, sync_stream=False)
         return self._pieces.CustomStreamWrapper(
-            completion_stream=self._config.get_model_response_iterator(lines, sync_stream=False),
+            completion_stream=chunks,
             model=self._model,
-            custom_llm_provider=self._provider,
-            logging_obj=Unlogged(),
+            custom_llm_provider=by,
+            logging_obj=log,
             stream_options={"include_usage": True},
             _response_headers=dict(headers),
         )

@@ -9,43 +9,40 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from types import ModuleType
 from typing import Any, cast
 
 from router.adapters.lean_quirks import QUIRKS, Quirks
 from router.adapters.lean_reading import Reading
+from router.adapters.lean_shapes import (
+    Asked,
+    NotLean,
+    Route,
+    by_class,
+    by_sdk,
+    first_of,
+    for_anthropic,
+    for_azure,
+    for_gemini,
+    sdk_headers,
+    streams_its_own_way,
+)
 from router.adapters.litellm_calls import backstop_s, chosen_params, model_name
 from router.adapters.litellm_exchange import EXCHANGE, Exchange
 from router.ports import WireCall
 
 _KEPT = 256
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_SHAPES = {
+    "http": by_class,
+    "sdk": by_sdk,
+    "azure": for_azure,
+    "anthropic": for_anthropic,
+    "gemini": for_gemini,
+}
 _CLAUDE_ONLY = ("input_examples", "eager_input_streaming")
-_SDK_OPTIONS = ("stream", "stream_options", "max_retries")
-
-
-class NotLean(Exception):
-    """litellm would make something of this call that is not one chat request: a look-up first, or another endpoint."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Route:
-    """What the calls to one model at one address with one key have in common."""
-
-    provider: str  # litellm's name
-    model: str  # what the provider is asked for
-    quirks: Quirks
-    config: Any
-    base_url: str | None
-    api_key: str | None
-    litellm_params: dict[str, Any]
-    extra: dict[str, Any]
-    headers: dict[str, str]  # without what the provider's class adds; through the SDK nothing is added
-    reading: Reading
-    words: OrderedDict[bytes, str] = field(
-        default_factory=OrderedDict
-    )  # of parameters, in the provider's words
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -84,38 +81,24 @@ class Requests:
     def _draft(self, call: WireCall) -> Draft:
         chosen = chosen_params(call)
         route = self._route(call)
-        config, model = route.config, route.model
         messages = self._pieces.validate_and_fix_openai_messages(_copied(call.messages))
-        messages = config.translate_developer_role_to_system_role(messages=messages)
+        messages = route.config.translate_developer_role_to_system_role(messages=messages)
         params = self._in_its_words(route, chosen, stream=call.stream)
         json_mode = bool(params.pop("json_mode", False))
-        extra_body = params.pop("extra_body", None)
-        stream_words = {name: params.pop(name) for name in _SDK_OPTIONS if name in params}
-        if not route.quirks.through_sdk:
-            params.update(stream_words)
-        litellm_params = dict(route.litellm_params)
-        headers = self._headers(route, messages, params, litellm_params)
-        data = config.transform_request(
-            model=model,
-            messages=messages,
-            optional_params=params,
-            litellm_params=litellm_params,
-            headers=headers,
-        )
-        if extra_body:
-            data = {**data, **config.transform_extra_body(extra_body, data, model, litellm_params)}
-        if call.stream:
-            self._add_stream_words(route, data, stream_words)
+        if json_mode and route.quirks.through_sdk:
+            raise NotLean("an answer in JSON by way of a tool")
+        asked = Asked(messages, params, dict(route.litellm_params), stream=call.stream)
+        made = _SHAPES[route.quirks.shape](self._pieces, route, asked)
         return Draft(
             call=call,
             route=route,
-            url=self._url(route, params, litellm_params, stream=call.stream),
-            headers=headers,
-            data=data,
-            body=json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(),
+            url=made.url,
+            headers=made.headers,
+            data=made.data,
+            body=_ENCODE(made.data).encode(),
             messages=messages,
             params=params,
-            litellm_params=litellm_params,
+            litellm_params=asked.litellm_params,
             json_mode=json_mode,
             timeout_s=float(backstop_s(call.timeout_s)),
         )
@@ -141,7 +124,7 @@ class Requests:
         if quirks is None:
             raise NotLean(provider)
         config = pieces.get_provider_chat_config(model=model, provider=pieces.LlmProviders(provider))
-        base_url = base_url or pieces.litellm.api_base or _first_of(quirks.base_url_names) or quirks.base_url
+        base_url = base_url or pieces.litellm.api_base or first_of(quirks.base_url_names) or quirks.base_url
         key = dynamic_key or key
         return Route(
             provider=provider,
@@ -164,15 +147,10 @@ class Requests:
         headers = {"User-Agent": self._pieces.user_agent(), **config.get_attribution_headers()}
         for name, text in quirks.headers.items():
             headers[name] = os.environ.get(quirks.header_names.get(name, "")) or text
+        if quirks.bearer and key:
+            headers["Authorization"] = f"Bearer {key}"
         if quirks.through_sdk:
-            organization = call.wire.get("organization") or _first_of(
-                ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")
-            )
-            project = _first_of(("OPENAI_PROJECT_ID",))
-            headers |= {"Accept": "application/json", "Content-Type": "application/json"}
-            headers |= {"Authorization": f"Bearer {key}"} if key else {}
-            headers |= {"OpenAI-Organization": organization} if organization else {}
-            headers |= {"OpenAI-Project": project} if project else {}
+            headers |= sdk_headers(call, quirks, key=key)
         return headers
 
     def _in_its_words(self, route: Route, chosen: Mapping[str, Any], *, stream: bool) -> dict[str, Any]:
@@ -210,7 +188,7 @@ class Requests:
         )
         if mode.get("mode") == "responses":
             raise NotLean("litellm sends this to the Responses API")
-        if stream and _streams_its_own_way(route):
+        if stream and streams_its_own_way(route):
             raise NotLean("litellm streams this in a way of its own")
         mapped: dict[str, Any] = pieces.get_optional_params(
             model=route.model,
@@ -226,49 +204,6 @@ class Requests:
         )
         return mapped
 
-    # --- the parts of one request
-
-    def _headers(
-        self, route: Route, messages: list[Any], params: dict[str, Any], litellm_params: dict[str, Any]
-    ) -> dict[str, str]:
-        if route.quirks.through_sdk:
-            return dict(route.headers)
-        headers: dict[str, str] = route.config.validate_environment(
-            headers=dict(route.headers),
-            model=route.model,
-            messages=messages,
-            optional_params=params,
-            litellm_params=litellm_params,
-            api_key=route.api_key,
-            api_base=route.base_url,
-        )
-        return headers
-
-    def _url(
-        self, route: Route, params: dict[str, Any], litellm_params: dict[str, Any], *, stream: bool
-    ) -> str:
-        if route.quirks.through_sdk:
-            return f"{(route.base_url or '').rstrip('/')}/chat/completions"
-        url: str = route.config.get_complete_url(
-            api_base=route.base_url,
-            api_key=route.api_key,
-            model=route.model,
-            optional_params=params,
-            litellm_params=litellm_params,
-            stream=stream,
-        )
-        return url
-
-    def _add_stream_words(self, route: Route, data: dict[str, Any], words: Mapping[str, Any]) -> None:
-        if not route.quirks.through_sdk:
-            if route.config.supports_stream_param_in_request_body:
-                data["stream"] = True
-            return
-        data["stream"] = True
-        data.update(self._pieces.get_stream_options(
-            stream_options=words.get("stream_options"), api_base=route.base_url
-        ))  # fmt: skip
-
 
 # --- What needs no litellm --------------------------------------------------------------------------------------------
 
@@ -280,12 +215,6 @@ class _NoLookups:
         raise NotLean("litellm looks something up before it sends this")
 
 
-def _streams_its_own_way(route: Route) -> bool:
-    config = route.config
-    fakes = config.should_fake_stream(model=route.model, stream=True, custom_llm_provider=route.provider)
-    return bool(fakes or config.has_custom_stream_wrapper)
-
-
 def _copied(messages: Sequence[Any]) -> list[dict[str, Any]]:
     """Messages that litellm may change. Text needs no copy of its own, and most messages hold nothing else."""
     return [
@@ -294,10 +223,6 @@ def _copied(messages: Sequence[Any]) -> list[dict[str, Any]]:
         else deepcopy(dict(message))
         for message in messages
     ]
-
-
-def _first_of(names: Sequence[str]) -> str | None:
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
 def _plain(part: object) -> Any:

@@ -7,7 +7,7 @@ own model of it.
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -259,6 +259,19 @@ class LeanStream:
             self._ready.append(WireChunk(delta={}, usage=merged_usage(self._usages), done=True))
         with suppress(Exception):
             await self.exchange.close()
+
+
+async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """The lines of a body, for litellm's own readers. Raises WireRefusal for one that is too long."""
+    rest = b""
+    async for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > LONGEST_ANSWER:
+            raise too_long()
+        for line in lines:
+            yield line.rstrip(b"\r").decode("utf-8", "replace")
+    if rest:
+        yield rest.decode("utf-8", "replace")
 
 
 def _plain_choice(choice: Mapping[str, Any]) -> Choice:

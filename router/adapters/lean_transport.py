@@ -6,6 +6,7 @@ is not served lean, or that litellm would make something else of than one reques
 """
 
 from collections.abc import Callable
+from contextvars import copy_context
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -13,10 +14,11 @@ from router.adapters.lean_exchange import LeanExchange
 from router.adapters.lean_pool import AiohttpPool, HttpxPool, LeanAnswer, LeanPool
 from router.adapters.lean_reply import read_reply
 from router.adapters.lean_requests import Draft, Requests
-from router.adapters.lean_stream import LeanStream
+from router.adapters.lean_stream import LeanStream, lines_of
 from router.adapters.litellm_errors import ended_early
 from router.adapters.litellm_exchange import EXCHANGE, Exchange
 from router.adapters.litellm_loading import loaded
+from router.adapters.litellm_stream import LitellmStream
 from router.adapters.litellm_transport import AsyncLitellm
 from router.adapters.loop_thread import EitherTransport
 from router.adapters.wire_pools import Wires
@@ -95,10 +97,9 @@ class AsyncLean(TaskTransport):
         try:
             if self._requests is None:
                 self._requests = Requests(import_module(_PIECES), stand_in_key=self._stand_in_key)
-            draft = self._requests.draft(call)
+            return self._requests.draft(call)
         except Exception:  # noqa: BLE001 - as the docstring says
             return None
-        return draft if draft.route.reading.streamed or not call.stream else None
 
     async def _answer(self, draft: Draft, exchange: LeanExchange) -> Brought:
         """The whole answer, or the open stream, or the ProviderError."""
@@ -112,7 +113,7 @@ class AsyncLean(TaskTransport):
             )
             if draft.call.stream and answer.status < 400:
                 self._opened.add(exchange)
-                return self._stream(draft, answer, exchange)
+                return await self._stream(draft, answer, exchange)
             body = await answer.read()
             try:
                 return read_reply(draft, answer, body)
@@ -122,8 +123,17 @@ class AsyncLean(TaskTransport):
         except Exception as error:  # noqa: BLE001 - whatever it is, the port raises ProviderError
             return failed(error, exchange, draft.call)
 
-    def _stream(self, draft: Draft, answer: LeanAnswer, exchange: LeanExchange) -> WireStream:
-        return LeanStream(draft, answer, exchange)
+    async def _stream(self, draft: Draft, answer: LeanAnswer, exchange: LeanExchange) -> WireStream:
+        if draft.route.reading.streamed:
+            return LeanStream(draft, answer, exchange)
+        wrapper = draft.route.reading.wrapper(
+            lines_of(answer.pieces()),
+            answer.headers,
+            json_mode=draft.json_mode,
+            optional_params=draft.params,
+            litellm_params=draft.litellm_params,
+        )
+        return await LitellmStream(draft.call, wrapper, exchange, copy_context()).open()
 
     async def _advance(self, stream: LeanStream) -> Brought:
         EXCHANGE.set(cast(Exchange, stream.exchange))

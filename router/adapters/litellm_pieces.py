@@ -43,3 +43,16 @@ tls = _http.get_ssl_configuration
 """litellm's setting for certificates: a context, or False where its user asked for none."""
 
 user_agent = _http.default_user_agent
+
+AnthropicConfig = litellm.AnthropicConfig
+AnthropicChunks = import_module("litellm.llms.anthropic.chat.handler").ModelResponseIterator
+TOOL_NAMES = import_module("litellm.llms.anthropic.chat.transformation").ANTHROPIC_TOOL_NAME_REVERSE_MAP_KEY
+update_request_with_filtered_beta = import_module(
+    "litellm.anthropic_beta_headers_manager"
+).update_request_with_filtered_beta
+
+_gemini = import_module("litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini")
+VertexGeminiConfig = _gemini.VertexGeminiConfig
+GeminiChunks = _gemini.ModelResponseIterator
+gemini_chat = _gemini.VertexLLM
+gemini_body = import_module("litellm.llms.vertex_ai.gemini.transformation").transform_request_body

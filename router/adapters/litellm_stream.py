@@ -11,8 +11,8 @@ from contextvars import Context
 from dataclasses import replace
 from typing import Any
 
-from router.adapters.litellm_exchange import Exchange
 from router.adapters.litellm_reply import ChunkReader, finish_reason, merged_usage
+from router.adapters.traffic import Traffic
 from router.decide.transcript import signs_thoughts
 from router.ports import WireCall, WireChunk
 from router.values import Usage
@@ -39,7 +39,7 @@ class LitellmStream:
         "exchange",
     )
 
-    def __init__(self, call: WireCall, wrapper: Any, exchange: Exchange, context: Context) -> None:
+    def __init__(self, call: WireCall, wrapper: Any, exchange: Traffic, context: Context) -> None:
         self.call = call
         self.exchange = exchange
         self.context = context

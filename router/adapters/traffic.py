@@ -9,6 +9,7 @@ class Traffic(Protocol):
 
     sends: int
     failure: Exception | None
+    stopped: bool
 
     @property
     def status(self) -> int | None: ...
