@@ -47,7 +47,12 @@ QUIRKS: Mapping[str, Quirks] = {
     "deepseek": _HTTP,
     "fireworks_ai": _HTTP,
     "gemini": Quirks(shape="gemini", base_url_names=("GEMINI_API_BASE",)),
-    "groq": Quirks(base_url="https://api.groq.com/openai/v1", base_url_names=("GROQ_API_BASE",), plain=True),
+    "groq": Quirks(
+        base_url="https://api.groq.com/openai/v1",
+        base_url_names=("GROQ_API_BASE",),
+        plain=True,
+        plain_with="service_tier",
+    ),
     "hosted_vllm": Quirks(base_url_names=("HOSTED_VLLM_API_BASE",)),
     "huggingface": _HTTP,
     "hyperbolic": _SDK,

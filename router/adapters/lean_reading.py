@@ -78,6 +78,7 @@ class Reading:
         read = self._config.transform_response
         if self._quirks.through_sdk:
             read = self._pieces.OpenAI.transform_response.__get__(self._config)
+            body = self._by_sdk(body)
         return read(
             model=self._model,
             raw_response=httpx.Response(200, headers=kept, content=body, request=httpx.Request("POST", url)),
@@ -86,6 +87,11 @@ class Reading:
             encoding=None,
             **asked,
         )
+
+    def _by_sdk(self, body: bytes) -> bytes:
+        """What the openai SDK makes of an answer: it fills in what is missing, and takes what it gets for the rest."""
+        answer = self._pieces.construct_type(value=json.loads(body), type_=self._pieces.ChatCompletion)
+        return json.dumps(answer.model_dump()).encode()
 
     # --- chunks
 

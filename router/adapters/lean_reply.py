@@ -42,8 +42,9 @@ def read_reply(draft: Draft, answer: LeanAnswer, body: bytes) -> WireReply:
     if route.reading.whole and not draft.json_mode:
         try:
             whole = json.loads(body)
-            if (needed := route.quirks.plain_with) is None or needed in whole:
-                return plain_reply(whole, headers, prefix=route.reading.prefix)
+            if route.quirks.plain_with is not None:
+                _look_twice(whole, route.quirks.plain_with)
+            return plain_reply(whole, headers, prefix=route.reading.prefix)
         except (NotPlain, ValueError, TypeError, LookupError, AttributeError, RecursionError):
             pass  # litellm's word decides
     response = route.reading.by_litellm(
@@ -58,6 +59,13 @@ def read_reply(draft: Draft, answer: LeanAnswer, body: bytes) -> WireReply:
         json_mode=draft.json_mode,
     )
     return reply_of(response, headers, signed=signs_thoughts(draft.call.kind, draft.call.model))
+
+
+def _look_twice(whole: Mapping[str, Any], needed: str) -> None:
+    """Raise NotPlain for what litellm's class for OpenAI's likes does not read, or makes a nought of."""
+    usage = whole.get("usage") or {}
+    if needed not in whole or any(usage[name] is None for name in usage if name.endswith("_tokens")):
+        raise NotPlain
 
 
 # --- OpenAI's shape ---------------------------------------------------------------------------------------------------
@@ -92,7 +100,9 @@ def _choice(index: int, choice: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
-    if message["role"] != "assistant" or any(message[name] for name in message.keys() - _MESSAGE_KEYS):
+    if message["role"] != "assistant" or any(
+        message[name] not in (None, []) for name in message.keys() - _MESSAGE_KEYS
+    ):
         raise NotPlain
     content = message.get("content")
     if content == "":  # to some that is none
@@ -113,10 +123,10 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
 def thought_of(said: Mapping[str, Any]) -> str | None:
     """What a message or delta says in a field for thoughts. Raises NotPlain where there are two, or none but an empty
     one."""
-    told = [said[name] for name in ("reasoning", "reasoning_content") if said.get(name) is not None]
+    told = [said[name] for name in ("reasoning", "reasoning_content") if name in said]
     if len(told) > 1 or "" in told:
         raise NotPlain
-    return _text(told[0]) if told else None
+    return _text(told[0]) if told and told[0] is not None else None
 
 
 def _tool_call(call: Mapping[str, Any]) -> Mapping[str, Any]:

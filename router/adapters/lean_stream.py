@@ -16,7 +16,6 @@ from router.adapters.lean_exchange import LeanExchange
 from router.adapters.lean_pool import LONGEST_ANSWER, LeanAnswer, too_long
 from router.adapters.lean_reply import NotPlain, PlainUsage, thought_of
 from router.adapters.lean_requests import Draft
-from router.adapters.litellm_errors import broke_off
 from router.adapters.litellm_reply import ChunkReader, finish_reason, logprobs_of, merged_usage, plain
 from router.decide.transcript import signs_thoughts
 from router.ports import WireChunk
@@ -55,12 +54,14 @@ class LeanStream:
 
     __slots__ = (
         "_asked",
+        "_broken",
         "_buffer",
         "_by_events",
         "_ends",
         "_first",
         "_held",
         "_held_bytes",
+        "_lines",
         "_pieces",
         "_reader",
         "_reading",
@@ -80,7 +81,9 @@ class LeanStream:
         self._reading = draft.route.reading
         self._by_events = draft.route.quirks.through_sdk
         self._pieces = answer.pieces()
+        self._broken: Exception | None = None
         self._buffer = bytearray()
+        self._lines: deque[bytes] = deque()
         self._held: list[bytes] = []  # the lines of one event, where an event is whole before it counts
         self._held_bytes = 0
         self._ready: deque[WireChunk] = deque()
@@ -93,36 +96,51 @@ class LeanStream:
         self._ends: set[int] = set()  # of several choices, those that said why they ended
 
     async def advance(self) -> WireChunk | None:
-        """The next chunk; None for a stream that ended without its end mark. Raises what the wire and litellm raise."""
+        """The next chunk; None for a stream that ended without its end mark. Raises what the wire and litellm raise,
+        behind what came before it."""
         while not self._ready and not self.ended:
+            if self._broken is not None:
+                await self._go_on_or_raise(self._broken)
+                continue
             try:
                 await self._read()
-            except Exception as error:
-                if not self._is_whole_without(error):
-                    raise
-                await self._end()
+            except Exception as error:  # noqa: BLE001 - raised once nothing is left to say
+                self._broken = error
         return self._ready.popleft() if self._ready else None
+
+    async def _go_on_or_raise(self, error: Exception) -> None:
+        """Behind the reason why it ended a stream is whole: what breaks there only hides the usage. litellm's readers
+        look for that behind one error; the openai SDK's is done with it."""
+        if self._asked > 1 or self._reason is None or self.exchange.stopped:
+            raise error
+        self._broken = None
+        if self._said_why or self._by_events:
+            await self._end()
+        else:
+            self._ready.append(self._reader.piece({}, index=0, reason=self._reason))
+            self._said_why = True
 
     async def close(self) -> None:
         """Close the socket. Idempotent."""
         self.ended = True
         await self.exchange.close()
 
-    def _is_whole_without(self, error: Exception) -> bool:
-        """Whether what broke only hides the usage: behind the reason that was passed on, or, the wire, behind any."""
-        return self._said_why or (
-            self._asked == 1 and self._reason is not None and broke_off(error) is not None
-        )
-
     # --- lines
 
     async def _read(self) -> None:
+        if not self._lines:
+            await self._fetch()
+        while self._lines:
+            if self._line(self._lines.popleft()):
+                await self._end(marked=True)
+                return
+
+    async def _fetch(self) -> None:
         try:
             piece = await anext(self._pieces)
         except StopAsyncIteration:
-            if not self._by_events and self._take(bytes(self._buffer)):
-                return
-            await self._end()
+            marked = not self._by_events and self._take(bytes(self._buffer))
+            await self._end(marked=marked)
             return
         self._buffer += piece
         if len(self._buffer) + self._held_bytes > LONGEST_ANSWER:
@@ -131,10 +149,7 @@ class LeanStream:
             return
         *lines, rest = bytes(self._buffer).split(b"\n")
         self._buffer = bytearray(rest)
-        for line in lines:
-            if self._line(line):
-                await self._end(marked=True)
-                return
+        self._lines.extend(lines)
 
     def _line(self, line: bytes) -> bool:
         """Whether it was the end. The openai SDK takes an event when an empty line ends it, litellm each line."""
@@ -171,14 +186,23 @@ class LeanStream:
 
     def _chunk(self, chunk: dict[str, Any]) -> None:
         if chunk.get("error"):
-            self.exchange.body = json.dumps({"error": chunk["error"]})
-            self._reading.raise_streamed(chunk)
-            raise StreamedError(chunk["error"])
+            self._break_off(chunk)
         usage = chunk.get("usage")
         if usage:
             self._usages.append(self._counted(usage))
         if chunk.get("choices") and not self._said_why:
             self._say(self._choices(chunk))
+
+    def _break_off(self, chunk: dict[str, Any]) -> None:
+        try:
+            self._reading.raise_streamed(chunk)
+        except Exception as error:
+            if isinstance(
+                getattr(error, "status_code", None), str
+            ):  # a word, of which litellm tries to make a number
+                self.exchange.body = json.dumps({"error": chunk["error"]})
+            raise
+        raise StreamedError(chunk["error"])
 
     def _choices(self, chunk: dict[str, Any]) -> list[Choice]:
         try:
@@ -196,9 +220,9 @@ class LeanStream:
     def _say(self, choices: Sequence[Choice]) -> None:
         """litellm goes by the first choice of a chunk: whether it says anything, and why it ended."""
         first = choices[0]
+        self._reason = first.reason or self._reason
         if first.reason == "error":
             raise StreamedError("the stream ended in an error")
-        self._reason = first.reason or self._reason
         if self._says_something(first.delta):
             self._ready.extend(self._spoken(choices))
             self._first = False
@@ -263,15 +287,18 @@ class LeanStream:
 
 async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[str]:
     """The lines of a body, for litellm's own readers. Raises WireRefusal for one that is too long."""
-    rest = b""
+    buffer = bytearray()
     async for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        if len(rest) > LONGEST_ANSWER:
+        buffer += piece
+        if len(buffer) > LONGEST_ANSWER:
             raise too_long()
-        for line in lines:
-            yield line.rstrip(b"\r").decode("utf-8", "replace")
-    if rest:
-        yield rest.decode("utf-8", "replace")
+        if b"\n" in piece:  # looked at once, however many pieces a line comes in
+            *lines, rest = bytes(buffer).split(b"\n")
+            buffer = bytearray(rest)
+            for line in lines:
+                yield line.rstrip(b"\r").decode("utf-8", "replace")
+    if buffer:
+        yield buffer.decode("utf-8", "replace")
 
 
 def _plain_choice(choice: Mapping[str, Any]) -> Choice:

@@ -246,7 +246,7 @@ def _refused(error: Exception, exchange: Traffic, target: str) -> ProviderError:
     """The provider answered: with an error status, with an error inside a success, or with something unreadable."""
     status = exchange.status if exchange.status is not None and exchange.status >= 400 else 0
     body = exchange.body or str(error)
-    if status == 0 and (broken := broke_off(error)) is not None:
+    if status == 0 and (broken := _broke_off(error)) is not None:
         kind, _ = _wire_failure(broken)
         return _error(kind, f"{_SAYS[kind]} in the middle of the answer", exchange, target=target, sent=True)
     said = body if status else _said_inside(exchange.body, error)
@@ -278,7 +278,7 @@ def _of_status(status: int) -> Kind:
     return Kind.SERVER_ERROR if status >= 500 else Kind.BAD_REQUEST
 
 
-def broke_off(error: Exception) -> Exception | None:
+def _broke_off(error: Exception) -> Exception | None:
     """The failure of the wire by which a success broke in the middle of its body, if that is what happened."""
     import aiohttp
     import httpx

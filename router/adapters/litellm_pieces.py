@@ -44,6 +44,10 @@ tls = _http.get_ssl_configuration
 
 user_agent = _http.default_user_agent
 
+ChatCompletion = import_module("openai.types.chat").ChatCompletion
+construct_type = import_module("openai._models").construct_type
+"""What the openai SDK makes of JSON: below litellm, for the kinds that go through it."""
+
 AnthropicConfig = litellm.AnthropicConfig
 AnthropicChunks = import_module("litellm.llms.anthropic.chat.handler").ModelResponseIterator
 TOOL_NAMES = import_module("litellm.llms.anthropic.chat.transformation").ANTHROPIC_TOOL_NAME_REVERSE_MAP_KEY

@@ -42,7 +42,7 @@ pytestmark = [
 ]
 
 FORMS = pytest.mark.parametrize("suspends", [True, False], ids=["async", "sync"])
-LEAN = ("openai", "groq")
+LEAN = ("openai", "groq", "anthropic", "gemini")
 
 
 @pytest.fixture(scope="module")
