@@ -182,7 +182,11 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
             at_once,
             now_s=ports.clock.now_s(),
         ),
-        notes=(*_notes(plan, request), *map(_starving, starved(first.candidates))),
+        notes=(
+            *_notes(plan, request),
+            *_left_out(first.candidates),
+            *map(_starving, starved(first.candidates)),
+        ),
         missing_keys=tuple(_missing_keys(plan, ports, first.candidates)) if assumed else (),
     )
 
@@ -271,6 +275,13 @@ def _notes(plan: Plan, request: Request) -> Iterator[str]:
         yield f"a call must name its tenant; these may call it: {', '.join(callers) or 'none'}"
     if not request.messages:
         yield "no prompt: figures are those of the policy's ceilings, and rules see an empty input"
+
+
+def _left_out(candidates: Sequence[Candidate]) -> Iterator[str]:
+    for each in candidates:
+        if each.left_out:
+            names = ", ".join(f"`{name}`" for name in each.left_out)
+            yield f"`{each.target.name}` is called without {names}, which it does not take"
 
 
 def _starving(found: Starved) -> str:

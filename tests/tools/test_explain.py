@@ -476,3 +476,26 @@ def test_what_is_rolling_has_its_own_wait_and_what_is_in_shadow_needs_no_change(
         _, error = ran(router, "Hello", tenant="acme")
         assert error is not None
         assert error.message == told.offers[0].refused[0]
+
+
+def test_a_parameter_that_a_target_does_not_take_is_told_and_so_is_one_that_is_left_out():
+    policies = {
+        "version": 1,
+        "providers": {"openai": {}, "anthropic": {}},
+        "policies": {
+            "strict": {
+                "targets": ["anthropic/claude-haiku-4-5", "openai/gpt-4.1-nano"],
+                "params": {"temperature": 0},
+            },
+            "loose": {"extends": "strict", "params_unsupported": "drop"},
+        },
+    }
+    with opened(policies=policies) as router:
+        strict = explained(router, "Hello", "strict", params={"seed": 7})
+        loose = explained(router, "Hello", "loose", params={"seed": 7})
+    claude = "anthropic/claude-haiku-4-5"
+    assert [(each.target, each.reason, each.detail) for each in strict.dropped] == [
+        (claude, "parameter", "it does not take `seed`")
+    ]
+    assert [each.target for each in loose.offers] == [claude, "openai/gpt-4.1-nano"]
+    assert f"`{claude}` is called without `seed`, which it does not take" in loose.notes
