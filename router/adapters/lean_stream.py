@@ -69,6 +69,7 @@ class LeanStream:
         "_reason",
         "_said_why",
         "_usages",
+        "_went_on",
         "call",
         "ended",
         "exchange",
@@ -91,6 +92,7 @@ class LeanStream:
         self._first = True  # nothing was said yet
         self._usages: list[Any] = []
         self._reason: str | None = None
+        self._went_on = False  # with calls, behind a reason: then that marks no end
         self._said_why = False  # passed on why it ended: behind that only usage counts
         self._asked = int(draft.call.params.get("n") or 1)
         self._ends: set[int] = set()  # of several choices, those that said why they ended
@@ -111,7 +113,7 @@ class LeanStream:
     async def _go_on_or_raise(self, error: Exception) -> None:
         """Behind the reason why it ended a stream is whole: what breaks there only hides the usage. litellm's readers
         look for that behind one error; the openai SDK's is done with it."""
-        if self._asked > 1 or self._reason is None or self.exchange.stopped:
+        if self._asked > 1 or self._reason is None or self._went_on or self.exchange.stopped:
             raise error
         self._broken = None
         if self._said_why or self._by_events:
@@ -220,6 +222,7 @@ class LeanStream:
     def _say(self, choices: Sequence[Choice]) -> None:
         """litellm goes by the first choice of a chunk: whether it says anything, and why it ended."""
         first = choices[0]
+        self._went_on |= self._reason is not None and bool(first.delta.get("tool_calls"))
         self._reason = first.reason or self._reason
         if first.reason == "error":
             raise StreamedError("the stream ended in an error")

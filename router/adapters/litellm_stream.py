@@ -32,6 +32,7 @@ class LitellmStream:
         "_ready",
         "_said",
         "_usages",
+        "_went_on",
         "_wrapper",
         "call",
         "context",
@@ -51,6 +52,7 @@ class LitellmStream:
         self._usages: list[Any] = []
         self._asked = int(call.params.get("n") or 1)
         self._ends: set[int] = set()  # the choices that have said why they ended
+        self._went_on = False  # behind such a word: then it marks no end
         self._end_seen = call.kind not in _UNMARKED_KINDS
 
     async def open(self) -> "LitellmStream":
@@ -87,7 +89,7 @@ class LitellmStream:
             self.ended = True
             return
         except Exception:  # behind the end mark: the answer is whole
-            if self.exchange.stopped or wrapper.sent_last_chunk or not self._has_end_mark():
+            if self.exchange.stopped or wrapper.sent_last_chunk or self._went_on or not self._has_end_mark():
                 raise
             wrapper.sent_last_chunk = True
             chunk = wrapper.finish_reason_handler()
@@ -161,6 +163,8 @@ class LitellmStream:
                     refused = True
                     self._said.append(WireChunk(delta={"refusal": refusal}, index=choice.index))
                 if self.call.kind not in _UNMARKED_KINDS:
+                    called = getattr(getattr(choice, "delta", None), "tool_calls", None)
+                    self._went_on |= bool(called) and choice.index in self._ends
                     self._note_end(choice.index, getattr(choice, "finish_reason", None))
             made = create(chunk=chunk)
             return wrapper.model_response_creator() if refused and made is None else made

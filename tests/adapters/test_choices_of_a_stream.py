@@ -40,8 +40,8 @@ DONE = b"data: [DONE]\n\n"
 
 def read(make: Any, events: Sequence[bytes], n: int) -> list[WireChunk]:
     async def send(_: httpx.Request) -> httpx.Response:
-        kind = {"content-type": "text/event-stream"}
-        return httpx.Response(200, headers=kind, stream=httpx.ByteStream(b"".join(events)))
+        headers = {"content-type": "text/event-stream"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(b"".join(events)))
 
     transport = make(wire=lambda: httpx.MockTransport(send))
     wanted = call(stream=True, base_url="http://127.0.0.1:9/v1", params={"n": n} if n > 1 else {})
@@ -95,3 +95,15 @@ def test_a_refusal_comes_piece_by_piece_and_is_content(make):
     chunks = read(make, [*events, event(0, {}, "stop"), COUNTS, DONE], 1)
     assert [chunk.delta["refusal"] for chunk in chunks if "refusal" in chunk.delta] == pieces
     assert [chunk.finish_reason for chunk in chunks if chunk.finish_reason] == ["stop"]
+
+
+def test_a_word_for_the_end_that_more_calls_follow_marks_no_end(make):
+    """One service says `tool_calls` with every call; then it said that the next one was malformed."""
+    calls = [
+        {"index": 0, "id": f"call_{at}", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        for at in range(2)
+    ]
+    events = [event(0, {"tool_calls": [one]}, "tool_calls") for one in calls]
+    error = b'data: {"error": {"message": "Malformed function call", "code": 502}}\n\n'
+    with pytest.raises(ProviderError):
+        read(make, [*events, error], 1)
