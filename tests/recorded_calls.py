@@ -14,7 +14,7 @@ from router.adapters.cassette_tape import Interaction, Tape, read_tape
 from router.adapters.cassette_transport import CassetteTransport
 from router.errors import ProviderError
 from router.ports import Transport, WireCall, WireChunk, WireReply
-from router.values import Kind, Usage
+from router.values import Kind, Usage, Wire
 from tests.recorded_reader import Answer, Choice, Counts, Failure, OtherFormat, read
 from tests.recorded_requests import Asked, NotRead, asked, told
 
@@ -85,8 +85,8 @@ def _row(line: Mapping[str, str], number: int) -> Row:
 # --- The call ---------------------------------------------------------------------------------------------------------
 
 
-def call_for(row: Row, recorded: Interaction) -> WireCall:
-    """The call whose request litellm sends to where this exchange was recorded."""
+def call_for(row: Row, recorded: Interaction, *, by: Wire = "auto") -> WireCall:
+    """The call whose request `by` sends to where this exchange was recorded."""
     body = json_of(recorded.request.body)
     at = urlsplit(recorded.request.uri)
     origin, base = (
@@ -109,6 +109,7 @@ def call_for(row: Row, recorded: Interaction) -> WireCall:
         stream=bool(body.get("stream")) or "tream" in last,
         base_url=base_url,
         wire=wire,
+        by=by,
     )
 
 
@@ -307,7 +308,7 @@ async def outcome(row: Row, tape: Tape, recorded: Interaction) -> str:
     transport = CassetteTransport.play(tape.only(row.interaction), suspends=True)
     wanted = expected(row, recorded)
     try:
-        came = await play(transport, call_for(row, recorded))
+        came = await play(transport, call_for(row, recorded, by="litellm"))
     except ProviderError as error:
         return outcome_of_failure(error.kind, error.message, wanted, sent=transport.tape.unplayed == 0)
     finally:

@@ -10,6 +10,7 @@ import pytest
 
 from router import AsyncRouter, StreamBroken
 from router.adapters.cassette_transport import STAND_IN_KEY
+from router.adapters.lean_transport import AsyncLean
 from router.adapters.litellm_transport import AsyncLitellm
 from tests.recorded_cuts import (
     FORMATS,
@@ -36,9 +37,9 @@ async def outcome(router: AsyncRouter, whole: Recorded, cut: int) -> str:
         return verdict(whole, cut, broken)
 
 
-async def cut_everywhere(whole: Recorded, *, breaks: bool) -> Counter[str]:
+async def cut_everywhere(whole: Recorded, make: type, *, breaks: bool) -> Counter[str]:
     wire, found = CutWire(whole), Counter[str]()
-    transport = AsyncLitellm(wire=lambda: wire, stand_in_key=STAND_IN_KEY)
+    transport = make(wire=lambda: wire, stand_in_key=STAND_IN_KEY)
     before = asyncio.all_tasks()
     async with AsyncRouter.open(
         policies(whole), transport=transport, state="memory", cache="memory"
@@ -60,11 +61,14 @@ async def cut_everywhere(whole: Recorded, *, breaks: bool) -> Counter[str]:
 
 
 @pytest.mark.parametrize("breaks", [False, True], ids=["ends", "breaks"])
-@pytest.mark.parametrize("name", FORMATS)
-def test_cut_at_every_byte(recordings: Path, name: str, breaks: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [*((name, AsyncLitellm) for name in FORMATS), ("openai", AsyncLean), ("mistral", AsyncLean)],
+)
+def test_cut_at_every_byte(recordings: Path, name: str, make: type, breaks: bool) -> None:
     whole = recorded(recordings, name)
     assert whole.whole.ended
-    found = asyncio.run(cut_everywhere(whole, breaks=breaks))
+    found = asyncio.run(cut_everywhere(whole, make, breaks=breaks))
     assert found.total() == len(list(whole.cuts(every=not breaks)))
     assert found["elsewhere"] > 0
     assert breaks or found["whole"] > 0

@@ -39,13 +39,13 @@ def differing(found: Mapping[tuple[str, str], str], column: int) -> list[str]:
             if key in table and table[key][column] != each]  # fmt: skip
 
 
-def test_every_row_does_what_the_table_says(recordings: Path):
+def test_every_row_does_on_litellms_own_wire_what_the_table_says(recordings: Path):
     assert differing(asyncio.run(outcomes(recordings)), -1) == []
 
 
 def test_every_row_does_under_a_whole_router_what_the_table_says(recordings: Path):
-    """Pieces, whole, tool calls, why it ended, usage and cost; sync and async. Afterwards its row has ended. It is
-    asked in its own words, where they can be read: what is sent is compared with what was recorded."""
+    """Pieces, whole, tool calls, why it ended, usage and cost; sync and async, lean where its kind is. Afterwards
+    its row has ended. It is asked in its own words, where they can be read: what is sent is what was recorded."""
     found = routed_outcomes(recordings)
     assert differing({key: routed for key, (_, routed) in found.items()}, -2) == []
     assert differing({key: asked for key, (asked, _) in found.items()}, -3) == []

@@ -1,4 +1,5 @@
-"""Transports that replay cassettes, and that record them. litellm builds and reads as ever; only the wire differs."""
+"""Transports that replay cassettes, and that record them. Requests are built and answers read as ever; only what
+is below the wire differs."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from router.adapters.cassette_tape import Tape, read_tape, wire_over
-from router.adapters.litellm_transport import AsyncLitellm
+from router.adapters.lean_transport import AsyncLean
 from router.adapters.loop_thread import EitherTransport
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ STAND_IN_KEY = "replayed-without-a-key"
 class CassetteTransport(EitherTransport):
     """One tape, for the life of the transport; `tape` says what was played. Made by `replay` or `record`."""
 
-    def __init__(self, tape: Tape, make: Callable[[], AsyncLitellm], *, suspends: bool) -> None:
+    def __init__(self, tape: Tape, make: Callable[[], AsyncLean], *, suspends: bool) -> None:
         super().__init__(make, suspends=suspends)
         self.tape = tape
 
@@ -37,8 +38,8 @@ class CassetteTransport(EitherTransport):
     def play(cls, tape: Tape, *, suspends: bool) -> "CassetteTransport":
         """Answer from a tape that is in hand."""
 
-        def make() -> AsyncLitellm:
-            return AsyncLitellm(wire=lambda: wire_over(tape, None), stand_in_key=STAND_IN_KEY)
+        def make() -> AsyncLean:
+            return AsyncLean(wire=lambda: wire_over(tape, None), stand_in_key=STAND_IN_KEY)
 
         return cls(tape, make, suspends=suspends)
 
@@ -60,13 +61,13 @@ class CassetteTransport(EitherTransport):
             return wire_over(tape, open_wire())
 
         return _Recording(
-            tape, lambda: AsyncLitellm(wire=wire), suspends=suspends, file=file, synthetic=synthetic
+            tape, lambda: AsyncLean(wire=wire), suspends=suspends, file=file, synthetic=synthetic
         )
 
 
 class _Recording(CassetteTransport):
     def __init__(
-        self, tape: Tape, make: Callable[[], AsyncLitellm], *, suspends: bool, file: Path, synthetic: bool
+        self, tape: Tape, make: Callable[[], AsyncLean], *, suspends: bool, file: Path, synthetic: bool
     ) -> None:
         super().__init__(tape, make, suspends=suspends)
         self._file = file

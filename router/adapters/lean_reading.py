@@ -71,6 +71,8 @@ class Reading:
         """litellm's ModelResponse of an unpacked body. Raises what its class raises."""
         import httpx
 
+        if self._quirks.through_sdk:
+            body = _as_the_sdk_has_it(body)
         kept = [(name, value) for name, value in headers.items() if name.lower() not in _OF_THE_PACKED]
         response = self._pieces.ModelResponse()
         response.usage = self._pieces.Usage()
@@ -151,3 +153,14 @@ class Reading:
             stream_options={"include_usage": True},
             _response_headers=dict(headers),
         )
+
+
+def _as_the_sdk_has_it(body: bytes) -> bytes:
+    """A message that does not say whose it is: nobody's to the openai SDK, and to litellm then the assistant's."""
+    try:
+        whole = json.loads(body)
+        for choice in whole["choices"]:
+            choice["message"].setdefault("role", None)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return body  # litellm's word decides
+    return json.dumps(whole).encode()

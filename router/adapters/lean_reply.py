@@ -101,7 +101,7 @@ def _choice(index: int, choice: Mapping[str, Any]) -> dict[str, Any]:
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     if message["role"] != "assistant" or any(
-        message[name] not in (None, []) for name in message.keys() - _MESSAGE_KEYS
+        message[name] is not None for name in message.keys() - _MESSAGE_KEYS
     ):
         raise NotPlain
     content = message.get("content")

@@ -258,8 +258,12 @@ def _refused(error: Exception, exchange: Traffic, target: str) -> ProviderError:
 
 def _said_inside(body: str, error: Exception) -> str:
     """What was said in an error inside a success. litellm also repeats what it could not read, which is content."""
-    named = any(level.get("error") for level in _levels(body))
-    return body if named else str(error).partition("Received")[0]
+    if any(level.get("error") for level in _levels(body)):
+        return body
+    told = next((found for link in _chain(error) if (found := getattr(link, "body", None))), None)
+    if told is not None:  # of an event of a stream, as the openai SDK keeps it
+        return json.dumps(told, default=str)
+    return re.split("(?i)received", str(error), maxsplit=1)[0]
 
 
 def kind_of(status: int, body: str, *, embedded: int | None = None) -> Kind:

@@ -9,7 +9,7 @@ from time import monotonic
 from zoneinfo import ZoneInfo
 
 from router import events as ev
-from router.adapters.litellm_transport import LitellmTransport
+from router.adapters.lean_transport import LeanTransport
 from router.books.balance import BudgetNow, budgets_now
 from router.cli.demo_progress import LiveLine
 from router.cli.demo_rows import Row, told
@@ -63,7 +63,7 @@ class Watch:
 @contextmanager
 def set_up(say: Say, live: LiveLine, watch: Watch) -> Iterator[Stage]:
     """Everything that a first call needs, litellm loading meanwhile; told step by step."""
-    transport, began_s = LitellmTransport(suspends=False), monotonic()
+    transport, began_s = LeanTransport(suspends=False), monotonic()
     try:
         with ThreadPoolExecutor(1) as pool:
             loading = pool.submit(run_inline, transport.ready(LOADING_S))

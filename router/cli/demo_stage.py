@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-from router.adapters.litellm_transport import LitellmTransport
+from router.adapters.lean_transport import LeanTransport
 from router.adapters.private_folder import STATE_FOLDER
 from router.client import Router
 from router.client.assembly import build_ports, load_plan
@@ -53,7 +53,7 @@ def state_of(policies: Path) -> Path:
 
 
 @contextmanager
-def staged(policies: Path, transport: LitellmTransport, sink: Sink) -> Iterator[Stage]:
+def staged(policies: Path, transport: LeanTransport, sink: Sink) -> Iterator[Stage]:
     """A running fake provider, and a router of these policies that knows no other. Everything ends with it."""
     shipped, warnings = load_plan(policies)
     with FakeProvider() as provider, _no_proxy():

@@ -31,7 +31,7 @@ def test_without_a_prompt_it_tells_of_the_policy_wherever_it_runs(run):
     assert "`OPENAI_API_KEY` is not set here (asked for at policies/main.yaml:3:3)" in caller
     order = section(told, "tried in this order")
     assert order[0].split() == ["target", "sends", "input", "output", "cost", "counted", "wire"]
-    assert order[1].split() == ["1", "openai/gpt-5-nano", "2", "10k", "400", "$0.00066", "exact", "litellm"]
+    assert order[1].split() == ["1", "openai/gpt-5-nano", "2", "10k", "400", "$0.00066", "exact", "lean"]
     assert section(told, "never more than")[1].split()[:4] == ["any", "call,", "targets", "$0.04532"]
 
 

@@ -4,10 +4,12 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from random import Random
 from typing import Any
 
 from router.testing import wire_anthropic, wire_gemini, wire_openai
 from router.testing.wire_types import Ask, Call, Counts, Format, Said, Stamp, WireFormat
+from tests.wires.variations import varied
 
 Json = dict[str, Any]
 
@@ -26,23 +28,31 @@ _JSON, _LINES = "application/json", "application/x-ndjson"
 _EVENTS, _FRAMES = "text/event-stream; charset=utf-8", "application/vnd.amazon.eventstream"
 
 
-def answer_to(path: str, body: Any) -> bytes:
-    """A whole HTTP response."""
+def answer_to(path: str, body: Any, seed: str) -> bytes:
+    """A whole HTTP response, varied by `seed`; "" for none."""
+    kind, answer, headers = _answer(path, body)
+    if seed and kind in (_JSON, _EVENTS):
+        answer = varied(Random(seed), answer, openai=path.endswith("/chat/completions"))
+    return _response(kind, answer, headers)
+
+
+def _answer(path: str, body: Any) -> tuple[str, bytes, Mapping[str, str]]:
+    """(content type, body, headers of its own)"""
     asked = body if isinstance(body, dict) else {}
     called = bool(asked.get("tools") or asked.get("toolConfig"))
     streams = bool(asked.get("stream"))
     if path.endswith("/api/chat"):
-        return _response(_LINES if streams else _JSON, _ollama(called=called, streams=streams))
+        return _LINES if streams else _JSON, _ollama(called=called, streams=streams), {}
     if path.endswith("/v2/chat"):
-        return _response(_EVENTS if streams else _JSON, _cohere(called=called, streams=streams))
+        return _EVENTS if streams else _JSON, _cohere(called=called, streams=streams), {}
     if path.endswith("/converse"):
-        return _response(_JSON, _dump(_CONVERSE))
+        return _JSON, _dump(_CONVERSE), {}
     if path.endswith("/converse-stream"):
-        return _response(_FRAMES, b"".join(_converse_stream()))
+        return _FRAMES, b"".join(_converse_stream()), {}
     return _made(path, asked, called=called)
 
 
-def _made(path: str, asked: Json, *, called: bool) -> bytes:
+def _made(path: str, asked: Json, *, called: bool) -> tuple[str, bytes, Mapping[str, str]]:
     """In one of the formats that the fake provider speaks."""
     gemini = ":" in path.rpartition("/")[2]
     spoken: Format = "gemini" if gemini else "anthropic" if path.endswith("/messages") else "openai"
@@ -65,19 +75,19 @@ def _made(path: str, asked: Json, *, called: bool) -> bytes:
     written = _SPOKEN[spoken]
     headers = dict(written.headers(ask, _STAMP))
     if not streams:
-        return _response(_JSON, written.answer(ask, said, _STAMP), headers)
+        return _JSON, written.answer(ask, said, _STAMP), headers
     frames = written.frames(ask, said, _STAMP)
-    return _response(_EVENTS, b"".join((*frames.opening, *frames.content, *frames.closing)), headers)
+    return _EVENTS, b"".join((*frames.opening, *frames.content, *frames.closing)), headers
 
 
-def _response(kind: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+def _response(kind: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     named = {
         "content-type": kind,
         "content-length": str(len(body)),
         "x-request-id": "req_0001",
         "x-ratelimit-remaining-requests": "41",
         "set-cookie": "session=secret",
-        **(headers or {}),
+        **headers,
     }
     lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
     return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode() + body

@@ -23,10 +23,11 @@ class Heard:
 
 
 class Ear:
-    """The server: `url`, and what it `heard`, which whoever asks takes away."""
+    """The server: `url`, and what it `heard`, which whoever asks takes away. Answers are varied by `seed`."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.seed = ""
         self._heard: list[Heard] = []
 
     def take(self) -> list[Heard]:
@@ -35,7 +36,7 @@ class Ear:
 
     def hear(self, heard: Heard) -> bytes:
         self._heard.append(heard)
-        return answer_to(heard.path, heard.body)
+        return answer_to(heard.path, heard.body, self.seed)
 
 
 class _Connection(asyncio.Protocol):

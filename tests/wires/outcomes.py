@@ -11,7 +11,7 @@ from router.ports import Transport, WireCall, WireChunk, WireReply
 Outcome = Mapping[str, Any]
 
 _MADE_UP = re.compile(
-    r"(?:call_|chatcmpl-|toolu_)?(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{28,32})\Z"
+    r"^(?:call_|chatcmpl-|toolu_)?(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{28,32})(?![0-9a-f])"
 )
 """The id that litellm makes up for a tool call of a provider that gives it none: another one every time."""
 
@@ -43,7 +43,8 @@ def _failed(error: ProviderError) -> Outcome:
         name: getattr(error, name)
         for name in ("kind", "status", "retry_after_s", "sent", "provider_request_id")
     }
-    return {"error": {**said, "message": error.message if error.sent else ""}}
+    refused = error.status is not None and error.status >= 400  # else it names a class of litellm's
+    return {"error": {**said, "message": error.message if refused else ""}}
 
 
 def _reply(reply: WireReply) -> Outcome:
@@ -121,4 +122,4 @@ def _known(value: Any) -> Any:
         return {name: "a date" if name == "date" else _known(below) for name, below in value.items()}
     if isinstance(value, list | tuple):
         return [_known(below) for below in value]
-    return "made up" if isinstance(value, str) and _MADE_UP.match(value) else value
+    return _MADE_UP.sub("made up", value) if isinstance(value, str) else value

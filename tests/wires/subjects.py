@@ -49,7 +49,7 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType({
     "novita": Subject(models=("deepseek/deepseek-v3.2",)),
     "nvidia_nim": Subject(models=("meta/llama3-70b-instruct",)),
     "ollama": Subject(models=("llama3", "gpt-oss:20b-cloud"), base="", key=None),
-    "openai": Subject(models=("gpt-4o", "gpt-4.1-mini", "gpt-5-nano", "gpt-5.1", "o3-mini", "gpt-3.5-turbo", "llama")),
+    "openai": Subject(models=("gpt-4o", "gpt-4.1-mini", "gpt-5-nano", "o3-mini", "responses/gpt-4.1", "llama")),
     "openrouter": Subject(
         models=("openai/gpt-4o", "anthropic/claude-sonnet-4.5", "google/gemini-2.5-flash"), base="/api/v1"
     ),

@@ -13,9 +13,13 @@ from typing import Any
 import pytest
 
 from router.adapters.litellm_transport import AsyncLitellm
+from router.policy.kinds import KINDS
 from router.ports import WireCall, WireChunk, WireReply
+from tests.recordings import recordings_folder
 from tests.wires.compare import FREE_HEADERS
+from tests.wires.lean import NOT_CARRIED, NOT_TRIED, looked_at
 from tests.wires.subjects import SUBJECTS
+from tests.wires.table import AGAIN, MODULE, PAGE, TABLE, code_text, page_text, read_table, table_text
 from tests.wires.trials import Case, Make, Verdict, bench, cases
 
 RUNS = int(os.environ.get("WIRE_RUNS", "20"))
@@ -100,5 +104,34 @@ def test_each_header_that_may_differ_says_why() -> None:
     assert all(name.islower() and len(why.split()) > 3 for name, why in FREE_HEADERS.items())
 
 
-def test_every_kind_has_models_to_try() -> None:
-    assert all(subject.models for subject in SUBJECTS.values())
+# --- The table --------------------------------------------------------------------------------------------------------
+
+ROWS = read_table()
+LEAN = [kind for kind, row in ROWS.items() if row.wire == "lean"]
+OTHERS = [kind for kind, row in ROWS.items() if row.wire != "lean" and row.witness != NOT_TRIED]
+
+
+@pytest.mark.parametrize("kind", LEAN)
+def test_a_kind_served_lean_is_equal_in_all(kind: str) -> None:
+    found = asyncio.run(looked_at(kind, cases(kind, requests=RUNS, recordings=recordings_folder())))
+    assert not found.witness, (
+        f"the lean wire differs from litellm's own for `{kind}` in `{found.witness}`: {found.difference}; {AGAIN}"
+    )
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_kind_not_served_lean_still_differs(kind: str) -> None:
+    row = ROWS[kind]
+    if row.witness.startswith("recorded") and recordings_folder() is None:
+        return  # its witness is not here: tests/test_recordings_present.py says so
+    witness = Case(kind=kind, name="request 0" if row.witness == NOT_CARRIED else row.witness)
+    found = asyncio.run(looked_at(kind, [witness]))
+    assert found.witness == row.witness, f"`{kind}` no longer differs in `{row.witness}`; {AGAIN}"
+
+
+def test_table_and_code_name_the_same_kinds() -> None:
+    assert MODULE.read_text(encoding="utf-8") == code_text(ROWS), AGAIN
+    assert TABLE.read_text(encoding="utf-8") == table_text(ROWS), AGAIN
+    assert PAGE.read_text(encoding="utf-8") == page_text(ROWS), AGAIN
+    assert sorted(ROWS) == sorted(SUBJECTS), AGAIN
+    assert ROWS.keys() <= KINDS.keys()
