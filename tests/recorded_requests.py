@@ -227,8 +227,14 @@ def _canonical(message: JSON) -> dict[str, Any]:
     return found
 
 
+_PARTS = ("text", "refusal", "image_url", "input_audio", "file")
+"""What a message of the router's may be made of."""
+
+
 def _content(content: Any) -> Any:
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    if not {part["type"] for part in parts} <= set(_PARTS):
+        raise NotRead(str(parts)[:40])
     return [dict(part) for part in parts if part.get("text", part) != ""]
 
 

@@ -19,7 +19,7 @@ from tests.recorded_routing import routed_outcomes
 LEAST_PASSING = 541
 LEAST_ROUTED = 541
 LEAST_STREAMS = 189
-LEAST_ASKED = 454
+LEAST_ASKED = 453
 
 pytestmark = [
     pytest.mark.recordings,
