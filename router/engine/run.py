@@ -12,6 +12,7 @@ from router.decide.conditions import Snapshot
 from router.decide.fit import Short, Worst, worst_for
 from router.decide.outcome import Refusal
 from router.decide.scopes import Caller
+from router.decide.transcript import transcript
 from router.errors import Attempt, Dropped
 from router.plan import Budget, Candidate, Key, Limit, Plan, TokenClass
 from router.ports import (
@@ -79,7 +80,12 @@ class Run:
     snapshot: Snapshot | None = None  # what rules look at, read once
     short: list[Short] = field(default_factory=list)  # what this list was come to and not sent for, in order
     estimates: list[Counted] = field(default_factory=list)
-    readers: list[tuple[Messages, InputReader]] = field(default_factory=list)  # with what was added
+    readers: list[tuple[Messages, InputReader]] = field(
+        default_factory=list
+    )  # of what is not told as it came
+    conversations: list[tuple[str, Messages, Messages]] = field(
+        default_factory=list
+    )  # by target and what was added: as told
     repairs: dict[str, Messages] = field(
         default_factory=dict
     )  # by target: its misfit answers, and what it was told
@@ -131,13 +137,13 @@ class Run:
 
     def estimate(self, candidate: Candidate) -> InputEstimate:
         """The input of this request for one candidate: counted once for all that count it alike."""
-        added = self.added(candidate)
-        key = (candidate.target.tokens, candidate.target.context_tokens, added)
+        told = self.told(candidate)
+        key = (candidate.target.tokens, candidate.target.context_tokens, told)
         for counted, params, estimate in self.estimates:
             if counted == key and params == candidate.params:
                 return estimate
         tokens, context, _ = key
-        estimate = self._reader(added).estimate(candidate.params, tokens, context_tokens=context)
+        estimate = self._reader(told).estimate(candidate.params, tokens, context_tokens=context)
         self.estimates.append((key, candidate.params, estimate))
         return estimate
 
@@ -147,14 +153,25 @@ class Run:
             return ()
         return (*candidate.added, *self.repairs.get(candidate.target.name, ()))
 
-    def _reader(self, added: Messages) -> InputReader:
-        if not added:
+    def told(self, candidate: Candidate) -> Messages:
+        """The conversation in the words in which this candidate is sent it: those are what it is billed for."""
+        target, added = candidate.target, self.added(candidate)
+        for name, known, told in self.conversations:
+            if name == target.name and known == added:
+                return told
+        asked = (*self.request.messages, *added) if added else self.request.messages
+        told = tuple(transcript(asked, kind=target.kind, model=target.wire_model))
+        self.conversations.append((target.name, added, told))
+        return told
+
+    def _reader(self, told: Messages) -> InputReader:
+        if told is self.request.messages:
             return self.input
         for known, reader in self.readers:
-            if known == added:
+            if known == told:
                 return reader
-        reader = self.ports.tokens.reader((*self.request.messages, *added))
-        self.readers.append((added, reader))
+        reader = self.ports.tokens.reader(told)
+        self.readers.append((told, reader))
         return reader
 
     def worst(self, candidate: Candidate, *, at_s: float | None = None) -> Worst:

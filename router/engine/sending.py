@@ -2,7 +2,6 @@
 
 from router import events as ev
 from router.decide.step import Try
-from router.decide.transcript import transcript
 from router.engine import permits
 from router.engine.run import LEASE_S, Run
 from router.engine.stores import bypass, free
@@ -101,13 +100,12 @@ def wire_call(run: Run, route: Route, hold: Hold, step: Try) -> WireCall:
     provider = run.plan.providers[target.provider]
     url = provider.base_url
     key = next((each.secret for each in provider.keys if each.name == step.key), None)
-    asked = (*run.request.messages, *run.added(candidate))
     return WireCall(
         attempt=hold.id,
         target=target.name,
         kind=target.kind,
         model=target.wire_model,
-        messages=transcript(asked, kind=target.kind, model=target.wire_model),
+        messages=run.told(candidate),
         params=candidate.params,
         timeout_s=step.timeout_s,
         stream=route.streams,

@@ -1,7 +1,8 @@
 """Conversations with tools through the engine: what each attempt is told, and what makes two of them the same."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from router import AsyncRouter, Router
 from router import events as ev
 from router.adapters.clocks import AsyncClock, ManualClock
 from router.adapters.scripted_transport import Fails, Says, ScriptedTransport
-from router.values import Kind
+from router.values import Kind, Message
+from tests.build import plan, policy
+from tests.world import ByteReader, ByteTokens, World
 
 MISTRAL, CLAUDE = "mistral/mistral-small-latest", "anthropic/claude-haiku-4-5"
 POLICIES: dict[str, Any] = {
@@ -51,6 +54,26 @@ def test_each_target_is_told_the_same_conversation_in_its_own_words() -> None:
     assert len(mistral[2]["tool_call_id"]) == 9
     assert mistral[2]["tool_call_id"] == mistral[1]["tool_calls"][0]["id"]
     assert not any("reasoning_content" in each[1] for each in (openai, mistral, claude))
+
+
+class Heard(ByteTokens):
+    """Keeps what it was asked to count."""
+
+    def __init__(self) -> None:
+        self.conversations: list[Sequence[Message]] = []
+
+    def reader(self, messages: Sequence[Message]) -> ByteReader:
+        self.conversations.append(messages)
+        return super().reader(messages)
+
+
+def test_what_is_reserved_for_is_the_conversation_as_it_is_sent() -> None:
+    """An id of one character becomes one of nine, which some providers show their model."""
+    world, heard = World(plan(policy("main", MISTRAL)), Says("Sunny.")), Heard()
+    world.ports = replace(world.ports, tokens=heard)
+    world.call_with(conversation("1"))
+    [sent] = world.transport.calls
+    assert sent.messages in heard.conversations
 
 
 def test_what_a_conversation_does_not_allow_is_left_out_and_told() -> None:
