@@ -552,8 +552,8 @@ def test_a_stream_that_is_interrupted_while_it_gives_back_gives_back_all(
 
     release, asked = one.ports.limiter.release, list[str]()
 
-    async def given_up(id: str) -> None:
-        await release(id)
+    async def given_up(id: str, **fields: Any) -> None:
+        await release(id, **fields)
         asked.append(id)
         if len(asked) == 1:
             raise Interrupted

@@ -78,8 +78,8 @@ def test_what_could_not_be_marked_as_sent_counts_nowhere(monkeypatch: pytest.Mon
 
     marked = one.ports.ledger.mark_sent
 
-    async def heard_too_late(id: str, *, now_s: float) -> None:
-        await marked(id, now_s=now_s)
+    async def heard_too_late(id: str, **fields: Any) -> None:
+        await marked(id, **fields)
         raise Interrupted
 
     monkeypatch.setattr(one.ports.ledger, "mark_sent", heard_too_late)
