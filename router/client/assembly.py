@@ -159,13 +159,23 @@ def cache_place(plan: Plan, cache: str | PathLike[str] | None, *, realm: Realm |
     """`memory`, the address of a server, or the folder of the cache. What was not paid for has a folder of its own, as
     with `state_place`; on a server the keys of its answers are its own."""
     if cache is not None:
-        return os.fspath(cache)
+        return _answers_place(os.fspath(cache))
     chosen = _resolved(plan, plan.settings.cache)
     if chosen is not None:
         if chosen == MEMORY or is_server(chosen):
             return chosen
-        return str(_apart(_beside(plan, chosen, from_plan=True), realm))
+        return str(_apart(_beside(plan, _answers_place(chosen), from_plan=True), realm))
     return str(_state_folder(plan, realm) / "cache") if plan.folder else MEMORY
+
+
+def _answers_place(chosen: str) -> str:
+    """`chosen`, where it is one that answers can be kept at: else `postgres://...` would be a folder of that name."""
+    if "://" in chosen and not is_server(chosen):
+        raise RequestError(
+            f"`{chosen.partition('://')[0]}://` is no place for answers",
+            help="write `memory`, a folder, or `redis://HOST:PORT`",
+        )
+    return chosen
 
 
 def is_server(place: str) -> bool:

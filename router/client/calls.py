@@ -18,6 +18,7 @@ from router.plan import Plan
 from router.values import Message, Output, Reply, Request, Usage
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+ASKING = ("system", "developer", "user")  # the others may answer with calls alone
 LONGEST_S = 1e9
 DEEPEST = 100
 
@@ -118,9 +119,14 @@ def _policy(plan: Plan, policy: Any) -> str:
 def _messages(messages: Any) -> tuple[Message, ...]:
     if isinstance(messages, str):
         return ({"role": "user", "content": messages},)
-    if not isinstance(messages, Sequence) or not messages:
+    if not isinstance(messages, Sequence) or isinstance(messages, bytes | bytearray) or not messages:
+        given = (
+            f"`{type(messages).__name__}`"
+            if messages or not isinstance(messages, Sequence)
+            else "an empty one"
+        )
         raise RequestError(
-            "`messages` must be a text or a list of at least one message",
+            f"`messages` must be a text or a list of at least one message, not {given}",
             help='for example messages=[{"role": "user", "content": "Hello"}]',
         )
     for position, message in enumerate(messages):
@@ -150,6 +156,13 @@ def _check_message(position: int, message: object) -> None:
     if not isinstance(message.get("content"), str | list | tuple | None):
         raise RequestError(f"`messages[{position}].content` must be text or a list of parts")
     _check_answer(message, f"messages[{position}]")
+    if role in ASKING and message.get("content") is None:
+        raise RequestError(f"`messages[{position}]` has the role `{role}` and no `content`")
+    if role == "tool" and not message.get("tool_call_id"):
+        raise RequestError(
+            f"`messages[{position}]` has no `tool_call_id`",
+            help="it is the `id` of the call whose result this is",
+        )
 
 
 def _check_answer(message: Mapping[str, Any], path: str) -> None:

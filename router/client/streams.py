@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine, Generator
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from weakref import WeakValueDictionary, finalize
 
 from router.client.gate import Gate
@@ -190,6 +190,13 @@ class Opening:
 
     def __await__(self) -> Generator[Any, None, AsyncStream]:
         return self._opening.__await__()
+
+    def __aiter__(self) -> NoReturn:
+        """Read before it is opened there would be nobody to close it."""
+        self._opening.close()
+        raise TypeError(
+            "a stream is opened before it is read: write `async with ... as stream`, or `await` it"
+        )
 
     async def __aenter__(self) -> AsyncStream:
         self._stream = await self._opening

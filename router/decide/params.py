@@ -36,6 +36,9 @@ VALUES: Mapping[str, tuple[str, ...]] = {
 }
 """What parameters of few words may be. A target may take some of them only."""
 
+TOOL_CHOICES = ("auto", "none", "required")
+"""What `tool_choice` may be as text; a map names the tool that must be called."""
+
 KEPT = frozenset({"max_tokens", "n", "response_format", "tool_choice", "tools"})
 """What an answer is made by, and what bounds its cost: never left out for a target that does not take it."""
 
@@ -101,6 +104,8 @@ def param_fault(name: str, value: Any) -> str | None:
         return f"`{name}` must be at least 1, not `{value}`"
     if name in VALUES and value not in VALUES[name]:
         return f"`{name}` must be one of {', '.join(VALUES[name])}, not {_quoted(value)}"
+    if name == "tool_choice" and isinstance(value, str) and value not in TOOL_CHOICES:
+        return f"`{name}` must be one of {', '.join(TOOL_CHOICES)}, or a map, not {_quoted(value)}"
     return None
 
 

@@ -103,7 +103,13 @@ def _image_fault(address: str) -> str | None:
             if address.startswith("data:image/") and ";base64," in address
             else ("is no image: a `data:` URL of one begins with `data:image/png;base64,` or its like")
         )
-    return None if "://" in address else "has no `url`: a `data:` URL, or an address with its scheme"
+    if "://" in address:
+        return None
+    return (
+        "has a `url` that is neither a `data:` URL nor an address with its scheme"
+        if address
+        else "has no `url`: a `data:` URL, or an address with its scheme"
+    )
 
 
 def _audio_fault(audio: object) -> str | None:

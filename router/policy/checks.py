@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from router.decide.judge import is_sampled
 from router.decide.match import leads_to, taking_over
+from router.decide.params import untaken
 from router.errors import Problem
 from router.policy import (
     money_checks,
@@ -49,7 +50,9 @@ def sampled_caches(draft: Draft) -> Iterator[Problem]:
         )
         if sampled is not None:
             message = f"answers of `{sampled.candidate.target.name}` are sampled, and this cache keeps none of those"
-            advice = "write `sampled: true` where an older answer will do, or `params: {temperature: 0}`"
+            advice = "write `sampled: true` where an older answer will do"
+            if untaken({"temperature": 0}, sampled.candidate.target.refuses) is None:
+                advice += ", or `params: {temperature: 0}`"
             place, also = spot.key_place, sampled.entry.place
             yield problem("sampled-cache", message, place, help=advice, severity="warning", also=also)
 

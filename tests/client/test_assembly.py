@@ -13,6 +13,7 @@ from router.client.assembly import MEMORY, cache_place, state_place
 from router.client.routers import AsyncRouter
 from router.errors import PolicyError, RequestError
 from router.plan import Settings
+from router.values import Place, SecretRef
 from tests.build import plan, policy
 
 SIX_LINES = {
@@ -40,6 +41,19 @@ def test_the_argument_wins_over_the_setting_and_that_over_the_environment(
     assert state_place(written, "sqlite:////srv/argument.db") == "/srv/argument.db"
     assert cache_place(written, None) == "/srv/app/policies/kept/cache"
     assert cache_place(written, Path("/srv/c")) == "/srv/c"
+
+
+def test_an_address_of_a_server_that_keeps_no_answers_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        RequestError, match=r"^`postgres://` is no place for answers\nhelp: write `memory`, a folder"
+    ) as told:
+        cache_place(PLAN, "postgres://me:secret@db/answers")
+    assert "secret" not in str(told.value)
+    monkeypatch.setenv("ANSWERS", "s3://bucket")
+    named = SecretRef(source="env", name="ANSWERS", place=Place(file="a.yaml", line=1, column=1))
+    with pytest.raises(RequestError, match=r"^`s3://` is no place for answers"):
+        cache_place(replace(PLAN, settings=Settings(cache=named)), None)
+    assert cache_place(PLAN, "redis://cache:6379") == "redis://cache:6379"
 
 
 def test_made_up_answers_are_booked_apart_from_a_place_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,8 +57,20 @@ def test_the_default_policy_is_the_settings() -> None:
     ("fields", "message"),
     [
         ({"messages": []}, "must be a text or a list of at least one message"),
-        ({"messages": {"role": "user"}}, "must be a text or a list"),
+        ({"messages": []}, "at least one message, not an empty one"),
+        ({"messages": {"role": "user"}}, "must be a text or a list of at least one message, not `dict`"),
         ({"messages": iter(())}, "must be a text or a list"),
+        ({"messages": b"hello"}, "must be a text or a list of at least one message, not `bytes`"),
+        ({"messages": None}, "must be a text or a list of at least one message, not `NoneType`"),
+        ({"messages": [{"role": "user"}]}, r"`messages\[0\]` has the role `user` and no `content`"),
+        (
+            {"messages": [{"role": "system", "content": None}]},
+            r"`messages\[0\]` has the role `system` and no",
+        ),
+        (
+            {"messages": [{"role": "tool", "content": "x"}]},
+            r"`messages\[0\]` has no `tool_call_id`\nhelp: it is the `id`",
+        ),
         ({"messages": [1]}, r"`messages\[0\]` must be a mapping, not `int`"),
         ({"messages": [{"role": "boss", "content": "x"}]}, r"`messages\[0\]` has role `boss`"),
         ({"messages": [{"role": "user", "content": 3}]}, r"`messages\[0\].content` must be text or a list"),
@@ -99,6 +111,10 @@ def test_the_default_policy_is_the_settings() -> None:
             r"`messages\[0\].tool_call_id` must be text, not `list`",
         ),
         ({"params": {"tools": [5]}}, "`tools` must be a list of mappings"),
+        (
+            {"params": {"tool_choice": "any"}},
+            "`tool_choice` must be one of auto, none, required, or a map, not `any`",
+        ),
         ({"params": {"temprature": 1}}, r"unknown parameter `temprature` \(did you mean `temperature`\?\)"),
         ({"stream": "yes"}, "`stream` must be true or false, not `yes`"),
         ({"raise_errors": "no"}, "`raise_errors` must be true or false, not `no`"),

@@ -57,7 +57,10 @@ def test_what_can_be_sent_has_no_fault(part: dict[str, Any]) -> None:
         ({"type": "image", "source": {}}, "has the type `image`"),
         ({"type": "text"}, "has no text in `text`"),
         ({"type": "image_url"}, "has no `url`"),
-        ({"type": "image_url", "image_url": {"url": "pictures/a.png"}}, "has no `url`"),
+        (
+            {"type": "image_url", "image_url": {"url": "pictures/a.png"}},
+            "has a `url` that is neither a `data:` URL nor",
+        ),
         ({"type": "image_url", "image_url": {"url": "data:text/plain;base64,aGk="}}, "is no image"),
         ({"type": "image_url", "image_url": {"url": "data:image/svg+xml,<svg/>"}}, "is no image"),
         ({"type": "input_audio", "input_audio": {"data": "UklGRg=="}}, "needs `input_audio: "),

@@ -11,6 +11,7 @@ from router.adapters.param_book import TABLE, ParamBook
 from router.adapters.price_file import PriceFile
 from router.decide.params import CHAT_PARAMS, KEPT, VALUES, words_of
 from router.policy.kinds import KINDS
+from router.policy.load import load_text
 from tests.params.ask import BY_EFFORT, EFFORTS, PLAIN, refused
 
 KINDS_OF = json.loads(TABLE.read_text(encoding="utf-8"))["kinds"]
@@ -86,3 +87,19 @@ def test_a_model_is_found_as_its_price_is(kind: str, model: str, takes: str, ref
     found = PriceFile.load().refuses(kind, model)
     assert takes not in found
     assert not refuses or refuses in found
+
+
+@pytest.mark.parametrize(
+    ("model", "advised"),
+    [("openai/gpt-5-nano", False), ("openai/gpt-4.1-mini", True)],
+    ids=["refuses", "takes"],
+)
+def test_a_cache_is_advised_no_temperature_that_its_target_refuses(model: str, advised: bool) -> None:
+    text = f"""version: 1
+providers: {{openai: {{}}}}
+policies:
+  main: {{targets: [{model}], ceiling: {{output_tokens: 400}}, cache: {{ttl: 1h}}}}
+"""
+    (told,) = load_text(text, PriceFile.load()).problems
+    assert told.code == "sampled-cache"
+    assert ("temperature: 0" in told.help) is advised

@@ -65,6 +65,8 @@ def test_an_async_stream_is_read_as_it_comes(scene: Scene):
             assert (await other.reply()).text == TEXT
             third = await router.complete("and again", stream=True, **WHO)
             assert (await third.reply()).text == TEXT
+            with pytest.raises(TypeError, match="opened before it is read: write `async with"):
+                aiter(router.stream("unopened", **WHO))
             nothing_is_held(scene, router)
 
     asyncio.run(main())

@@ -182,7 +182,12 @@ EXPECT = Block(
             description="Every wait between attempts, in order.",
         ),
         "dropped": Key(
-            form=MapOf(name="a map of targets", key=words.TARGET, value=words.REASON),
+            form=MapOf(
+                name="a map of targets",
+                key=words.TARGET,
+                value=words.REASON,
+                help="each target with its reason: `{openai/gpt-5-nano: breaker_open}`",
+            ),
             description="Targets that were passed over, each with the reason; there may be others.",
         ),
         "cost": Key(form=COST, description="What the call is charged, its failed attempts included."),
