@@ -45,7 +45,7 @@ _SHAPES = {
 _CLAUDE_ONLY = ("input_examples", "eager_input_streaming")
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)  # it holds a key
 class Draft:
     """One request, and what its answer is read with."""
 

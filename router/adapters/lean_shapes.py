@@ -23,7 +23,7 @@ class NotLean(Exception):
     """litellm would make something of this call that is not one chat request: a look-up first, or another endpoint."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)  # it holds a key
 class Route:
     """What the calls to one model at one address with one key have in common."""
 

@@ -6,12 +6,14 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from importlib import import_module
 from typing import Any
 
 import httpx
 import pytest
 
 from router.adapters.lean_pool import LONGEST_ANSWER, AiohttpPool
+from router.adapters.lean_requests import Requests
 from router.adapters.lean_transport import AsyncLean
 from router.adapters.litellm_transport import AsyncLitellm
 from router.adapters.loop_thread import EitherTransport
@@ -284,6 +286,12 @@ def test_what_cannot_be_put_into_a_request_is_certain_not_to_have_been_sent(prov
     error = asyncio.run(failure_of(wire(), call(provider=provider, **changes)))
     assert (error.kind, error.sent, provider.request_count) == (Kind.CONNECTION, False, 0)
     assert "sk-x" not in str(error)
+
+
+def test_a_request_that_is_made_up_shows_no_key_of_its_own():
+    draft = Requests(import_module("router.adapters.litellm_pieces"), stand_in_key=None).draft(call())
+    assert draft.headers["Authorization"] == f"Bearer {KEY}"
+    assert KEY not in repr(draft) + repr(draft.route)
 
 
 def test_a_call_that_cannot_be_built_fails_as_litellm_says(provider):
