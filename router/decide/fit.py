@@ -122,7 +122,12 @@ def is_too_long(candidate: Candidate, estimate: InputEstimate) -> Refusal | None
         )
     reach = input_cap(candidate, estimate.bound)
     if ceiling is not None and reach > ceiling:
-        return "input_ceiling", f"the input may reach {reach} tokens, and the ceiling is {ceiling}"
+        grown = (
+            f"reach {reach} tokens"
+            if reach != target.context_tokens
+            else f"fill its context of {reach} tokens"
+        )
+        return "input_ceiling", f"the input may {grown}, and the ceiling is {ceiling}"
     return None
 
 

@@ -233,3 +233,14 @@ def test_a_target_on_two_paths_is_judged_by_the_input_of_each() -> None:
     world = World(plan(main, plain, searching))
     assert world.call("hello").target == "openai/a"
     assert "web_search_options" not in world.transport.calls[0].params
+
+
+def test_an_input_that_can_not_be_counted_is_said_to_fill_its_context() -> None:
+    """As a PDF is: its bound is the whole context, however short it is."""
+    small = replace(target("openai/a"), context_tokens=50)
+    tight = policy("main", "openai/a", ceiling=Ceiling(input_tokens=10))
+    world = World(plan(tight, targets=(small,)))
+    with pytest.raises(NoRoute, match=r"may fill its context of 50 tokens, and the ceiling is 10\n"):
+        world.call("x" * 100)
+    with pytest.raises(NoRoute, match=r"may reach \d+ tokens, and the ceiling is 10\n"):
+        World(plan(tight)).call("x" * 100)
