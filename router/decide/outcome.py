@@ -214,5 +214,14 @@ def stopped(
         attempts=attempts,
         dropped=dropped,
         retry_after_s=may_pass_in_s,
-        help=f"`router explain {route.policy}` shows its list, and what its `retry` and `fall_back_on` allow",
+        help=f"{_left_alone(dropped)}`router explain {route.policy}` shows its list, and what its `retry` and "
+        "`fall_back_on` allow",
     )
+
+
+def _left_alone(dropped: Sequence[Dropped]) -> str:
+    """What was not among the attempts, although the list holds it."""
+    refused = dict.fromkeys(
+        f"`{drop.target}` was not tried: {drop.detail}; " for drop in dropped if drop.reason == "breaker_open"
+    )
+    return "".join(refused)

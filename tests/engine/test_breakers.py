@@ -153,6 +153,7 @@ def test_where_others_failed_the_error_says_when_to_come_back_too() -> None:
         it.call()
     assert [each.target for each in caught.value.attempts] == ["anthropic/haiku"]
     assert caught.value.retry_after_s == pytest.approx(breaker(it).open_for_s)
+    assert caught.value.help.startswith("`openai/small` was not tried: its breaker is open, for ")
 
 
 def test_a_budget_that_refuses_the_others_is_told_first_and_nothing_jumps() -> None:
