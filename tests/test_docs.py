@@ -136,3 +136,20 @@ def test_every_law_of_the_readme_names_tests_that_exist() -> None:
     assert len(laws) == 8  # all but reload's, which is to come
     named = [name for law in laws for name in re.findall(r"`([^`]+)`", law)]
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_leads_to_every_page_once_in_its_list() -> None:
+    further = (ROOT / "README.md").read_text().partition("\n## Further\n")[2]
+    listed = re.findall(r"\]\((docs/[a-z]+\.md)\)", further)
+    assert sorted(listed) == [str(page.relative_to(ROOT)) for page in PAGES[1:]]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for name, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)", page.read_text()):
+        found = page.parent / name if name else page
+        assert found.exists(), name
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", found.read_text(), re.MULTILINE)
+            slugs = {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in slugs, f"{name}#{anchor}"
