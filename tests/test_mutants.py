@@ -58,10 +58,8 @@ def _trial(mutant: dict[str, Any], folder: Path) -> Run:
 
 def _copy(folder: Path) -> None:
     for name in ("router", "tests", "policies", "schemas"):
-        ignored = shutil.ignore_patterns(
-            ".hypothesis"
-        )  # what is compiled is kept: it goes by the time of its source
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        # What is compiled is kept: it goes by the time of its source.
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".hypothesis"))
     shutil.copy(ROOT / "pyproject.toml", folder)
 
 
@@ -72,23 +70,11 @@ def _break(path: Path, find: str, replace: str) -> None:
 
 
 def _run_law(folder: Path, name: str) -> Run:
-    own = (
-        f"--basetemp={folder / 'tmp'}"  # in pytest's common folder, runs side by side clear away each other's
-    )
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        own,
-        f"tests/laws/{name}",
-    ]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"tests/laws/{name}"]
     environment = {
         **os.environ,
         "PYTHONPATH": str(folder),
+        "PYTEST_DEBUG_TEMPROOT": str(folder),  # in a common one, runs clear away each other's leftovers
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_PROFILE": "mutants",  # a failure is enough; the smallest one is not wanted
     }
