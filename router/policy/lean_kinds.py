@@ -2,15 +2,23 @@
 
 LEAN_KINDS: frozenset[str] = frozenset(
     {
+        "ai21",
+        "azure",
         "cerebras",
+        "cohere",
+        "dashscope",
         "deepinfra",
         "deepseek",
+        "fireworks_ai",
         "groq",
         "hosted_vllm",
         "huggingface",
+        "hyperbolic",
         "mistral",
+        "moonshot",
         "nvidia_nim",
         "openai",
+        "openrouter",
         "perplexity",
         "sambanova",
         "together_ai",
