@@ -119,14 +119,14 @@ def test_a_kind_served_lean_is_equal_in_all(kind: str) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", OTHERS)
-def test_a_kind_not_served_lean_still_differs(kind: str) -> None:
-    row = ROWS[kind]
-    if row.witness.startswith("recorded") and recordings_folder() is None:
-        return  # its witness is not here: tests/test_recordings_present.py says so
-    witness = Case(kind=kind, name="request 0" if row.witness == NOT_CARRIED else row.witness)
-    found = asyncio.run(looked_at(kind, [witness]))
-    assert found.witness == row.witness, f"`{kind}` no longer differs in `{row.witness}`; {AGAIN}"
+def test_a_kind_not_served_lean_still_differs() -> None:
+    for kind in OTHERS:
+        row = ROWS[kind]
+        if row.witness.startswith("recorded") and recordings_folder() is None:
+            continue  # its witness is not here: tests/test_recordings_present.py says so
+        witness = Case(kind=kind, name="request 0" if row.witness == NOT_CARRIED else row.witness)
+        found = asyncio.run(looked_at(kind, [witness]))
+        assert found.witness == row.witness, f"`{kind}` no longer differs in `{row.witness}`; {AGAIN}"
 
 
 def test_table_and_code_name_the_same_kinds() -> None:
