@@ -31,6 +31,9 @@ Policies = str | PathLike[str] | Mapping[str, Any] | Plan
 CLOSING_S = 5.0
 """How long `close` waits for calls that are under way to notice."""
 
+WARM_S = 60.0
+"""How long `warm` waits: many times what the wire library takes on an idle machine."""
+
 
 class _Opened(Books):
     """What both routers are: a plan, its warnings, and the ports it runs over."""
@@ -180,6 +183,15 @@ class Router(_Opened, Bookkeeping, Keeping, Healing):
         """
         return self.complete(messages, stream=True, **arguments)
 
+    def warm(self, timeout: float = WARM_S) -> bool:
+        """Load now what the first call would load in its own time: the wire library takes seconds.
+
+        True once it is there, False where `timeout` (in seconds) passed first; it is loaded to its end all the same.
+        Raises ProviderError where it can't be loaded at all.
+        """
+        with self._gate:
+            return run_inline(self.ports.transport.ready(timeout))
+
     def close(self) -> None:
         """Free connections, threads and files. Idempotent.
 
@@ -269,6 +281,11 @@ class AsyncRouter(_Opened, AsyncBookkeeping, AsyncKeeping, AsyncHealing):
     def stream(self, /, messages: str | Sequence[Message], **arguments: Unpack[StreamArguments]) -> Opening:
         """As `Router.stream`: `async with router.stream(...) as stream`, or `stream = await router.stream(...)`."""
         return Opening(self.complete(messages, stream=True, **arguments))
+
+    async def warm(self, timeout: float = WARM_S) -> bool:
+        """As `Router.warm`; the loop goes on meanwhile."""
+        with self._gate:
+            return await self.ports.transport.ready(timeout)
 
     async def close(self) -> None:
         """As `Router.close`; the calls under way are those of other tasks."""

@@ -1,4 +1,5 @@
-"""What is heavy is loaded by the call that needs it: the first, as test_default_router.py shows, and none before."""
+"""What is heavy is loaded by the call that needs it: the first, as test_default_router.py shows, and none before; or by
+`warm`."""
 
 import pytest
 
@@ -13,3 +14,10 @@ def test_opening_and_a_kept_answer_load_no_wire(scene: Scene):
     told = output("cached_answer.py", ROUTER_POLICIES=str(scene.policies)).splitlines()
     assert told == ["open: none", "cached: none"]
     assert scene.provider.request_count == 1
+
+
+def test_a_warmed_router_has_loaded_what_its_first_call_needs(scene: Scene):
+    told = output("warmed.py", ROUTER_POLICIES=str(scene.policies)).splitlines()
+    assert told[:4] == ["at once: False", "waited for: True", "litellm: True", "again: True"]
+    assert told[4].startswith("answered: ")
+    assert len(told[4]) > len("answered: ")
