@@ -1,6 +1,6 @@
 """The breakers of the targets that policies write, as they stand now; and closing one by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from router.decide.breaker import Breaker, Phase, Reset, phase_of, tally_of
@@ -38,16 +38,24 @@ async def breakers(plan: Plan, ports: Ports) -> tuple[BreakerNow, ...]:
     )
 
 
-async def reset_breaker(plan: Plan, ports: Ports, target: str) -> BreakerNow:
-    """Close it, for every process that shares the state. Raises RequestError for a target without one, StoreError."""
+async def reset_breakers(plan: Plan, ports: Ports, targets: Iterable[str]) -> tuple[BreakerNow, ...]:
+    """Close them, for every process that shares the state; none where one of them is of no target. Raises RequestError
+    then, and StoreError."""
     rules = {each.name: (each, rule) for each, rule in _watched(plan)}
-    if target not in rules:
-        advice = suggestion(target, rules, what="targets with a breaker:")
-        raise RequestError(f"`{target}` has no breaker", help=advice or "no target of these policies has one")
-    each, rule = rules[target]
+    named = dict.fromkeys(targets)
+    for target in named:
+        if target not in rules:
+            advice = suggestion(target, rules, what="targets with a breaker:")
+            raise RequestError(
+                f"`{target}` has no breaker", help=advice or "no target of these policies has one"
+            )
+    return tuple([await _reset(ports, *rules[target]) for target in named])
+
+
+async def _reset(ports: Ports, target: Target, rule: BreakerRule) -> BreakerNow:
     now_s = ports.clock.now_s()
-    turn = await ports.health.turn((each.provider, each.model), Reset(now_s=now_s))
-    return _now(target, turn.after, rule, now_s)
+    turn = await ports.health.turn((target.provider, target.model), Reset(now_s=now_s))
+    return _now(target.name, turn.after, rule, now_s)
 
 
 def _watched(plan: Plan) -> Iterator[tuple[Target, BreakerRule]]:

@@ -47,7 +47,7 @@ def reset(out: Out, targets: Sequence[str], policies: Path | None) -> None:
     from router.tools.reading import loaded_policies, writing_router
 
     with writing_router(loaded_policies(policies_at(policies))) as router:
-        done = [router.reset_breaker(target) for target in dict.fromkeys(targets)]
+        done = router.reset_breakers(*targets)
     if out.json:
         out.document({"breakers": plain(done)})
         return

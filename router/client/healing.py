@@ -1,6 +1,6 @@
 """What both routers tell of the health of targets, and do about it by hand."""
 
-from router.books.breakers import BreakerNow, breakers, reset_breaker
+from router.books.breakers import BreakerNow, breakers, reset_breakers
 from router.client.bookkeeping import Books
 from router.client.inline import run_inline
 
@@ -13,11 +13,11 @@ class Healing(Books):
         with self._gate:
             return run_inline(breakers(self.plan, self.ports))
 
-    def reset_breaker(self, target: str) -> BreakerNow:
-        """Close the breaker of a target, at once and for every process that shares the state. Raises RequestError for a
-        target that has none, StoreError."""
+    def reset_breakers(self, *targets: str) -> tuple[BreakerNow, ...]:
+        """Close the breakers of these targets, at once and for every process that shares the state. Raises RequestError
+        where one of them has none, and closes none then; StoreError."""
         with self._gate:
-            return run_inline(reset_breaker(self.plan, self.ports, target))
+            return run_inline(reset_breakers(self.plan, self.ports, targets))
 
 
 class AsyncHealing(Books):
@@ -28,7 +28,7 @@ class AsyncHealing(Books):
         with self._gate:
             return await breakers(self.plan, self.ports)
 
-    async def reset_breaker(self, target: str) -> BreakerNow:
-        """As `Router.reset_breaker`."""
+    async def reset_breakers(self, *targets: str) -> tuple[BreakerNow, ...]:
+        """As `Router.reset_breakers`."""
         with self._gate:
-            return await reset_breaker(self.plan, self.ports, target)
+            return await reset_breakers(self.plan, self.ports, targets)

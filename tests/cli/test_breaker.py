@@ -63,6 +63,11 @@ def test_a_target_without_one_can_not_be_reset(run, folder):
     assert "`anthropic/claude-haiku-4-5` has no breaker" in told
 
 
+def test_of_several_none_is_reset_where_one_has_no_breaker(run, opened, document):
+    run("breaker", "reset", "openai/gpt-5-nano", "anthropic/claude-haiku-4-5", code=2)
+    assert document("breaker")["breakers"][0]["phase"] == "open"
+
+
 def test_explain_shows_the_rule_and_leaves_out_what_is_open(run, opened, document):
     told = run("explain", "fast").stdout
     assert "left out\n  openai/gpt-5-nano  its breaker is open, for " in told
