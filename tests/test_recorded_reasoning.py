@@ -12,7 +12,8 @@ from router import Reply, Router
 from router.adapters.cassette_transport import CassetteTransport
 from router.client.assembly import load_plan
 from router.plan import Plan
-from tests.recorded_calls import read_table
+from tests.recorded_calls import expected, read_table
+from tests.recorded_reader import Answer
 from tests.recorded_routing import Routed, document, routed
 
 
@@ -53,9 +54,13 @@ def asked(plan: Plan, each: Routed) -> tuple[Reply, str | None]:
 def thinking(recordings: Path) -> list[tuple[Routed, str]]:
     passes = {key for key, outcome in read_table().items() if set(outcome[-2:]) == {"pass"}}
     answered = [each for each in routed(recordings) if each.row.status == 200 and each.row.key in passes]
+    # The others have formats of their own; and an answer that breaks has no reply.
     known = [
-        each for each in answered if each.row.provider not in ("bedrock", "ollama", "cohere")
-    ]  # other formats
+        each
+        for each in answered
+        if each.row.provider not in ("bedrock", "ollama", "cohere")
+        and isinstance(expected(each.row, each.recorded), Answer)
+    ]
     found = [(each, thoughts(each.recorded.response["body"]["string"])) for each in known]
     return [(each, thought) for each, thought in found if thought]
 

@@ -289,7 +289,8 @@ class LeanStream:
 
 
 async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[str]:
-    """The lines of a body, for litellm's own readers. Raises WireRefusal for one that is too long."""
+    """The lines of a body, for litellm's own readers. Raises WireRefusal for one that is too long, UnicodeDecodeError
+    for one that is no UTF-8: U+FFFD would stand in an answer as if the model had said it."""
     buffer = bytearray()
     async for piece in pieces:
         buffer += piece
@@ -299,9 +300,9 @@ async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[str]:
             *lines, rest = bytes(buffer).split(b"\n")
             buffer = bytearray(rest)
             for line in lines:
-                yield line.rstrip(b"\r").decode("utf-8", "replace")
+                yield line.rstrip(b"\r").decode("utf-8")
     if buffer:
-        yield buffer.decode("utf-8", "replace")
+        yield buffer.decode("utf-8")
 
 
 def _plain_choice(choice: Mapping[str, Any]) -> Choice:

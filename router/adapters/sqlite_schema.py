@@ -152,9 +152,11 @@ def _apply(cursor: sqlite3.Cursor, statements: str) -> None:
 
 
 def _version(cursor: sqlite3.Cursor) -> int:
-    """The version of the tables, 0 for an empty file."""
-    version = int(cursor.execute("PRAGMA user_version").fetchone()[0])
+    """The version of the tables, 0 for an empty file. Each line is a look of its own, and another process may make
+    the tables between two of them: who has seen tables sees whose they are."""
+    tables = int(cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     owner = int(cursor.execute("PRAGMA application_id").fetchone()[0])
+    version = int(cursor.execute("PRAGMA user_version").fetchone()[0])
     if owner == APPLICATION_ID:
         if version > VERSION:
             raise ForeignFile(
@@ -162,6 +164,6 @@ def _version(cursor: sqlite3.Cursor) -> int:
                 "upgrade this router, or give it a state file of its own",
             )
         return version
-    if cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if tables:
         raise ForeignFile("belongs to another program", "name another file as state")
     return 0

@@ -158,11 +158,6 @@ def _check_message(position: int, message: object) -> None:
     _check_answer(message, f"messages[{position}]")
     if role in ASKING and message.get("content") is None:
         raise RequestError(f"`messages[{position}]` has the role `{role}` and no `content`")
-    if role == "tool" and not message.get("tool_call_id"):
-        raise RequestError(
-            f"`messages[{position}]` has no `tool_call_id`",
-            help="it is the `id` of the call whose result this is",
-        )
 
 
 def _check_answer(message: Mapping[str, Any], path: str) -> None:

@@ -148,13 +148,13 @@ async def explain(plan: Plan, ports: Ports, request: Request, *, assume_keys: bo
     run = _run(plan, replace(ports, secrets=_AssumedSecrets()) if assumed else ports, request)
     matched, fitted, refusal, read = await _routed(run, policy)
     bound = _bound_of_call(run, policy, fitted)
-    fitted, refusal = await _let_pass(run, fitted, refusal)
-    first = await listed(run, policy, fitted.candidates if fitted else ())
+    passing, shut = await _let_pass(run, fitted, refusal)
+    first = await listed(run, policy, passing.candidates if passing else ())
     at_once = [first.limits[limit] for limit in of_request(run, policy)]
     full = any(map(is_full, at_once))
     dropped, jump, second = tuple(run.dropped), None, None
     if matched is not None and not (fitted and full):
-        jump, landed, refusal = _handed_over(run, matched, first, refusal)
+        jump, landed, refusal = _handed_over(run, matched, first, shut)
         second = await listed(run, policy, landed) if jump else None
     lists = [first] if second is None else [first, second]
     return Explanation(

@@ -12,14 +12,16 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 
 from router.adapters.clocks import ManualClock
+from router.adapters.sqlite_schema import VERSION, prepare
 from router.adapters.sqlite_state import SqliteState
 from router.errors import StoreError
 from router.ports import Granted, Outcome, Take
@@ -415,7 +417,7 @@ def test_a_stopped_neighbour_costs_awaited_retries_and_a_store_error_but_never_t
 def test_every_port_names_itself_when_its_store_stays_busy(path: str) -> None:
     state = SqliteState(path, ManualClock())
     assert granted(state, hold("a", charge(TEAM, 10)))
-    outcome = Outcome(provider="openai", model="m", key="K", kind=Kind.TIMEOUT, now_s=NOW_S)
+    outcome = Outcome(provider="openai", model="m", key="K", kind=Kind.RATE_LIMITED, now_s=NOW_S)
     with writer_at_work(path):
         for port, call in {
             "ledger": lambda: state.ledger.settle("a", settlement(1)),
@@ -473,3 +475,21 @@ def test_a_cancelled_caller_still_gives_back_what_it_holds(path: str, end: str) 
         await state.aclose()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_file_that_another_makes_between_two_looks_at_it_is_one_of_ours(path: str, at: int) -> None:
+    class Interrupted(sqlite3.Cursor):
+        looks = 0
+
+        def execute(self, *asked: Any) -> sqlite3.Cursor:
+            if self.looks == at:
+                with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                    prepare(other.cursor())
+            self.looks += 1
+            return super().execute(*asked)
+
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as ours:
+        prepare(ours.cursor(Interrupted))
+        assert ours.execute("PRAGMA user_version").fetchone() == (VERSION,)

@@ -248,7 +248,7 @@ def test_whoever_has_little_time_gives_up_alone_and_tells_of_a_file_that_stood_s
 
 
 def failed_outcome() -> Outcome:
-    return Outcome(provider="openai", model="m", key="K", kind=Kind.TIMEOUT, cooling_s=1, now_s=0.0)
+    return Outcome(provider="openai", model="m", key="K", kind=Kind.RATE_LIMITED, named_s=1, now_s=0.0)
 
 
 def test_a_server_that_hangs_keeps_a_loop_no_longer_than_a_request_lasts(tmp_path: Path) -> None:

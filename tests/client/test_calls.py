@@ -67,10 +67,6 @@ def test_the_default_policy_is_the_settings() -> None:
             {"messages": [{"role": "system", "content": None}]},
             r"`messages\[0\]` has the role `system` and no",
         ),
-        (
-            {"messages": [{"role": "tool", "content": "x"}]},
-            r"`messages\[0\]` has no `tool_call_id`\nhelp: it is the `id`",
-        ),
         ({"messages": [1]}, r"`messages\[0\]` must be a mapping, not `int`"),
         ({"messages": [{"role": "boss", "content": "x"}]}, r"`messages\[0\]` has role `boss`"),
         ({"messages": [{"role": "user", "content": 3}]}, r"`messages\[0\].content` must be text or a list"),

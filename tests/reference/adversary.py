@@ -1,12 +1,14 @@
 """The worst that can happen to a policy: every attempt fails, at full length or at full cost, as often as it may.
 
-Documents are taken without tenants, so that nothing but the policy itself is in the way.
+Documents are taken without tenants, and targets as taking every parameter, so that nothing but the policy itself is in
+the way.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from random import Random
+from typing import Any
 
 from router.adapters.scripted_transport import Fails, NeverAnswers
 from router.adapters.scripted_transport import Step as Scripted
@@ -18,6 +20,8 @@ from tests.reference.bound_runs import BoundSide, Run
 from tests.reference.interpreter.world import Call, World
 from tests.reference.router_side import plan_of
 from tests.reference.worlds import WorldMaker, world_of
+
+Book = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 WORST: Mapping[Kind, Scripted] = {
     Kind.TIMEOUT: NeverAnswers(),  # all the time of the attempt, and its worst case
@@ -60,6 +64,7 @@ def attacks(seed: int) -> Iterator[Run]:
     maker = WorldMaker(seed)
     maker.paths, maker.roomy = (), True
     world = replace(world_of(maker, maker.document()), env=None, spent=(), draws=(15 / 16,))
+    world = replace(world, book=_willing(world.book))
     plan = plan_of(world)
     calls = [plain(world), *variants(world, maker.random)]
     moments = [replace(world, start_s=at_s) for at_s in moments_of(plan, world.start_s)]
@@ -68,6 +73,14 @@ def attacks(seed: int) -> Iterator[Run]:
         attack = replace(call, size=size)
         result = side.call("r0", attack)
         yield Run(call=attack, result=result, policy=side.policy_bound(call.policy))
+
+
+def _willing(book: Book) -> Book:
+    """The same book, in which no model refuses a parameter."""
+    return {
+        kind: {model: {**row, "refuses": ()} for model, row in models.items()}
+        for kind, models in book.items()
+    }
 
 
 def moments_of(plan: Plan, start_s: float) -> list[float]:
@@ -94,6 +107,7 @@ def variants(world: World, random: Random) -> Iterator[Call]:
     for tags, params in shapes:
         gap_s = 900.0 * random.randint(0, 7 * 96)
         yield replace(plain(world), tags=tags, params=params, gap_s=gap_s)
+    yield replace(plain(world), kept=True)  # what is printed counts on it wherever it has a price
 
 
 def sizes(plan: Plan, policy: str) -> list[int]:

@@ -104,6 +104,7 @@ class Counted:
 
     def __init__(self, messages: Sequence[Message] = ()) -> None:
         self._size = sum(len(text.encode()) for message in messages for text in _texts(message))
+        self._kept = "'1h'" in str([message.get("content") for message in messages])
 
     def reader(self, messages: Sequence[Message]) -> "Counted":
         return Counted(messages)
@@ -120,7 +121,10 @@ class Counted:
         if tokens.method == "window" and context_tokens is not None:
             bound = context_tokens
         return InputEstimate(
-            tokens=count, bound=bound, unbounded=("search",) if "web_search_options" in params else ()
+            tokens=count,
+            bound=bound,
+            unbounded=("search",) if "web_search_options" in params else (),
+            for_an_hour=self._kept,
         )
 
 
@@ -283,9 +287,11 @@ class Side:
 
 
 def _content(call: Call) -> str | list[dict[str, Any]]:
-    text = "x" * call.size
+    text: dict[str, Any] = {"type": "text", "text": "x" * call.size}
     shown = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
-    return [{"type": "text", "text": text}, shown] if call.image else text
+    if call.kept:
+        text["cache_control"] = {"type": "ephemeral", "ttl": "1h"}
+    return [text, *([shown] if call.image else [])] if call.image or call.kept else "x" * call.size
 
 
 def scripted(step: Step) -> Scripted:

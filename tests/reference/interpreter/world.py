@@ -35,6 +35,7 @@ class Call:
     policy: str
     size: int = 40  # bytes of its one message
     image: bool = False  # whether it shows one too
+    kept: bool = False  # whether the provider is asked to keep it for an hour
     gap_s: float = 0.0
     tenant: str | None = None
     user: str | None = None
